@@ -1,0 +1,102 @@
+/// `POST /v1/chat/completions` to a text model: OpenAI's fields and vLLM's additions.
+public struct ChatCompletionRequest: SamplingRequest {
+    public var messages: [ChatMessage] = []
+    public var model: String?
+    public var sampling = SamplingParameters()
+    public var n = 1
+    public var maxTokens: Int?
+    public var maxCompletionTokens: Int?
+    public var stream = false
+    public var streamOptions: StreamOptions?
+    public var logprobs = false
+    public var topLogprobs: Int?
+    public var tools: [Tool]?
+    public var toolChoice: ToolChoice?
+    public var parallelToolCalls = true
+    public var responseFormat: ResponseFormat?
+    public var chatTemplate: String?
+    public var chatTemplateKwargs: JSONObject?
+    public var addGenerationPrompt = true
+    public var reasoningEffort: String?
+    public var includeReasoning = true
+    public var modalities: [String]?
+    public var user: String?
+    public var requestID: String?
+
+    public init() {}
+
+    public static var fields: [Field<ChatCompletionRequest>] {
+        [
+            .required("messages", \.messages, .list(of: .object(), count: 1 ... .max), "The conversation so far."),
+            .optional("model", \.model, .string, "A served model's name; may be absent when one model is served."),
+            .with(default: 1, "n", \.n, .integer(1...128), "Number of answers."),
+            .optional("max_tokens", \.maxTokens, .integer(1 ... .max)),
+            .optional("max_completion_tokens", \.maxCompletionTokens, .integer(1 ... .max), "Wins over max_tokens."),
+            .with(default: false, "stream", \.stream, .bool),
+            .optional("stream_options", \.streamOptions, .object()),
+            .with(default: false, "logprobs", \.logprobs, .bool),
+            .optional("top_logprobs", \.topLogprobs, .integer(0...20)),
+            .optional("tools", \.tools, .tools),
+            .optional("tool_choice", \.toolChoice, .toolChoice),
+            .with(default: true, "parallel_tool_calls", \.parallelToolCalls, .bool),
+            .optional("response_format", \.responseFormat, .responseFormat),
+            .optional("chat_template", \.chatTemplate, .string, "A Jinja template in place of the model's own."),
+            .optional("chat_template_kwargs", \.chatTemplateKwargs, .openObject, "Arguments for the template, such as enable_thinking."),
+            .with(default: true, "add_generation_prompt", \.addGenerationPrompt, .bool),
+            .optional("reasoning_effort", \.reasoningEffort, .string),
+            .with(default: true, "include_reasoning", \.includeReasoning, .bool),
+            .optional("modalities", \.modalities, .list(of: .string)),
+            .optional("user", \.user, .string, "Not used."),
+            .optional("request_id", \.requestID, .string(length: 1...128)),
+        ] + samplingFields(\.sampling)
+    }
+
+    public func validate(at path: WirePath) throws {
+        if topLogprobs != nil, !logprobs { throw APIError.field(path.appending("top_logprobs"), "needs `logprobs: true`.") }
+        if streamOptions != nil, !stream { throw APIError.field(path.appending("stream_options"), "needs `stream: true`.") }
+        if let tools, Set(tools.map(\.function.name)).count < tools.count {
+            throw APIError.field(path.appending("tools"), "has two functions of the same name.")
+        }
+        switch toolChoice {
+        case .function(let name) where !(tools ?? []).contains { $0.function.name == name }:
+            throw APIError.field(path.appending("tool_choice"), "names the function `\(name)`, which is not among the tools.")
+        case .required where tools == nil: throw APIError.field(path.appending("tool_choice"), "needs `tools`.")
+        default: break
+        }
+        _ = try sampling.tokenBiases()
+    }
+
+    /// The most tokens to make; nil means as many as fit.
+    public var tokenLimit: Int? { maxCompletionTokens ?? maxTokens }
+}
+
+/// What a stream carries besides the answer.
+public struct StreamOptions: WireObject, Equatable {
+    public var includeUsage = false
+    public var continuousUsageStats = false
+
+    public init() {}
+    public init(includeUsage: Bool) { self.includeUsage = includeUsage }
+
+    public static var fields: [Field<StreamOptions>] {
+        [
+            .with(default: false, "include_usage", \.includeUsage, .bool, "Send a last chunk with the token counts."),
+            .with(default: false, "continuous_usage_stats", \.continuousUsageStats, .bool),
+        ]
+    }
+}
+
+extension WireType where Value == [Tool] {
+    /// A fault in any tool is reported as `tools`, as clients expect.
+    static var tools: WireType {
+        let list = WireType<[Tool]>.list(of: .object(), count: 1...1024)
+        return WireType(
+            decode: { json, path in
+                do { return try list.decode(json, path) } catch var error as APIError {
+                    error.param = path.text
+                    throw error
+                }
+            },
+            encode: list.encode, schema: list.schema)
+    }
+}

@@ -1,0 +1,64 @@
+/// Token counts of one request.
+public struct Usage: Sendable, Equatable {
+    public var promptTokens: Int
+    public var completionTokens: Int
+    /// Prompt tokens whose keys and values were reused from an earlier request.
+    public var cachedTokens: Int
+
+    public init(promptTokens: Int = 0, completionTokens: Int = 0, cachedTokens: Int = 0) {
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.cachedTokens = cachedTokens
+    }
+
+    public var json: JSONValue {
+        [
+            "prompt_tokens": .int(promptTokens), "total_tokens": .int(promptTokens + completionTokens),
+            "completion_tokens": .int(completionTokens), "prompt_tokens_details": ["cached_tokens": .int(cachedTokens)],
+        ]
+    }
+
+    public init(json: JSONValue) {
+        promptTokens = json["prompt_tokens"]?.intValue ?? 0
+        completionTokens = json["completion_tokens"]?.intValue ?? 0
+        cachedTokens = json["prompt_tokens_details"]?["cached_tokens"]?.intValue ?? 0
+    }
+
+    public static func + (left: Usage, right: Usage) -> Usage {
+        Usage(
+            promptTokens: left.promptTokens + right.promptTokens, completionTokens: left.completionTokens + right.completionTokens,
+            cachedTokens: left.cachedTokens + right.cachedTokens)
+    }
+}
+
+/// Why an answer ended.
+public enum FinishReason: String, Sendable {
+    case stop, length, toolCalls = "tool_calls", contentFilter = "content_filter"
+}
+
+/// A token with the logarithm of its probability.
+public struct TokenLogprob: Sendable, Equatable {
+    public var token: String
+    public var logprob: Double
+    /// The token's own bytes; `token` may hold a replacement character where they are half a character.
+    public var bytes: [UInt8]
+    public var top: [TokenLogprob]
+
+    public init(token: String, logprob: Double, bytes: [UInt8], top: [TokenLogprob] = []) {
+        self.token = token
+        self.logprob = logprob
+        self.bytes = bytes
+        self.top = top
+    }
+
+    /// The shape in chat replies.
+    public var json: JSONValue { entry(withTop: true) }
+
+    private func entry(withTop: Bool) -> JSONValue {
+        var object = JSONObject([
+            ("token", .string(token)), ("logprob", .number(max(logprob, -9999))), ("bytes", .array(bytes.map { .int(Int($0)) })),
+        ])
+        if withTop { object.append("top_logprobs", .array(top.map { $0.entry(withTop: false) })) }
+        return .object(object)
+    }
+}

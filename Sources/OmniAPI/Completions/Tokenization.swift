@@ -1,0 +1,38 @@
+/// `POST /tokenize`: of a prompt, or of a conversation under the model's chat template.
+public struct TokenizeRequest: WireObject {
+    public var model: String?
+    public var prompt: String?
+    public var messages: [ChatMessage]?
+    public var addSpecialTokens = true
+    public var addGenerationPrompt = true
+    public var returnTokenTexts = false
+
+    public init() {}
+
+    public static var fields: [Field<TokenizeRequest>] {
+        [
+            .optional("model", \.model, .string),
+            .optional("prompt", \.prompt, .string),
+            .optional("messages", \.messages, .list(of: .object(), count: 1 ... .max)),
+            .with(default: true, "add_special_tokens", \.addSpecialTokens, .bool),
+            .with(default: true, "add_generation_prompt", \.addGenerationPrompt, .bool),
+            .with(default: false, "return_token_strs", \.returnTokenTexts, .bool),
+        ]
+    }
+
+    public func validate(at path: WirePath) throws {
+        guard (prompt == nil) != (messages == nil) else { throw APIError.field(path.appending("prompt"), "or `messages` is required, and not both.") }
+    }
+}
+
+/// `POST /detokenize`.
+public struct DetokenizeRequest: WireObject {
+    public var model: String?
+    public var tokens: [Int] = []
+
+    public init() {}
+
+    public static var fields: [Field<DetokenizeRequest>] {
+        [.optional("model", \.model, .string), .required("tokens", \.tokens, .list(of: .integer(0 ... .max)))]
+    }
+}

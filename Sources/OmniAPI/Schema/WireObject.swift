@@ -1,0 +1,124 @@
+/// A wire type made of named fields. Conforming types list their fields once; decoding, range checks, encoding and the
+/// OpenAPI schema all follow from that list.
+public protocol WireObject: Sendable {
+    /// All fields at their defaults.
+    init()
+    static var fields: [Field<Self>] { get }
+    /// The name in `components/schemas`.
+    static var schemaName: String { get }
+    /// Rules that span fields; called after decoding.
+    func validate(at path: WirePath) throws
+}
+
+extension WireObject {
+    public static var schemaName: String { String(describing: Self.self) }
+    public func validate(at path: WirePath) throws {}
+
+    public init(json: JSONValue, at path: WirePath = .body) throws {
+        var ignored = IgnoredFields()
+        try self.init(json: json, at: path, ignored: &ignored)
+    }
+
+    /// Decodes and checks every field. Names that this type does not have are collected in `ignored` (they become the
+    /// `x-ignored-params` header, or an error with `--strict-params`).
+    public init(json: JSONValue, at path: WirePath = .body, ignored: inout IgnoredFields) throws {
+        guard case .object(let object) = json else { throw APIError.field(path, "must be an object, not \(json.typeName).") }
+        self.init()
+        var known = Set<String>()
+        for field in Self.fields {
+            for name in field.names { known.insert(name) }
+            let given = field.names.lazy.compactMap { name in object[name].map { (name, $0) } }.first
+            if let (name, value) = given {
+                try field.decode(&self, value, path.appending(name))
+            } else if field.isRequired {
+                throw APIError.field(path.appending(field.name), "is required.")
+            }
+        }
+        for member in object.members where !known.contains(member.key) { ignored.names.append(member.key) }
+        try validate(at: path)
+    }
+
+    /// Fields at their default are left out, except those marked `always`.
+    public var json: JSONValue {
+        var object = JSONObject()
+        for field in Self.fields {
+            if let value = field.encode(self) { object.append(field.name, value) }
+        }
+        return .object(object)
+    }
+
+    /// JSON Schema of the object.
+    public static var schema: JSONValue {
+        var properties = JSONObject()
+        for field in fields { properties.append(field.name, field.schema()) }
+        var schema = JSONObject([("type", "object"), ("title", .string(schemaName)), ("properties", .object(properties))])
+        let required = fields.filter(\.isRequired).map { JSONValue.string($0.name) }
+        if !required.isEmpty { schema["required"] = .array(required) }
+        return .object(schema)
+    }
+}
+
+/// Fields of a request that no rule reads.
+public struct IgnoredFields: Sendable {
+    public var names: [String] = []
+    public init() {}
+}
+
+/// One field of a ``WireObject``.
+public struct Field<Root: Sendable>: Sendable {
+    public let name: String
+    let aliases: [String]
+    let isRequired: Bool
+    let decode: @Sendable (inout Root, JSONValue, WirePath) throws -> Void
+    let encode: @Sendable (Root) -> JSONValue?
+    let schema: @Sendable () -> JSONValue
+
+    var names: [String] { aliases.isEmpty ? [name] : [name] + aliases }
+
+    /// A field that must be given.
+    public static func required<Value: Sendable>(
+        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>, aliases: [String] = [], _ about: String = ""
+    ) -> Field {
+        Field(
+            name: name, aliases: aliases, isRequired: true, decode: { $0[keyPath: path] = try type.decode($1, $2) },
+            encode: { type.encode($0[keyPath: path]) }, schema: { described(type.schema(), about) })
+    }
+
+    /// A field with a default, which `init()` of the object has set. Not given, or given as that default, it is not sent.
+    public static func with<Value: Sendable & Equatable>(
+        default standard: Value, _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>, aliases: [String] = [],
+        _ about: String = ""
+    ) -> Field {
+        Field(
+            name: name, aliases: aliases, isRequired: false, decode: { $0[keyPath: path] = try type.decode($1, $2) },
+            encode: { $0[keyPath: path] == standard ? nil : type.encode($0[keyPath: path]) },
+            schema: { described(type.schema(), about, standard: type.encode(standard)) })
+    }
+
+    /// A field that may be absent or null.
+    public static func optional<Value: Sendable>(
+        _ name: String, _ path: WritableKeyPath<Root, Value?> & Sendable, _ type: WireType<Value>, aliases: [String] = [], _ about: String = ""
+    ) -> Field {
+        let nullable = type.orNull()
+        return Field(
+            name: name, aliases: aliases, isRequired: false, decode: { $0[keyPath: path] = try nullable.decode($1, $2) },
+            encode: { $0[keyPath: path].map(type.encode) }, schema: { described(nullable.schema(), about) })
+    }
+
+    /// A field of a reply that is always sent, null included.
+    public static func always<Value: Sendable>(
+        _ name: String, _ path: WritableKeyPath<Root, Value?> & Sendable, _ type: WireType<Value>, _ about: String = ""
+    ) -> Field {
+        let nullable = type.orNull()
+        return Field(
+            name: name, aliases: [], isRequired: false, decode: { $0[keyPath: path] = try nullable.decode($1, $2) },
+            encode: { nullable.encode($0[keyPath: path]) }, schema: { described(nullable.schema(), about) })
+    }
+
+    private static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {
+        guard case .object(var object) = schema else { return schema }
+        if !about.isEmpty { object["description"] = .string(about) }
+        if let standard { object["default"] = standard }
+        return .object(object)
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// A lane shared between processes through two locked files. The kernel frees the locks of a process that dies.
+///
+/// One file is the lane, the other the head of the queue: a thread takes the head, waits for the lane, then frees the head.
+/// Whoever gives the lane back and wants it again must first get the head, which the next waiter already holds, so that the
+/// waiter goes first.
+///
+/// Each thread that computes makes its own: locks belong to the open file.
+public final class FileLane: ComputeLane {
+    private let head: Int32
+    private let lane: Int32
+
+    /// Opens, and makes where needed, `<directory>/<device>.head` and `.lane`.
+    public init(directory: String, device: String) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        head = open("\(directory)/\(device).head", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard head >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        lane = open("\(directory)/\(device).lane", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lane >= 0 else {
+            close(head)
+            throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+        }
+    }
+
+    deinit {
+        close(head)
+        close(lane)
+    }
+
+    public func acquire() {
+        Self.lock(head)
+        Self.lock(lane)
+        flock(head, LOCK_UN)
+    }
+
+    public func release() { flock(lane, LOCK_UN) }
+
+    private static func lock(_ file: Int32) {
+        while flock(file, LOCK_EX) != 0, errno == EINTR {}
+    }
+}

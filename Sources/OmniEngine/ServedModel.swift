@@ -1,0 +1,51 @@
+import OmniAPI
+
+/// What a model can do; chooses the routes that reach it.
+public enum ModelKind: String, Sendable, CaseIterable {
+    case text, embedding, image, video, speech, transcription
+}
+
+/// A loaded model, as `/v1/models` and `/v1/capabilities` describe it.
+public struct ModelCard: Sendable {
+    public var kind: ModelKind
+    /// Where it was loaded from.
+    public var root: String
+    /// Longest prompt and answer together, tokens; nil where that has no meaning.
+    public var maxModelLength: Int?
+    /// Parts besides text that a prompt may hold: `image_url`, `input_audio`, `video_url`.
+    public var inputParts: [String]
+    /// Anything else worth telling, by name (architecture, parameters, quantization).
+    public var details: JSONObject
+
+    public init(kind: ModelKind, root: String, maxModelLength: Int? = nil, inputParts: [String] = [], details: JSONObject = JSONObject()) {
+        self.kind = kind
+        self.root = root
+        self.maxModelLength = maxModelLength
+        self.inputParts = inputParts
+        self.details = details
+    }
+}
+
+/// A model in a worker's memory. Every modality refines this; a worker serves exactly one.
+public protocol ServedModel: Sendable {
+    var card: ModelCard { get }
+    /// Time since the engine last finished a step while it had work, nil when idle: the watchdog's pulse.
+    var stalledFor: Duration? { get }
+    /// Ends running work and gives all memory back. Requests still running end with an error.
+    func shutdown() async
+}
+
+extension ServedModel {
+    public var stalledFor: Duration? { nil }
+}
+
+/// What travels with a request through an engine.
+public struct RequestScope: Sendable {
+    public let id: String
+    public let cancellation: CancellationToken
+
+    public init(id: String, cancellation: CancellationToken = CancellationToken()) {
+        self.id = id
+        self.cancellation = cancellation
+    }
+}

@@ -1,0 +1,49 @@
+import OmniAPI
+
+/// A model that answers in text.
+public protocol TextModel: ServedModel {
+    /// Starts an answer. Throws ``APIError`` for what is wrong with the request (413 when the prompt is too long, 503 when
+    /// the queue is full) before anything is generated. Ending the iteration of the events, or the scope's cancellation,
+    /// stops decoding.
+    func chat(_ request: ChatCompletionRequest, scope: RequestScope) async throws -> TextGeneration
+    /// As `chat`, for plain prompts; the choice index counts prompts × n.
+    func complete(_ request: CompletionRequest, scope: RequestScope) async throws -> TextGeneration
+    /// Token ids of a prompt or of a conversation.
+    func tokenize(_ request: TokenizeRequest) async throws -> [Int]
+    /// The bytes of one token.
+    func piece(of token: Int) -> [UInt8]
+    /// The text of `tokens`. Throws 400 for an id outside the vocabulary.
+    func detokenize(_ tokens: [Int]) async throws -> String
+}
+
+/// A model that turns text into vectors.
+public protocol EmbeddingModel: ServedModel {
+    /// One vector of `[dimensions]` per input, and the number of tokens read.
+    func embed(_ request: EmbeddingRequest, scope: RequestScope) async throws -> (vectors: [[Float]], tokens: Int)
+}
+
+/// A running answer.
+public struct TextGeneration: Sendable {
+    /// Tokens in the prompt (of all prompts, for a list of them).
+    public let promptTokens: Int
+    public let events: AsyncThrowingStream<TextEvent, any Error>
+
+    public init(promptTokens: Int, events: AsyncThrowingStream<TextEvent, any Error>) {
+        self.promptTokens = promptTokens
+        self.events = events
+    }
+}
+
+/// What an engine says while it answers. `index` is the choice.
+public enum TextEvent: Sendable {
+    /// Whole characters of the answer.
+    case text(index: Int, String, logprobs: [TokenLogprob])
+    /// Whole characters of the model's reasoning.
+    case reasoning(index: Int, String)
+    /// A piece of a tool call: `call` is its place among the choice's calls, `id` and `name` come with its first piece.
+    case toolCall(index: Int, call: Int, id: String?, name: String?, arguments: String)
+    /// The choice has ended; `stopReason` is the stop text or token that ended it.
+    case finished(index: Int, FinishReason, stopReason: JSONValue)
+    /// The last event, with the counts over all choices.
+    case usage(Usage)
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Builds llama.cpp, ggml and libmtmd from the pinned source distribution and links them into the checkout as deps/.
+#
+# The result is cached in $OMNI_CACHE/native/KEY, where KEY covers the version, the CMake flags and the CPU
+# (the build is -march=native). A second clone on the same machine costs seconds; another CPU rebuilds.
+# OMNI_NATIVE_FLAGS is handed to CMake, for example OMNI_NATIVE_FLAGS=-DGGML_CUDA=ON.
+#
+#   scripts/native.sh            build if needed, link deps/
+#   scripts/native.sh --key      print the cache key only
+#   scripts/native.sh --server   also build llama-server from the same source, for `make bench`
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+cpu_identity() {
+    if [ -r /proc/cpuinfo ]; then
+        grep -m1 -E '^(model name|Model)' /proc/cpuinfo || true
+        grep -m1 -E '^(flags|Features)' /proc/cpuinfo || true
+    else
+        sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m
+    fi
+}
+
+FLAGS="$LLAMA_CMAKE_FLAGS ${OMNI_NATIVE_FLAGS:-}"
+KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $FLAGS"; cpu_identity; } | sha256sum | cut -c1-16)"
+[ "${1:-}" = "--key" ] && { echo "$KEY"; exit 0; }
+
+PREFIX="$OMNI_CACHE/native/$KEY"
+SOURCES="$OMNI_CACHE/src/$LLAMA_PACKAGE-$LLAMA_VERSION"
+JOBS="${OMNI_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
+
+fetch_sources() {
+    [ -f "$SOURCES/.complete" ] && return
+    say "Fetching $LLAMA_PACKAGE $LLAMA_VERSION (73 MB source distribution)"
+    local downloads="$OMNI_CACHE/downloads" archive
+    archive="$downloads/llama_cpp_python-$LLAMA_VERSION.tar.gz"
+    mkdir -p "$downloads"
+    if ! check_sha256 "$archive" "$LLAMA_SHA256"; then
+        rm -f "$archive"
+        # Only this package is taken as source; its build requirements may come as wheels.
+        "$(python_tool)" -m pip download --quiet --disable-pip-version-check --no-deps \
+            --no-binary "$LLAMA_PACKAGE" "$LLAMA_PACKAGE==$LLAMA_VERSION" -d "$downloads" >&2
+        check_sha256 "$archive" "$LLAMA_SHA256" || fail "checksum of $archive is not the one in native.lock; delete it and retry"
+    fi
+    rm -rf "$SOURCES"; mkdir -p "$SOURCES"
+    tar xzf "$archive" -C "$SOURCES" --strip-components=1
+    touch "$SOURCES/.complete"
+}
+
+# run_cmake LOG COMMAND…: runs with a one-line progress display; the compiler's output goes to the log.
+run_cmake() {
+    local log="$1"; shift
+    if ! "$@" 2>&1 | tee -a "$log" | awk -v tty="$([ -t 2 ] && echo 1 || echo 0)" '
+        match($0, /^\[[0-9]+\/[0-9]+\]/) {
+            step = substr($0, RSTART + 1, RLENGTH - 2); split(step, part, "/")
+            if (tty) printf "\r    compiling %s   ", step > "/dev/stderr"
+            else if (part[1] % 20 == 0) print "    compiling " step > "/dev/stderr"
+        } END { if (tty) print "" > "/dev/stderr" }'; then
+        tail -n 40 "$log" >&2
+        fail "the native build failed; the whole log is $log"
+    fi
+}
+
+build_native() {
+    command -v cmake >/dev/null || fail "cmake is missing; run scripts/system.sh"
+    command -v ninja >/dev/null || fail "ninja is missing; run scripts/system.sh"
+    fetch_sources
+    say "Building llama.cpp and ggml for this CPU (about 6 minutes on 2 cores, once)"
+    local work="$OMNI_CACHE/build/$KEY" staging="$PREFIX.staging.$$" log="$OMNI_CACHE/build/$KEY.log"
+    mkdir -p "$work" "$OMNI_CACHE/native"; : > "$log"
+    # shellcheck disable=SC2086 # flags are words on purpose
+    run_cmake "$log" cmake -S "$SOURCES/vendor/llama.cpp" -B "$work" -G Ninja $FLAGS \
+        -DCMAKE_INSTALL_PREFIX="$staging" -DCMAKE_INSTALL_LIBDIR=lib '-DCMAKE_INSTALL_RPATH=$ORIGIN'
+    run_cmake "$log" cmake --build "$work" -j"$JOBS"
+    cmake --install "$work" >>"$log" 2>&1
+    # llama.cpp's common library has no installed headers; the chat shim needs them.
+    mkdir -p "$staging/include/llama-common/jinja"
+    cp "$SOURCES"/vendor/llama.cpp/common/*.h "$staging/include/llama-common/"
+    cp "$SOURCES"/vendor/llama.cpp/common/jinja/*.h "$staging/include/llama-common/jinja/"
+    printf '%s\n' "LLAMA_VERSION=$LLAMA_VERSION" "FLAGS=\"$FLAGS\"" "KEY=$KEY" > "$staging/BUILD"
+    rm -rf "$PREFIX"; mv "$staging" "$PREFIX"; rm -rf "$work"
+}
+
+# The benchmark's peer, from the very same source; never linked or shipped.
+build_server() {
+    local work="$OMNI_CACHE/build/server-$KEY" out="$OMNI_CACHE/llama-server/$KEY" log="$OMNI_CACHE/build/server-$KEY.log"
+    [ -x "$out/bin/llama-server" ] && { echo "$out/bin/llama-server"; return; }
+    fetch_sources
+    say "Building llama-server from the same source, for the benchmark only"
+    mkdir -p "$work"; : > "$log"
+    # shellcheck disable=SC2086
+    run_cmake "$log" cmake -S "$SOURCES/vendor/llama.cpp" -B "$work" -G Ninja $FLAGS -DLLAMA_BUILD_SERVER=ON -DLLAMA_BUILD_TOOLS=ON \
+        -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib'
+    run_cmake "$log" cmake --build "$work" -j"$JOBS" --target llama-server
+    mkdir -p "$out/bin"; cp "$work"/bin/llama-server "$work"/bin/*.so* "$out/bin/" 2>/dev/null || true
+    echo "$out/bin/llama-server"
+}
+
+mkdir -p "$OMNI_CACHE"
+exec 9>"$OMNI_CACHE/native.lock"
+command -v flock >/dev/null && flock 9   # two clones building at once wait for each other
+[ -f "$PREFIX/BUILD" ] || build_native
+ln -sfn "$PREFIX" "$ROOT/deps"
+[ "${1:-}" = "--server" ] && build_server
+exit 0
