@@ -27,20 +27,13 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLlama"),
-        .target(
-            name: "CLlamaChat",
-            cxxSettings: [
-                .headerSearchPath("../../deps/include"),
-                .headerSearchPath("../../deps/include/llama-common"),
-            ],
-            linkerSettings: [.linkedLibrary("llama-common"), .linkedLibrary("llama")] + nativeLink),
 
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", .product(name: "Logging", package: "swift-log")]),
-        .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine"], linkerSettings: nativeLink),
+
+        .executableTarget(name: "omni", dependencies: ["OmniEngine"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
-        .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

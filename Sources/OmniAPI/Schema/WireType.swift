@@ -204,8 +204,8 @@ extension WireType {
     }
 
     /// The same, with `null` allowed and standing for "not given".
-    public func orNull<Wrapped: Sendable>() -> WireType<Wrapped?> where Value == Wrapped {
-        WireType<Wrapped?>(
+    public func orNull() -> WireType<Value?> {
+        WireType<Value?>(
             decode: { json, path in json.isNull ? nil : try self.decode(json, path) },
             encode: { $0.map(self.encode) ?? .null },
             schema: { ["anyOf": [self.schema(), ["type": "null"]]] })

@@ -1,0 +1,4 @@
+@main
+struct Omni {
+    static func main() {}
+}

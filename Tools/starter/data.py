@@ -1,0 +1,418 @@
+"""The pictures and captions that omni-emoji learns from.
+
+Subjects are the bitmaps of Noto Color Emoji (OFL), their names come from subjects.tsv and from CLDR (en.xml). A sample is
+one or two subjects on a background, laid out on a small set of fixed places, and a caption that tells all of it. What a
+caption leaves unsaid has one fixed answer (a white background, the middle, the common size), so that a caption has one
+picture and few denoising steps are enough.
+
+Everything is drawn from a `random.Random` that the caller seeds: the same seed, the same pictures and captions.
+"""
+
+import random
+import unicodedata
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
+CLDR = "/usr/share/unicode/cldr/common/annotations/en.xml"
+HERE = Path(__file__).resolve().parent
+
+# MARK: colours ------------------------------------------------------------------------------------------------------
+
+COLOURS = {
+    "white": (255, 255, 255), "black": (22, 22, 26), "red": (222, 52, 46), "orange": (250, 150, 40),
+    "yellow": (252, 220, 70), "green": (70, 170, 80), "blue": (45, 100, 220), "light blue": (150, 210, 250),
+    "purple": (130, 70, 185), "pink": (250, 170, 200), "brown": (130, 85, 55), "gray": (150, 152, 158),
+    "teal": (30, 150, 150),
+}
+COLOUR_WORDS = {"light blue": ["light blue", "sky blue", "pale blue"], "gray": ["gray", "grey"], "purple": ["purple", "violet"]}
+
+# MARK: subjects -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Subject:
+    emoji: str
+    tier: int
+    names: list  # phrases without article; the first is the plain one
+    bare: list  # per name: True when it takes no article
+    keywords: list = field(default_factory=list)
+
+    def phrase(self, rng, article=True):
+        i = 0 if rng.random() < 0.6 else rng.randrange(len(self.names))
+        return self.with_article(i, rng, article)
+
+    def with_article(self, i, rng=None, article=True):
+        name = self.names[i]
+        if self.bare[i] or not article:
+            return name
+        if rng is not None and rng.random() < 0.12:
+            return "the " + name
+        return ("an " if name[0] in "aeiou" and not name.startswith(("uni", "one", "eu")) else "a ") + name
+
+
+def cldr():
+    names, keywords = {}, {}
+    for a in ElementTree.parse(CLDR).getroot().iter("annotation"):
+        if a.get("type") == "tts":
+            names[a.get("cp")] = a.text
+        else:
+            keywords[a.get("cp")] = [k.strip() for k in a.text.split("|")]
+    return names, keywords
+
+
+@lru_cache(None)
+def subjects(tier=1):
+    """The subjects up to `tier`, in file order. Names of CLDR join the hand-written ones."""
+    names, keywords = cldr()
+    result, taken = [], set()
+    for line in (HERE / "subjects.tsv").read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        emoji, t, phrases = line.split("\t")
+        if int(t) > tier:
+            continue
+        phrases = phrases.split("|")
+        key = emoji.replace("\ufe0f", "")
+        listed = [p.lstrip("~") for p in phrases]
+        bare = [p.startswith("~") for p in phrases]
+        cp_name = names.get(key, "").lower()
+        if cp_name and cp_name not in listed and cp_name.isascii():
+            listed.append(cp_name)
+            bare.append(bare[0])
+        words = [k.lower() for k in keywords.get(key, []) if k.isascii() and k.lower() not in listed]
+        result.append(Subject(emoji, int(t), listed, bare, words))
+        taken.update(listed)
+    return tuple(result)
+
+
+@lru_cache(None)
+def _font():
+    return ImageFont.truetype(FONT, 109)
+
+
+@lru_cache(None)
+def bitmap(emoji):
+    """The emoji as a square RGBA picture, 136 pixels wide, premultiplied alpha, float 0…1."""
+    canvas = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
+    ImageDraw.Draw(canvas).text((20, 20), emoji, font=_font(), embedded_color=True)
+    box = canvas.getbbox()
+    if box is None:
+        raise ValueError(f"no bitmap for {emoji}")
+    mark = canvas.crop(box)
+    side = 136
+    square = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+    square.paste(mark, ((side - mark.width) // 2, (side - mark.height) // 2))
+    a = np.asarray(square, dtype=np.float32) / 255
+    a[..., :3] *= a[..., 3:]
+    return a
+
+
+@lru_cache(4096)
+def sized(emoji, size):
+    """The emoji scaled to `size` pixels, premultiplied."""
+    a = bitmap(emoji)
+    planes = [np.asarray(Image.fromarray(a[..., c]).resize((size, size), Image.LANCZOS)) for c in range(4)]
+    return np.clip(np.stack(planes, -1), 0, 1)
+
+
+# MARK: backgrounds --------------------------------------------------------------------------------------------------
+# A background is (kind, parameters). Coordinates are parts of the side, so that every size draws the same picture.
+
+
+def _rows(px):
+    return (np.arange(px, dtype=np.float32) + 0.5) / px
+
+
+def _flat(px, c):
+    return np.broadcast_to(np.asarray(c, np.float32) / 255, (px, px, 3)).copy()
+
+
+def _vertical(px, top, bottom):
+    t = _rows(px)[:, None, None]
+    top, bottom = np.asarray(top, np.float32) / 255, np.asarray(bottom, np.float32) / 255
+    return np.broadcast_to(top * (1 - t) + bottom * t, (px, px, 3)).copy()
+
+
+def _polygon(picture, points, colour):
+    """Fills a polygon with smooth edges (drawn four times larger, then averaged)."""
+    px = picture.shape[0]
+    mask = Image.new("L", (px * 4, px * 4), 0)
+    ImageDraw.Draw(mask).polygon([(x * px * 4, y * px * 4) for x, y in points], fill=255)
+    m = np.asarray(mask.resize((px, px), Image.BOX), np.float32)[..., None] / 255
+    picture[:] = picture * (1 - m) + np.asarray(colour, np.float32) / 255 * m
+
+
+def _disc(picture, x, y, r, colour):
+    px = picture.shape[0]
+    yy, xx = np.mgrid[0:px, 0:px].astype(np.float32)
+    d = np.sqrt((xx + 0.5 - x * px) ** 2 + (yy + 0.5 - y * px) ** 2)
+    m = np.clip(r * px - d + 0.5, 0, 1)[..., None]
+    picture[:] = picture * (1 - m) + np.asarray(colour, np.float32) / 255 * m
+
+
+def _ground(px, sky_top, sky_bottom, ground, horizon):
+    p = _vertical(px, sky_top, sky_bottom)
+    return _with_ground(p, ground, horizon)
+
+
+def _with_ground(p, ground, horizon):
+    px = p.shape[0]
+    m = np.clip((_rows(px) - horizon) * px + 0.5, 0, 1)[:, None, None]
+    t = np.clip((_rows(px) - horizon) / (1 - horizon), 0, 1)[:, None, None]
+    g = np.asarray(ground, np.float32) / 255
+    p[:] = p * (1 - m) + (g * (1 - 0.18 * t)) * m
+    return p
+
+
+def _table(px):
+    p = _with_ground(_vertical(px, (247, 236, 216), (240, 224, 198)), (168, 112, 68), 0.68)
+    a = round(0.68 * px)
+    p[a : a + max(1, px // 64)] = np.asarray((205, 152, 104), np.float32) / 255
+    return p
+
+
+def _mountains(p, far, near):
+    _polygon(p, [(0, 0.72), (0.2, 0.46), (0.36, 0.66), (0.58, 0.38), (0.8, 0.64), (0.92, 0.54), (1, 0.62), (1, 1), (0, 1)], far)
+    _polygon(p, [(0, 0.84), (0.3, 0.68), (0.52, 0.86), (0.78, 0.7), (1, 0.88), (1, 1), (0, 1)], near)
+    return p
+
+
+def _sunset(px):
+    p = _vertical(px, (92, 62, 140), (255, 176, 74))
+    _disc(p, 0.58, 0.42, 0.15, (255, 226, 120))
+    return _mountains(p, (120, 66, 112), (66, 40, 84))
+
+
+def _day_mountains(px):
+    return _mountains(_vertical(px, (120, 190, 245), (214, 238, 252)), (118, 146, 176), (74, 128, 92))
+
+
+def _night(px):
+    p = _vertical(px, (12, 16, 52), (44, 52, 110))
+    for x, y, r in [(0.1, 0.12, 0.012), (0.3, 0.05, 0.009), (0.52, 0.09, 0.012), (0.78, 0.07, 0.01), (0.92, 0.2, 0.013),
+                    (0.06, 0.42, 0.01), (0.94, 0.5, 0.01), (0.05, 0.72, 0.012), (0.93, 0.8, 0.012), (0.2, 0.92, 0.01),
+                    (0.5, 0.95, 0.01), (0.74, 0.93, 0.012)]:
+        _disc(p, x, y, r, (255, 250, 214))
+    return p
+
+
+def _sky(px):
+    p = _vertical(px, (104, 178, 244), (206, 232, 252))
+    for x, y, s in [(0.16, 0.14, 1.0), (0.84, 0.24, 0.9), (0.12, 0.86, 0.9), (0.86, 0.88, 1.0)]:
+        for dx, dy, r in [(-0.07, 0.015, 0.045), (0, 0, 0.065), (0.07, 0.015, 0.048)]:
+            _disc(p, x + dx * s, y + dy * s, r * s, (250, 252, 255))
+    return p
+
+
+def _sea(px):
+    p = _ground(px, (150, 208, 250), (226, 242, 252), (38, 120, 190), 0.62)
+    return p
+
+
+SCENES = {
+    # name: (draw, phrases that follow the subject, phrases for the scene alone or in front, stands on the ground)
+    "table": (_table, ["on a table", "on the table", "on a wooden table", "standing on a table"], ["a table"], True),
+    "grass": (lambda px: _ground(px, (140, 205, 250), (226, 243, 253), (104, 176, 72), 0.66),
+              ["on the grass", "in a meadow", "on a green field", "on a lawn"], ["a meadow", "a green field"], True),
+    "beach": (lambda px: _with_ground(_sea(px), (240, 214, 150), 0.74), ["on a beach", "on the beach", "on the sand"],
+              ["a beach", "a sandy beach"], True),
+    "snow": (lambda px: _ground(px, (150, 180, 214), (214, 228, 242), (244, 248, 253), 0.66),
+             ["in the snow", "on the snow", "in a snowy field"], ["snow", "a snowy field"], True),
+    "sea": (_sea, ["on the sea", "on the water", "at sea", "on the ocean"], ["the sea", "the ocean"], True),
+    "desert": (lambda px: _ground(px, (250, 206, 130), (254, 236, 196), (216, 160, 88), 0.66), ["in the desert", "in a desert"],
+               ["a desert"], True),
+    "night": (_night, ["at night", "in the night sky", "in a starry sky", "among the stars", "in space"],
+              ["the night sky", "a starry night"], False),
+    "sky": (_sky, ["in the sky", "in a cloudy sky", "among clouds"], ["the sky", "a cloudy sky"], False),
+    "mountains": (_day_mountains, ["over mountains", "in the mountains", "in front of mountains"], ["mountains", "a mountain landscape"], False),
+    "sunset": (_sunset, ["at sunset", "at dusk", "in front of a sunset"],
+               ["a sunset over mountains", "a sunset", "a sunset in the mountains", "the sun setting over mountains",
+                "sunset over the mountains", "a mountain sunset", "a sunrise over mountains"], False),
+}
+
+
+@lru_cache(512)
+def _background(px, spec):
+    kind = spec[0]
+    if kind == "flat":
+        return _flat(px, spec[1])
+    if kind == "gradient":
+        p = _vertical(px, spec[1], spec[2])
+        return p if spec[3] == "v" else p.transpose(1, 0, 2).copy()
+    return SCENES[spec[1]][0](px)
+
+
+# MARK: layouts ------------------------------------------------------------------------------------------------------
+# Places and sizes are few and fall on the grid of latent patches (multiples of 16 on a side of 256).
+
+SIDE = 256
+MIDDLE, BIG, SMALL, SLOT, STAND = 176, 224, 96, 112, 160
+PLACES = {
+    "left": (72, 128), "right": (184, 128), "top": (128, 72), "bottom": (128, 184),
+}
+
+
+@dataclass
+class Sample:
+    caption: str
+    background: tuple
+    marks: list  # (emoji, centre x, centre y, size) on a side of 256
+    subject: str  # emoji of the main subject, "" for a scene alone
+    layout: str
+
+
+def draw(sample, px=256):
+    """The picture, float32 [px, px, 3] in 0…1."""
+    picture = _background(px, sample.background).copy()
+    k = px / SIDE
+    for emoji, x, y, size in sample.marks:
+        s = round(size * k)
+        mark = sized(emoji, s)
+        x0, y0 = round(x * k - s / 2), round(y * k - s / 2)
+        ax, ay, bx, by = max(0, x0), max(0, y0), min(px, x0 + s), min(px, y0 + s)
+        m = mark[ay - y0 : by - y0, ax - x0 : bx - x0]
+        picture[ay:by, ax:bx] = picture[ay:by, ax:bx] * (1 - m[..., 3:]) + m[..., :3]
+    return np.clip(picture, 0, 1)
+
+
+# MARK: captions -----------------------------------------------------------------------------------------------------
+# {s}: the subject with its article; {n}: without; {b}: colour of the background.
+
+PLAIN = [
+    "{s}", "{s}", "{s}", "{n}", "a picture of {s}", "an image of {s}", "a drawing of {s}", "an emoji of {s}", "{n} emoji",
+    "a photo of {s}", "a cartoon {n}", "an illustration of {s}", "draw {s}", "show me {s}", "a nice {n}", "a painting of {s}",
+]
+COLOURED = [
+    "{p} on a {b} background", "{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background",
+    "{p} in front of a {b} background", "{p} on {b}", "{b} background, {p}", "{p} against a {b} backdrop", "{p} on a plain {b} background",
+]
+GRADIENT = [
+    "{p} on a gradient from {b} to {c}", "{p} on a {b} and {c} gradient", "{p} on a background fading from {b} to {c}",
+    "{p}, gradient background from {b} to {c}",
+]
+PAIR = [
+    "{s} and {t}", "{s} and {t}", "{s} next to {t}", "{s} with {t}", "{s} beside {t}", "{s} on the left and {t} on the right",
+]
+
+# The wordings below are held out: training never uses them. evaluate.py asks with them.
+HELD_OUT_PLAIN = [
+    "a small painting that shows {s}", "please paint {s} for me", "i would like to see {s}", "a sticker of {s}", "one single {n}",
+    "a clean icon of {s}", "a poster with {s}",
+]
+HELD_OUT_COLOURED = [
+    "{p} placed over a {b} backdrop", "a {b} wall behind {p}", "{p}, everything behind it is {b}", "{p} and a {b} background",
+]
+HELD_OUT_SEED_PROMPTS = ["a cup of coffee on a wooden desk", "the sun sets over the mountains"]
+
+
+def _colour_word(rng, name):
+    return rng.choice(COLOUR_WORDS.get(name, [name]))
+
+
+def _shade(rng, colour):
+    """The colour, moved a little: the word does not fix the last bit."""
+    return tuple(int(min(255, max(0, c + rng.choice((-8, 0, 8))))) for c in colour)
+
+
+def _finish(rng, caption):
+    r = rng.random()
+    if r < 0.12:
+        caption = caption[0].upper() + caption[1:]
+    if rng.random() < 0.08:
+        caption += "."
+    return caption.replace("a orange", "an orange").replace("A orange", "An orange")
+
+
+def _pick_background(rng, colours):
+    name = rng.choice(colours)
+    return name, ("flat", COLOURS[name] if name == "white" else _shade(rng, COLOURS[name]))
+
+
+def sample(rng, tier=1, plain=PLAIN, coloured=COLOURED):
+    """One random sample."""
+    all_subjects = subjects(tier)
+    s = rng.choice(all_subjects)
+    kind = rng.random()
+    words = s.phrase(rng)
+    colours = list(COLOURS)
+    white = ("flat", (255, 255, 255))
+
+    def phrase(article_words=words):
+        name = article_words.split(" ", 1)[1] if article_words.split(" ")[0] in ("a", "an", "the") else article_words
+        text = rng.choice(plain)
+        text = text.replace("{s}", article_words).replace("{n}", name)
+        return text
+
+    if kind < 0.10:  # the subject alone
+        text = phrase()
+        if s.keywords and rng.random() < 0.15:
+            text += ": " + ", ".join(rng.sample(s.keywords, min(len(s.keywords), rng.randint(1, 3))))
+        return Sample(_finish(rng, text), white, [(s.emoji, 128, 128, MIDDLE)], s.emoji, "middle")
+    if kind < 0.48:  # on one colour
+        name, bg = _pick_background(rng, colours)
+        text = rng.choice(coloured).replace("{p}", phrase()).replace("{b}", _colour_word(rng, name))
+        return Sample(_finish(rng, text), bg, [(s.emoji, 128, 128, MIDDLE)], s.emoji, "middle")
+    if kind < 0.54:  # on a gradient
+        a, b = rng.sample(colours, 2)
+        bg = ("gradient", _shade(rng, COLOURS[a]), _shade(rng, COLOURS[b]), "v")
+        text = rng.choice(GRADIENT).replace("{p}", phrase()).replace("{b}", _colour_word(rng, a)).replace("{c}", _colour_word(rng, b))
+        return Sample(_finish(rng, text), bg, [(s.emoji, 128, 128, MIDDLE)], s.emoji, "middle")
+    if kind < 0.74:  # in a scene
+        scene = rng.choice(list(SCENES))
+        _, after, alone, stands = SCENES[scene]
+        r = rng.random()
+        if r < (0.35 if scene == "sunset" else 0.06):
+            text = rng.choice(alone)
+            if rng.random() < 0.3:
+                text = rng.choice(["a picture of ", "an image of ", "a painting of ", "a photo of "]) + text
+            return Sample(_finish(rng, text), ("scene", scene), [], "", "scene")
+        text = phrase() + " " + rng.choice(after)
+        mark = (s.emoji, 128, 128, STAND)
+        return Sample(_finish(rng, text), ("scene", scene), [mark], s.emoji, "stand")
+    if kind < 0.82:  # big or small
+        big = rng.random() < 0.5
+        word = rng.choice(["big", "large", "huge"] if big else ["small", "little", "tiny"])
+        name = words.split(" ", 1)[1] if words.split(" ")[0] in ("a", "an", "the") else words
+        text = ("" if words == name else "a ") + word + " " + name
+        colour, bg = _pick_background(rng, colours) if rng.random() < 0.7 else ("", white)
+        if colour:
+            text = rng.choice(coloured).replace("{p}", text).replace("{b}", _colour_word(rng, colour))
+        return Sample(_finish(rng, text), bg, [(s.emoji, 128, 128, BIG if big else SMALL)], s.emoji, "big" if big else "small")
+    if kind < 0.88:  # at one side
+        place = rng.choice(list(PLACES))
+        text = words + " " + {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}[place]
+        colour, bg = _pick_background(rng, colours) if rng.random() < 0.7 else ("", white)
+        if colour:
+            text = rng.choice(coloured).replace("{p}", text).replace("{b}", _colour_word(rng, colour))
+        return Sample(_finish(rng, text), bg, [(s.emoji, *PLACES[place], SLOT)], s.emoji, place)
+    t = rng.choice(all_subjects)  # two subjects
+    text = rng.choice(PAIR).replace("{s}", words).replace("{t}", t.phrase(rng))
+    bg = white
+    r = rng.random()
+    if r < 0.55:
+        colour, bg = _pick_background(rng, colours)
+        text = rng.choice(coloured).replace("{p}", text).replace("{b}", _colour_word(rng, colour))
+    elif r < 0.75:
+        scene = rng.choice(list(SCENES))
+        bg = ("scene", scene)
+        text += " " + rng.choice(SCENES[scene][1])
+    return Sample(_finish(rng, text), bg, [(s.emoji, *PLACES["left"], SLOT), (t.emoji, *PLACES["right"], SLOT)], s.emoji, "pair")
+
+
+if __name__ == "__main__":  # a look at the data: python data.py OUT.png
+    import sys
+
+    rng = random.Random(1)
+    samples = [sample(rng) for _ in range(48)]
+    sheet = Image.new("RGB", (8 * 128, 6 * 128))
+    for i, s in enumerate(samples):
+        sheet.paste(Image.fromarray((draw(s, 128) * 255 + 0.5).astype(np.uint8)), (i % 8 * 128, i // 8 * 128))
+        print(i, s.caption)
+    sheet.save(sys.argv[1])
+    print(len(subjects(1)), "subjects")
