@@ -31,9 +31,33 @@ let package = Package(
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", .product(name: "Logging", package: "swift-log")]),
 
-        .executableTarget(name: "omni", dependencies: ["OmniEngine"]),
+        .target(
+            name: "OmniModels",
+            dependencies: [
+                "OmniAPI", "OmniEngine",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+
+        .executableTarget(
+            name: "omni",
+            dependencies: [
+                "OmniEngine", "OmniModels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(
+            name: "OmniModelsTests",
+            dependencies: [
+                "OmniModels",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
