@@ -33,6 +33,15 @@ let package = Package(
         .target(name: "OmniEngine", dependencies: ["OmniAPI", .product(name: "Logging", package: "swift-log")]),
 
         .target(
+            name: "OmniModels",
+            dependencies: [
+                "OmniAPI", "OmniEngine",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        .target(
             name: "OmniGateway",
             dependencies: [
                 "OmniAPI", "OmniEngine",
@@ -54,11 +63,20 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "OmniServer",
+                "OmniGateway", "OmniModels", "OmniServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
             ]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(
+            name: "OmniModelsTests",
+            dependencies: [
+                "OmniModels",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

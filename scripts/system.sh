@@ -4,18 +4,38 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PACKAGES=(cmake ninja-build g++ make pkg-config libsqlite3-dev zlib1g-dev libgomp1)
 
+command -v swift >/dev/null || fail "no Swift toolchain found; install Swift 6.1 or later from swift.org and put it on PATH"
+
 if ! command -v dpkg-query >/dev/null; then
-    for tool in cmake ninja; do
-        command -v "$tool" >/dev/null || fail "$tool is missing; install cmake, ninja, a C++17 compiler and the SQLite headers"
-    done
-    exit 0
+    missing=()
+    for tool in cmake ninja; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+    [ ${#missing[@]} -eq 0 ] && exit 0
+    case "$(uname -s)" in
+        Darwin) fail "${missing[*]} missing; run: brew install ${missing[*]}" ;;
+        *) fail "${missing[*]} missing; install ${missing[*]}, a C++17 compiler, pkg-config and the headers of SQLite and zlib" ;;
+    esac
 fi
+
 missing=()
+installed=" $(dpkg-query -W -f='${Package}=${db:Status-Status} ' "${PACKAGES[@]}" 2>/dev/null || true)"
 for package in "${PACKAGES[@]}"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    case "$installed" in *" $package=installed "*) ;; *) missing+=("$package") ;; esac
 done
+# Debian's python3 comes without the part that makes the contract tests' virtual environment.
+if command -v python3 >/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
 [ ${#missing[@]} -eq 0 ] && exit 0
+
+sudo=()
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || fail "system packages are missing and there is no sudo; as root run: apt-get install ${missing[*]}"
+    sudo=(sudo)
+fi
+make_folder "$OMNI_CACHE/build"
+log="$OMNI_CACHE/build/system.log"
 say "Installing system packages: ${missing[*]}"
-sudo=(); [ "$(id -u)" = 0 ] || sudo=(sudo)
-"${sudo[@]}" apt-get update -qq
-DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+# Another apt may hold the lock for a while, on a fresh machine above all.
+apt_get() { ${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
+{ apt_get update && apt_get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    fail "apt-get could not install ${missing[*]}; the whole log is $log"
+}

@@ -1,0 +1,56 @@
+# swift-omni: `make serve` and `make test` do the whole set-up on a bare machine; each step is quick when nothing changed.
+# After any of them plain `swift build` and `swift test` work by themselves.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+OMNI_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/swift-omni
+RELEASE := .build/release/omni
+
+# Arguments for the server: make serve ARGS="--port 9000 my-model.gguf"
+ARGS ?=
+
+.PHONY: help setup serve build release test test-full bench clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  ARGS="…" is handed to `omni serve`; OMNI_NATIVE_FLAGS="-DGGML_CUDA=ON" to the native build.'
+
+# Scripts of engines that this checkout does not have yet are skipped.
+setup: ## System packages, native libraries, starter models
+	@for part in system native sherpa models voice; do \
+		[ ! -f scripts/$$part.sh ] || bash scripts/$$part.sh || exit 1; \
+	done
+
+serve: release ## Set up, build, and serve the starter models on port 8091 (ARGS="…")
+	@exec $(RELEASE) serve $(ARGS)
+
+build: setup ## Set up and build for development
+	swift build
+
+release: setup ## Set up and build the release binary
+	swift build -c release --product omni
+
+test: setup ## Set up and run every test: Swift, then the contract tests through the OpenAI client
+	swift build --build-tests
+	swift test --skip-build --disable-xctest
+	@bash scripts/contract.sh
+
+test-full: test ## The tests again under the sanitizers, and the long ones (soak, faults)
+	swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan
+	OMNI_TEST_FULL=1 swift test --skip-build --disable-xctest
+	@OMNI_TEST_FULL=1 bash scripts/contract.sh
+
+bench: release ## Every Benchmarks/*/run, against llama-server from the same source
+	@server="$$(bash scripts/native.sh --server)" || exit 1; \
+	for script in Benchmarks/*/run; do \
+		[ -x "$$script" ] || continue; \
+		echo "==> $$script" >&2; \
+		OMNI_BIN="$(CURDIR)/$(RELEASE)" LLAMA_SERVER="$$server" "$$script" $(ARGS) || exit 1; \
+	done
+
+clean: ## Remove what was built in this checkout
+	rm -rf .build .build-tsan
+	@[ ! -L deps ] || rm deps
+
+distclean: clean ## Remove the shared cache of native builds too (models stay)
+	rm -rf "$(OMNI_CACHE)"

@@ -1,0 +1,93 @@
+import Foundation
+
+/// The folders in which models are looked for.
+public struct ModelLocations: Sendable, Equatable {
+    /// swift-omni's own data folder; its models stand in `models/`.
+    public var home: URL
+    /// The Hugging Face cache: the folder that holds `models--owner--name`.
+    public var hubCache: URL
+    /// `Models/` of the checkout or of the installation, which carries the small starter models.
+    public var packageModels: URL?
+
+    public init(home: URL, hubCache: URL, packageModels: URL? = nil) {
+        self.home = home
+        self.hubCache = hubCache
+        self.packageModels = packageModels
+    }
+
+    /// `models/` in the data folder.
+    public var homeModels: URL { home.appending(path: "models", directoryHint: .isDirectory) }
+
+    /// What the environment says: `OMNI_HOME` (else `$XDG_DATA_HOME/omni`, else `~/.local/share/omni`); `HF_HUB_CACHE`, else
+    /// `$HF_HOME/hub`, else `$XDG_CACHE_HOME/huggingface/hub`, else `~/.cache/huggingface/hub`. Empty variables count as
+    /// unset.
+    public static func fromEnvironment(
+        _ environment: [String: String] = ProcessInfo.processInfo.environment,
+        dataDirectory: String? = nil,
+        executable: URL? = Bundle.main.executableURL,
+        workingDirectory: String = FileManager.default.currentDirectoryPath
+    ) -> ModelLocations {
+        func folder(_ name: String) -> URL? {
+            guard let value = environment[name], !value.isEmpty else { return nil }
+            return URL(filePath: expandingTilde(value), directoryHint: .isDirectory)
+        }
+        let user = FileManager.default.homeDirectoryForCurrentUser
+        let home = dataDirectory.map { URL(filePath: expandingTilde($0), directoryHint: .isDirectory) }
+            ?? folder("OMNI_HOME")
+            ?? folder("XDG_DATA_HOME")?.appending(path: "omni", directoryHint: .isDirectory)
+            ?? user.appending(path: ".local/share/omni", directoryHint: .isDirectory)
+        let cache = folder("HF_HUB_CACHE")
+            ?? folder("HUGGINGFACE_HUB_CACHE")
+            ?? (folder("HF_HOME")
+                ?? (folder("XDG_CACHE_HOME") ?? user.appending(path: ".cache")).appending(path: "huggingface"))
+                .appending(path: "hub", directoryHint: .isDirectory)
+        return ModelLocations(
+            home: home, hubCache: cache,
+            packageModels: packageModels(executable: executable, workingDirectory: workingDirectory))
+    }
+
+    /// `Models/` beside a `native.lock` above the program (a checkout), `share/omni/Models` of an installation, or `Models/`
+    /// of a checkout that is the working directory.
+    private static func packageModels(executable: URL?, workingDirectory: String) -> URL? {
+        var candidates: [URL] = []
+        if let executable {
+            var folder = executable.resolvingSymlinksInPath().deletingLastPathComponent()
+            candidates.append(folder.deletingLastPathComponent().appending(path: "share/omni/Models"))
+            for _ in 0..<6 where folder.path != "/" {
+                if isFile(folder.appending(path: "native.lock")) { candidates.append(folder.appending(path: "Models")) }
+                folder = folder.deletingLastPathComponent()
+            }
+        }
+        let current = URL(filePath: workingDirectory, directoryHint: .isDirectory)
+        if isFile(current.appending(path: "native.lock")) { candidates.append(current.appending(path: "Models")) }
+        return candidates.first(where: isFolder)
+    }
+}
+
+/// `~` and `~/…` with the user's home folder in place of the tilde.
+func expandingTilde(_ path: String) -> String {
+    guard path == "~" || path.hasPrefix("~/") else { return path }
+    return FileManager.default.homeDirectoryForCurrentUser.path + path.dropFirst()
+}
+
+func isFolder(_ url: URL) -> Bool {
+    var folder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: url.path, isDirectory: &folder) && folder.boolValue
+}
+
+func isFile(_ url: URL) -> Bool {
+    var folder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: url.path, isDirectory: &folder) && !folder.boolValue
+}
+
+/// The names in a folder, sorted; empty when it cannot be read. Hidden ones are left out.
+func names(in folder: URL) -> [String] {
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return all.filter { !$0.hasPrefix(".") }.sorted()
+}
+
+/// The size of a file in bytes, links followed; nil when it is not there.
+func fileSize(_ url: URL) -> Int64? {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path)
+    return (attributes?[.size] as? NSNumber)?.int64Value
+}

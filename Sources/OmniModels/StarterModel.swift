@@ -1,0 +1,19 @@
+import OmniEngine
+
+/// The models that are served when none is named.
+public struct StarterModel: Sendable, Equatable {
+    public let name: String
+    public let kind: ModelKind
+    /// What it is, in a few words.
+    public let summary: String
+
+    public static let all: [StarterModel] = [
+        StarterModel(name: "smollm2-135m-instruct", kind: .text, summary: "SmolLM2-135M-Instruct, a small chat model"),
+        StarterModel(name: "joe", kind: .speech, summary: "an English Piper voice"),
+        StarterModel(name: "omni-emoji", kind: .image, summary: "a tiny image model trained for this project"),
+        StarterModel(name: "omni-emoji-motion", kind: .video, summary: "a tiny video model trained for this project"),
+    ]
+
+    /// The starter of that name, if it is one.
+    public static func named(_ name: String) -> StarterModel? { all.first { $0.name == name } }
+}
