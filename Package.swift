@@ -69,14 +69,6 @@ let package = Package(
             ]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
-        .testTarget(
-            name: "OmniModelsTests",
-            dependencies: [
-                "OmniModels",
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ]),
-        .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -86,6 +86,10 @@ def subjects(tier=1):
         if cp_name and cp_name not in listed and cp_name.isascii():
             listed.append(cp_name)
             bare.append(bare[0])
+        kept = [i for i, n in enumerate(listed) if n not in taken]  # a name belongs to the first subject that has it
+        if not kept:
+            continue
+        listed, bare = [listed[i] for i in kept], [bare[i] for i in kept]
         words = [k.lower() for k in keywords.get(key, []) if k.isascii() and k.lower() not in listed]
         result.append(Subject(emoji, int(t), listed, bare, words))
         taken.update(listed)

@@ -65,9 +65,16 @@ def main():
     template = args.folder / "tokenizer" / "chat_template.jinja"
     config = args.folder / "tokenizer" / "tokenizer_config.json"
     entries = json.loads(config.read_text())
+    for own in ("backend", "is_local", "local_files_only", "extra_special_tokens", "add_prefix_space"):
+        entries.pop(own, None)  # what only this version of the library writes
+    entries |= {"add_prefix_space": False, "additional_special_tokens": ["<|im_start|>", "<|im_end|>"]}
     entries["chat_template"] = model.CHAT_TEMPLATE  # in both places where readers look for it
     config.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     template.write_text(model.CHAT_TEMPLATE)
+    config = args.folder / "text_encoder" / "config.json"
+    entries = json.loads(config.read_text())
+    entries |= {"rope_theta": 10000.0, "rope_scaling": None, "torch_dtype": "bfloat16"}  # as published checkpoints spell it
+    config.write_text(json.dumps(entries, indent=2) + "\n")
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, use_dynamic_shifting=False, shift=args.shift).save_pretrained(args.folder / "scheduler")
     (args.folder / "model_index.json").write_text(json.dumps({
         "_class_name": "ZImagePipeline", "_diffusers_version": "0.36.0",

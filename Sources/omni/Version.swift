@@ -1,0 +1,7 @@
+/// What this program is, and what it was built with.
+enum Version {
+    static let number = "0.1.0"
+
+    /// For `--version`.
+    static var text: String { "swift-omni \(number)" }
+}
