@@ -55,6 +55,7 @@ let package = Package(
             name: "OmniServer",
             dependencies: [
                 "OmniAPI", "OmniEngine", "OmniGateway",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),

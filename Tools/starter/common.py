@@ -20,7 +20,7 @@ def setup(ranks=2):
 
     On a machine where other programs come and go, two threads of one process wait for each other at every operation; two
     processes wait once a step. The pid file lists all of them, for SIGSTOP and SIGCONT. `nice` is the caller's part, but
-    the scheduler's session groups would undo it, so the group is made as low.
+    the scheduler weighs whole session groups, so the group is made low too.
     """
     torch.set_num_threads(1)
     STATE.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def setup(ranks=2):
             pids.append(child.pid)
         PID_FILE.write_text("".join(f"{p}\n" for p in pids))
     try:
-        Path("/proc/self/autogroup").write_text(str(os.nice(0)))
+        Path("/proc/self/autogroup").write_text(str(min(10, os.nice(0))))
     except OSError:
         pass
     if ranks > 1:

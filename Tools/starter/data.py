@@ -369,21 +369,21 @@ def sample(rng, words=None, tier=1, plain=PLAIN, coloured=COLOURED):
     def done(text, background, marks, layout, subject=s.emoji):
         return Sample(_finish(words, text), background, marks, subject, layout)
 
-    if kind < 0.10:  # the subject alone
+    if kind < 0.12:  # the subject alone
         text = phrase()
         if s.keywords and words.random() < 0.15:
             text += ": " + ", ".join(words.sample(s.keywords, min(len(s.keywords), words.randint(1, 3))))
         return done(text, white, [(s.emoji, 128, 128, MIDDLE)], "middle")
-    if kind < 0.48:  # on one colour
+    if kind < 0.54:  # on one colour
         text, background = on_colour(phrase())
         return done(text, background, [(s.emoji, 128, 128, MIDDLE)], "middle")
-    if kind < 0.54:  # on a gradient
+    if kind < 0.58:  # on a gradient
         a, b = rng.sample(list(COLOURS), 2)
         background = ("gradient", _shade(rng, COLOURS[a]), _shade(rng, COLOURS[b]), "v")
         text = words.choice(GRADIENT).replace("{p}", phrase())
         text = text.replace("{b}", _colour_word(words, a)).replace("{c}", _colour_word(words, b))
         return done(text, background, [(s.emoji, 128, 128, MIDDLE)], "middle")
-    if kind < 0.74:  # in a scene
+    if kind < 0.80:  # in a scene
         scene = rng.choice(list(SCENES))
         _, after, alone, _ = SCENES[scene]
         if rng.random() < (0.35 if scene == "sunset" else 0.06):
@@ -392,12 +392,12 @@ def sample(rng, words=None, tier=1, plain=PLAIN, coloured=COLOURED):
                 text = words.choice(["a picture of ", "an image of ", "a painting of ", "a photo of "]) + text
             return done(text, ("scene", scene), [], "scene", "")
         return done(phrase() + " " + words.choice(after), ("scene", scene), [(s.emoji, 128, 128, STAND)], "stand")
-    if kind < 0.82:  # big or small
+    if kind < 0.86:  # big or small
         big = rng.random() < 0.5
         text = words.choice(["big", "large", "huge"] if big else ["small", "little", "tiny"]) + " " + _lead(name)
         text, background = on_colour(text if _lead(name) == name else "a " + text, 0.7)
         return done(text, background, [(s.emoji, 128, 128, BIG if big else SMALL)], "big" if big else "small")
-    if kind < 0.88:  # at one side
+    if kind < 0.90:  # at one side
         place = rng.choice(list(PLACES))
         where = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}[place]
         text, background = on_colour(name + " " + where, 0.7)

@@ -52,16 +52,21 @@ def _has_bitmap(e):
     return a[..., 3].mean() > 0.08
 
 
-def batch(rng, size, px, others):
-    pictures = []
+def samples(rng, size, others):
+    """Samples as the transformer sees them, some with another emoji or off the usual places."""
+    out = []
     for _ in range(size):
         s = data.sample(rng)
         if rng.random() < 0.4:
             s.marks = [(rng.choice(others), x, y, z) for _, x, y, z in s.marks]
         if rng.random() < 0.15:
             s.marks = [(e, x + rng.randint(-24, 24), y + rng.randint(-24, 24), z) for e, x, y, z in s.marks]
-        pictures.append(data.draw(s, px))
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous() * 2 - 1
+        out.append(s)
+    return out
+
+
+def stack(drawn, px):
+    return torch.from_numpy(np.stack([data.draw(s, px) for s in drawn])).permute(0, 3, 1, 2).contiguous() * 2 - 1
 
 
 def picture_loss(y, x):
@@ -72,11 +77,42 @@ def picture_loss(y, x):
     return e.abs().mean() + edges + 0.5 * coarse
 
 
-def sheet(model, px, path, others):
-    rng = random.Random(7)
-    x = batch(rng, 16, px, others)
+def encoded(model, x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mean, logvar = model.encoder(x).float().chunk(2, dim=1)
+    return mean, logvar.clamp(-10, 4)
+
+
+def decoded(model, z):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return model.decoder(z).float()
+
+
+def base_loss(model, x):
+    mean, logvar = encoded(model, x)
+    kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
+    z = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
+    return picture_loss(decoded(model, z), x), 5e-4 * kl, logvar, mean
+
+
+def grow_loss(model, base, x, half, encoder):
+    """The decoder learns to draw `x` from the base model's latents of the same picture at half the size, with some noise
+    (so that it forgives the transformer its errors); in other steps the encoder learns to find the same latents."""
     with torch.no_grad():
-        z = model.encoder(x)[:, :16]
+        mean, logvar = encoded(base, half)
+    if encoder:
+        own, own_logvar = encoded(model, x)
+        far = ((own - mean) ** 2).mean() / mean.var() + 0.02 * ((own_logvar - logvar) ** 2).mean()
+        return torch.zeros(()), far, logvar, mean
+    noise = (logvar.exp() + (0.06 * torch.rand(len(x), 1, 1, 1)) ** 2 * mean.var()).sqrt()
+    return picture_loss(decoded(model, mean + torch.randn_like(mean) * noise), x), torch.zeros(()), logvar, mean
+
+
+def sheet(model, px, path, others, base=None):
+    drawn = samples(random.Random(7), 16, others)
+    x = stack(drawn, px)
+    with torch.no_grad():
+        z = model.encoder(x)[:, :16] if base is None else base.encoder(stack(drawn, 128))[:, :16]
         y = model.decoder(z).clamp(-1, 1)
     rows = torch.cat([x[:8], y[:8], x[8:], y[8:]])
     rows = ((rows + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
@@ -150,7 +186,7 @@ def main():
             "step": step, "seconds": clock.seconds, "channels": list(BASE if base is None else GROWN),
         })
         average.swap()
-        result = sheet(model, px, common.STATE / f"vae-{args.stage}.png", others)
+        result = sheet(model, px, common.STATE / f"vae-{args.stage}.png", others, base)
         average.swap()
         print(f"[check] step {step}: L1 {result[0]:.4f} psnr {result[1]:.2f} latent std {result[2]:.3f} mean {result[3]:.3f}", flush=True)
 
@@ -158,26 +194,14 @@ def main():
     running = None
     while step < args.steps:
         rng = random.Random(args.seed * 1_000_003 + step * args.ranks + rank)
-        x = batch(rng, args.batch, px, others)
+        drawn = samples(rng, args.batch, others)
+        x = stack(drawn, px)
         rate = common.schedule(step, args.steps, 100)
         muon.param_groups[0]["lr"], optimizer.param_groups[0]["lr"] = args.muon_lr * rate, args.lr * rate
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            h = model.encoder(x)
-        mean, logvar = h.float().chunk(2, dim=1)
-        logvar = logvar.clamp(-10, 4)
         if base is None:
-            kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
-            z = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
-            extra = 5e-4 * kl
-        else:  # the latents stay those of the base model on the picture at half the size
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-                target, target_logvar = base.encoder(F.avg_pool2d(x, 2)).float().chunk(2, dim=1)
-            kl = ((mean - target) ** 2).mean() + 0.05 * ((logvar - target_logvar.clamp(-10, 4)) ** 2).mean()
-            z = target + torch.randn_like(mean) * (0.5 * target_logvar).exp()
-            extra = 0.2 * kl
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            y = model.decoder(z)
-        loss = picture_loss(y.float(), x)
+            loss, extra, logvar, mean = base_loss(model, x)
+        else:
+            loss, extra, logvar, mean = grow_loss(model, base, x, stack(drawn, 128), encoder=step % 3 == 2)
         optimizer.zero_grad(set_to_none=True)
         muon.zero_grad(set_to_none=True)
         (loss + extra).backward()
@@ -188,10 +212,10 @@ def main():
         if rank == 0:
             average.update()
         step += 1
-        value = (*(float(q.detach()) for q in (loss, kl, logvar.mean(), mean.std())),)
+        value = (*(float(q.detach()) for q in (loss, extra, logvar.mean(), mean.std())),)
         running = value if running is None else tuple(0.98 * r + 0.02 * v for r, v in zip(running, value))
         if step % 50 == 0 and rank == 0:
-            print(f"step {step} loss {running[0]:.4f} kl {running[1]:.3f} logvar {running[2]:.2f} std {running[3]:.2f} {clock.seconds:.0f} s", flush=True)
+            print(f"step {step} loss {running[0]:.4f} latents {running[1]:.4f} logvar {running[2]:.2f} std {running[3]:.2f} {clock.seconds:.0f} s", flush=True)
         if rank == 0 and clock.due("save", 300):
             checkpoint()
     if rank == 0:

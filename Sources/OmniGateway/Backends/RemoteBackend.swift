@@ -39,7 +39,7 @@ public final class RemoteBackend: Backend {
 
     public var status: BackendStatus {
         let (urls, isUp) = places.withLock { ($0.map(\.url), $0.contains(where: \.isUp)) }
-        return BackendStatus(state: isUp ? .ready : .failed(reason: "none of \(urls.joined(separator: ", ")) answers"), root: urls.joined(separator: ","))
+        return BackendStatus(state: isUp ? .ready : .failed(reason: "None of \(urls.joined(separator: ", ")) answers."), root: urls.joined(separator: ","))
     }
 
     public func send(_ request: UpstreamRequest) async throws -> UpstreamResponse {

@@ -117,7 +117,7 @@ public final class WorkerBackend: Backend {
         case .loading(let fraction):
             APIError(.unavailable, "The model `\(id)` is loading (\(Int(fraction * 100)) %).", remedy: "Try again in a moment.", retryAfter: 1)
         case .failed(let reason):
-            APIError(.unavailable, "The model `\(id)` cannot be served: \(reason).", remedy: "The server's log and `omni doctor` tell more.", retryAfter: 60)
+            APIError(.unavailable, "The model `\(id)` cannot be served: \(reason)", remedy: "The server's log and `omni doctor` tell more.", retryAfter: 60)
         default: APIError(.unavailable, "The model `\(id)` is being restarted.", remedy: "Try again in a moment.", retryAfter: 1)
         }
     }
@@ -250,7 +250,7 @@ public final class WorkerBackend: Backend {
             switch report["state"]?.stringValue {
             case "loading": apply(.progress(report["progress"]?.doubleValue ?? 0))
             case "failed":
-                let reason = report["reason"]?.stringValue ?? "unknown reason"
+                let reason = report["reason"]?.stringValue ?? "The worker gave no reason."
                 logger.error("model cannot be loaded", metadata: ["reason": .string(reason)])
                 apply(.loadFailed(reason: reason))
                 return

@@ -84,7 +84,7 @@ struct WorkerLifecycle: Sendable, Equatable {
         case (.loading, .exited(let status, let servedFor)), (.ready, .exited(let status, let servedFor)):
             crashes = servedFor > .seconds(60) ? 1 : crashes + 1
             guard crashes < Self.mostCrashes else {
-                state = .failed(reason: "the worker died \(crashes) times in a row, last with \(status)")
+                state = .failed(reason: "Its worker died \(crashes) times in a row, last with \(status).")
                 return .none
             }
             state = .backingOff

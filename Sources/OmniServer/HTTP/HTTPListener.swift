@@ -98,9 +98,12 @@ public struct HTTPListener: Sendable {
     private func respond(to request: Request, context: OmniContext, gate: AccessGate, responder: RouterResponder<OmniContext>) async -> Response {
         if let refusal = gate.refusal(of: request) { return refusal }
         do {
-            return try await responder.respond(to: request, context: context)
+            let response = try await responder.respond(to: request, context: context)
+            // The router's own reply to a path that it does not know.
+            if response.status == .notFound, response.body.contentLength == 0 { throw APIError(.notFound, "There is no path \(request.uri.path) here.") }
+            return response
         } catch is CancellationError {
-            return .error(APIError(.init(name: "client_gone", status: 499, type: "ClientDisconnected"), "The client closed the connection."))
+            return .error(APIError(.clientGone, "The client closed the connection."))
         } catch {
             let (wire, isExpected) = wireError(error, requestID: context.requestID)
             if !isExpected { context.requestLogger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"]) }

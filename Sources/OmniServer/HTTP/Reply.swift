@@ -29,8 +29,6 @@ extension Response {
 func wireError(_ error: any Error, requestID: String) -> (error: APIError, isExpected: Bool) {
     switch error {
     case let error as APIError: (error, true)
-    case let error as HTTPError where error.status == .notFound:
-        (APIError(.notFound, "There is no such path."), true)
     case is NIOTooManyBytesError: (APIError(.tooLarge, "The request body is too large."), true)
     default: (APIError.unexpected(requestID: requestID), false)
     }

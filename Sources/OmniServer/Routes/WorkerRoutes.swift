@@ -29,7 +29,7 @@ public final class WorkerModel: Sendable {
         switch state {
         case .loading(let fraction):
             throw APIError(.unavailable, "The model `\(servedName)` is loading (\(Int(fraction * 100)) %).", remedy: "Try again in a moment.", retryAfter: 1)
-        case .failed(let reason): throw APIError(.unavailable, "The model `\(servedName)` cannot be served: \(reason).", retryAfter: 60)
+        case .failed(let reason): throw APIError(.unavailable, "The model `\(servedName)` cannot be served: \(reason)", retryAfter: 60)
         case .ready(let model):
             guard let able = model as? Kind else { throw APIError(.notFound, "The model `\(servedName)` cannot do \(task).", param: "model") }
             return able
