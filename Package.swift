@@ -7,6 +7,12 @@ let nativeLink: [LinkerSetting] = [
     .unsafeFlags(["-L\(deps)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
 ]
 
+#if arch(x86_64)
+let nativeCPU = ["-march=native"]
+#else
+let nativeCPU: [String] = []
+#endif
+
 let package = Package(
     name: "swift-omni",
     platforms: [.macOS(.v15)],
@@ -32,6 +38,16 @@ let package = Package(
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", .product(name: "Logging", package: "swift-log")]),
 
+        // -O3 in debug builds too: sampling runs over the whole vocabulary for each token.
+        .target(
+            name: "CLlamaChat",
+            cSettings: [.unsafeFlags(["-O3"] + nativeCPU)],
+            cxxSettings: [.headerSearchPath("../../deps/include"), .headerSearchPath("../../deps/include/llama-common")],
+            linkerSettings: [.linkedLibrary("llama-common"), .linkedLibrary("llama")]),
+        .target(
+            name: "OmniText",
+            dependencies: ["CLlama", "CLlamaChat", "OmniEngine", .product(name: "Logging", package: "swift-log")],
+            linkerSettings: nativeLink),
         .target(
             name: "OmniModels",
             dependencies: [
@@ -64,12 +80,13 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "OmniGateway", "OmniModels", "OmniServer",
+                "OmniGateway", "OmniModels", "OmniServer", "OmniText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

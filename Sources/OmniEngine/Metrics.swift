@@ -74,6 +74,21 @@ public final class MetricsRegistry: Sendable {
         }
     }
 
+    /// Sets a whole histogram that is kept elsewhere. `counts` are per bucket, not summed up, one more than the family has
+    /// bounds.
+    public func set(_ family: Family, counts: [Int], sum: Double, labels: KeyValuePairs<String, String> = [:]) {
+        let key = Self.labelText(labels)
+        var total: UInt64 = 0
+        let running = counts.map { count -> UInt64 in
+            total += UInt64(count)
+            return total
+        }
+        store.withLock { store in
+            store.register(family)
+            store.histograms[family.name, default: [:]][key] = Histogram(counts: Array(running.prefix(family.buckets.count)), sum: sum, count: total)
+        }
+    }
+
     /// The exposition text of all families.
     public var text: String {
         store.withLock { store in
@@ -139,4 +154,10 @@ extension MetricsRegistry {
         }
         return order.flatMap { (heads[$0] ?? []) + (series[$0] ?? []) }.joined(separator: "\n") + (order.isEmpty ? "" : "\n")
     }
+}
+
+/// A model that tells what it has done.
+public protocol MeteredModel: ServedModel {
+    /// Writes its current figures under the label `model_name`.
+    func report(to registry: MetricsRegistry, modelName: String)
 }

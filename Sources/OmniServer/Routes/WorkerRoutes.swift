@@ -71,7 +71,8 @@ public struct WorkerRoutes: Sendable {
             }
         }
         table.add(.get, "/metrics", "Prometheus metrics of this worker.") { _, _ in
-            .text(metrics.text, contentType: "text/plain; version=0.0.4; charset=utf-8")
+            if case .ready(let model) = worker.state { (model as? any MeteredModel)?.report(to: metrics, modelName: worker.servedName) }
+            return .text(metrics.text, contentType: "text/plain; version=0.0.4; charset=utf-8")
         }
     }
 }

@@ -42,7 +42,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let lane = try FileLane(directory: laneDir, device: "cpu")
         try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize), logger: logger).run(servedName: servedModelName, metrics: metrics) {
             [logger] progress in
-            try await EngineLoader(command: self, lane: lane, metrics: metrics, logger: logger).load(progress: progress)
+            try await EngineLoader(command: self, lane: lane, logger: logger).load(progress: progress)
         }
     }
 }

@@ -35,6 +35,9 @@ struct EngineFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Most pictures, sounds and films in one conversation.", valueName: "count"))
     var limitMmPerPrompt: Int?
 
+    @Option(parsing: .upToNextOption, help: ArgumentHelp("Hosts that media in prompts may be fetched from, private ones too; all public ones by default.", valueName: "host"))
+    var allowedMediaDomains: [String] = []
+
     func validate() throws {
         for (name, value) in numbers where (value ?? 1) < 1 && name != "--gpu-layers" && name != "--max-queue" {
             throw ValidationError("\(name) must be at least 1.")
@@ -55,6 +58,7 @@ struct EngineFlags: ParsableArguments {
         var list = numbers.flatMap { name, value in value.map { [name, String($0)] } ?? [] }
         if let limitMmSeconds { list += ["--limit-mm-seconds", String(limitMmSeconds)] }
         if let chatTemplate { list += ["--chat-template", chatTemplate] }
+        if !allowedMediaDomains.isEmpty { list += ["--allowed-media-domains"] + allowedMediaDomains }
         return list
     }
 }

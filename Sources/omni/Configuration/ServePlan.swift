@@ -18,7 +18,7 @@ struct ServePlan {
     init(command: ServeCommand) throws {
         let resolver = ModelResolver()
         let names = command.models + command.modelOptions
-        let resolved = names.isEmpty ? resolver.starters() : try resolver.resolve(names)
+        let resolved = names.isEmpty ? resolver.starters().filter { EngineLoader.kinds.contains($0.kind) } : try resolver.resolve(names)
         guard !resolved.isEmpty || !command.backend.isEmpty else {
             throw StartError("No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
         }
