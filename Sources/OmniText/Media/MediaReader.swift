@@ -1,4 +1,5 @@
 import OmniAPI
+import OmniEngine
 
 /// A decoded picture or sound.
 struct Medium: Sendable {
