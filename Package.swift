@@ -82,6 +82,8 @@ let package = Package(
             dependencies: [
                 "OmniGateway", "OmniModels", "OmniServer", "OmniText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "Yams", package: "Yams"),
             ]),
 

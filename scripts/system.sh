@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PACKAGES=(cmake ninja-build g++ make pkg-config libsqlite3-dev zlib1g-dev libgomp1)
 
-command -v swift >/dev/null || fail "no Swift toolchain found; install Swift 6.1 or later from swift.org and put it on PATH"
+command -v swift >/dev/null || fail "no Swift toolchain found; install Swift 6.2 or later from swift.org and put it on PATH"
 
 if ! command -v dpkg-query >/dev/null; then
     missing=()
