@@ -82,7 +82,7 @@ extension ModelsCommand {
             let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
             source.setEventHandler {
                 tell()
-                exit(130)
+                Foundation.exit(130)
             }
             source.resume()
             return source
