@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "OmniGateway", "OmniModels", "OmniServer", "OmniText",
+                "CLlama", "OmniGateway", "OmniModels", "OmniServer", "OmniText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

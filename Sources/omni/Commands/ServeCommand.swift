@@ -155,10 +155,3 @@ struct ServeCommand: AsyncParsableCommand {
         throw StartError("Cannot find this program's own path.")
     }
 }
-
-/// An error whose text is the whole message.
-struct Failure: Error, CustomStringConvertible, LocalizedError {
-    let description: String
-    var errorDescription: String? { description }
-    init(_ description: String) { self.description = description }
-}
