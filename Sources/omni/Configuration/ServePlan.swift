@@ -51,22 +51,32 @@ struct ServePlan {
         }
         backends = try command.backend.map { try BackendPlan(flag: $0) } + file.backends.map { try BackendPlan(id: $0.id, urls: $0.urls) }
         let names = command.models + command.modelOptions
+        // A server with a data folder of its own still finds the user's models.
         let places = [command.dataDir, nil].map { ModelResolver(locations: .fromEnvironment(dataDirectory: $0)) }
-        let configured = try file.models.map { try Self.plan($0, places[0]) }
+        let configured = try file.models.map { model in
+            try Self.first(places) { try Self.plan(model, $0) }
+        }
         guard names.isEmpty else {
-            models = try Self.named(places[0].resolve(names), command.servedModelName, isOnly: configured.isEmpty) + configured
+            models = try Self.named(Self.first(places) { try $0.resolve(names) }, command.servedModelName, isOnly: configured.isEmpty) + configured
             return
         }
         guard configured.isEmpty, backends.isEmpty else {
             models = configured
             return
         }
-        // A server with a data folder of its own still finds the user's starter models.
         let starters = places.lazy.map { $0.starters().filter { EngineLoader.kinds.contains($0.kind) } }.first { !$0.isEmpty } ?? []
         guard !starters.isEmpty else {
             throw StartError("No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
         }
         models = try Self.named(starters, command.servedModelName, isOnly: true)
+    }
+
+    /// What the first of `places` that can gives; the error of the last when none can.
+    private static func first<Found>(_ places: [ModelResolver], _ find: (ModelResolver) throws -> Found) throws -> Found {
+        for place in places.dropLast() {
+            if let found = try? find(place) { return found }
+        }
+        return try find(places[places.count - 1])
     }
 
     private static func named(_ models: [ResolvedModel], _ given: [String], isOnly: Bool) throws -> [ModelPlan] {
