@@ -31,9 +31,16 @@ let package = Package(
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", .product(name: "Logging", package: "swift-log")]),
 
+        .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniTokenizer"),
+        .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", .product(name: "Logging", package: "swift-log")]),
+
         .executableTarget(name: "omni", dependencies: ["OmniEngine"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
+        .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
+        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
