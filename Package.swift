@@ -48,6 +48,9 @@ let package = Package(
             name: "OmniText",
             dependencies: ["CLlama", "CLlamaChat", "OmniEngine", .product(name: "Logging", package: "swift-log")],
             linkerSettings: nativeLink),
+        .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniTokenizer"),
+        .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", .product(name: "Logging", package: "swift-log")]),
         .target(
             name: "OmniModels",
             dependencies: [
@@ -80,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "CLlama", "OmniGateway", "OmniModels", "OmniServer", "OmniText",
+                "CLlama", "OmniDiffusion", "OmniGateway", "OmniModels", "OmniServer", "OmniText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -89,6 +92,9 @@ let package = Package(
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
+        .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
+        .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
+        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
