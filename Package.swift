@@ -31,9 +31,15 @@ let package = Package(
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", .product(name: "Logging", package: "swift-log")]),
 
+        .target(
+            name: "CFFmpeg",
+            linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
+        .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
+
         .executableTarget(name: "omni", dependencies: ["OmniEngine"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
