@@ -48,6 +48,13 @@ let package = Package(
             name: "OmniText",
             dependencies: ["CLlama", "CLlamaChat", "OmniEngine", .product(name: "Logging", package: "swift-log")],
             linkerSettings: nativeLink),
+        .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniTokenizer"),
+        .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", .product(name: "Logging", package: "swift-log")]),
+        .target(
+            name: "CFFmpeg",
+            linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
+        .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
         .target(
             name: "OmniModels",
             dependencies: [
@@ -70,7 +77,7 @@ let package = Package(
         .target(
             name: "OmniServer",
             dependencies: [
-                "OmniAPI", "OmniEngine", "OmniGateway",
+                "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -80,13 +87,19 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "OmniGateway", "OmniModels", "OmniServer", "OmniText",
+                "CLlama", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "Yams", package: "Yams"),
             ]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
+        .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
+        .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
+        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
+        .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -46,21 +46,26 @@ public struct ModelLocations: Sendable, Equatable {
             packageModels: packageModels(executable: executable, workingDirectory: workingDirectory))
     }
 
-    /// `Models/` beside a `native.lock` above the program (a checkout), `share/omni/Models` of an installation, or `Models/`
-    /// of a checkout that is the working directory.
-    private static func packageModels(executable: URL?, workingDirectory: String) -> URL? {
-        var candidates: [URL] = []
-        if let executable {
-            var folder = executable.resolvingSymlinksInPath().deletingLastPathComponent()
-            candidates.append(folder.deletingLastPathComponent().appending(path: "share/omni/Models"))
-            for _ in 0..<6 where folder.path != "/" {
-                if isFile(folder.appending(path: "native.lock")) { candidates.append(folder.appending(path: "Models")) }
+    /// The checkout that the program was built in, else the one that is the working directory: the folder with `native.lock`.
+    public static func checkout(
+        executable: URL? = Bundle.main.executableURL, workingDirectory: String = FileManager.default.currentDirectoryPath
+    ) -> URL? {
+        var folders = [URL(filePath: workingDirectory, directoryHint: .isDirectory)]
+        if var folder = executable?.resolvingSymlinksInPath() {
+            for depth in 0..<6 where folder.path != "/" {
                 folder = folder.deletingLastPathComponent()
+                folders.insert(folder, at: depth)
             }
         }
-        let current = URL(filePath: workingDirectory, directoryHint: .isDirectory)
-        if isFile(current.appending(path: "native.lock")) { candidates.append(current.appending(path: "Models")) }
-        return candidates.first(where: isFolder)
+        return folders.first { isFile($0.appending(path: "native.lock")) }
+    }
+
+    /// `Models/` of the checkout, or `share/omni/Models` of an installation.
+    private static func packageModels(executable: URL?, workingDirectory: String) -> URL? {
+        let installed = executable?.resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "share/omni/Models")
+        let own = checkout(executable: executable, workingDirectory: workingDirectory)?.appending(path: "Models")
+        return [installed, own].compactMap(\.self).first(where: isFolder)
     }
 }
 

@@ -37,7 +37,7 @@ struct GGUFFileName: Sendable, Equatable {
             && left.shard?.index == right.shard?.index && left.shard?.count == right.shard?.count
     }
 
-    /// The names of all shards of the model that a shard's file `name` belongs to.
+    /// The names of all shards of the model that a shard's file `name` belongs to; a folder before the name stays.
     static func shardNames(of name: String) -> [String] {
         guard let shard = GGUFFileName(name)?.shard else { return [name] }
         let stem = name.dropLast("-00001-of-00001.gguf".count)

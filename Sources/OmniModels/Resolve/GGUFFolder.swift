@@ -3,7 +3,7 @@ import OmniEngine
 
 /// The GGUF models of a folder: files that belong together as shards are one model, projectors are none.
 struct GGUFFolder {
-    /// A model in the folder, by the file name of its first shard.
+    /// A model in the folder, by the file of its first shard (`file.gguf`, or `folder/file.gguf`).
     struct Candidate: Sendable, Equatable {
         var file: String
         var name: GGUFFileName
@@ -13,12 +13,13 @@ struct GGUFFolder {
     let candidates: [Candidate]
     let projectors: [String]
 
-    init(_ folder: URL) {
+    /// With `nested`, the folders inside count too: repositories with many quantisations put each into its own.
+    init(_ folder: URL, nested: Bool = true) {
         self.folder = folder
         var candidates: [String: Candidate] = [:]
         var projectors: [String] = []
-        for file in OmniModels.names(in: folder) {
-            guard let name = GGUFFileName(file) else { continue }
+        for file in Self.files(folder, nested: nested) {
+            guard let name = GGUFFileName(URL(filePath: file).lastPathComponent) else { continue }
             if name.isProjector {
                 projectors.append(file)
             } else {
@@ -28,6 +29,15 @@ struct GGUFFolder {
         }
         self.candidates = candidates.values.sorted { $0.file < $1.file }
         self.projectors = projectors
+    }
+
+    private static func files(_ folder: URL, nested: Bool) -> [String] {
+        let top = OmniModels.names(in: folder)
+        guard nested else { return top }
+        return top + top.flatMap { name in
+            let inner = folder.appending(path: name)
+            return isFolder(inner) ? OmniModels.names(in: inner).map { "\(name)/\($0)" } : []
+        }
     }
 
     var isEmpty: Bool { candidates.isEmpty && projectors.isEmpty }
@@ -67,7 +77,7 @@ struct GGUFFolder {
         // Projectors are small and feel rounding: the finest that runs well everywhere first.
         let ranks = ["F16", "BF16", "Q8_0", "F32"]
         let best = projectors.min { left, right in
-            func rank(_ file: String) -> Int { ranks.firstIndex(of: GGUFFileName(file)?.quant ?? "") ?? ranks.count }
+            func rank(_ file: String) -> Int { ranks.firstIndex(of: GGUFFileName(URL(filePath: file).lastPathComponent)?.quant ?? "") ?? ranks.count }
             return (rank(left), left) < (rank(right), right)
         }
         return best.map { folder.appending(path: $0) }

@@ -98,7 +98,7 @@ public struct ModelResolver: Sendable {
         if let name = GGUFFileName(url.lastPathComponent) {
             let first = GGUFFileName.shardNames(of: url.lastPathComponent).first ?? url.lastPathComponent
             let candidate = GGUFFolder.Candidate(file: first, name: name)
-            return try candidate.resolve(in: GGUFFolder(url.deletingLastPathComponent()), as: found)
+            return try candidate.resolve(in: GGUFFolder(url.deletingLastPathComponent(), nested: false), as: found)
         }
         throw ModelError(
             .unsupported, model: found.reference, "\(url.path) is not a GGUF file.",
