@@ -15,8 +15,13 @@ struct AccessGate: Sendable {
     /// The reply to a request that may not pass: a preflight's answer, or 401.
     func refusal(of request: Request) -> Response? {
         if request.method == .options, request.headers[.origin] != nil { return preflight(request) }
-        guard !apiKeys.isEmpty, request.uri.path.hasPrefix("/v1"), !isAuthorized(request) else { return nil }
+        guard !apiKeys.isEmpty, Self.isLocked(request.uri.path), !isAuthorized(request) else { return nil }
         return .error(APIError(.unauthorized, "A valid API key is required.", remedy: "Send `Authorization: Bearer KEY`."))
+    }
+
+    /// Whether a path leads into `/v1`, read as the router reads it: empty segments do not count, so `//v1/models` does.
+    static func isLocked(_ path: String) -> Bool {
+        path.split(separator: "/", maxSplits: 1).first?.hasPrefix("v1") ?? false
     }
 
     private func isAuthorized(_ request: Request) -> Bool {
