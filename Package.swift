@@ -95,6 +95,9 @@ let package = Package(
             ]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
+        .testTarget(name: "OmniGatewayTests", dependencies: ["OmniGateway"]),
+        .testTarget(name: "OmniServerTests", dependencies: ["OmniServer"]),
         .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
