@@ -7,6 +7,13 @@ let nativeLink: [LinkerSetting] = [
     .unsafeFlags(["-L\(deps)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
 ]
 
+// sherpa-onnx and ONNX Runtime stand in deps-sherpa/, a link that scripts/sherpa.sh makes.
+let depsSherpa = Context.packageDirectory + "/deps-sherpa"
+let sherpaLink: [LinkerSetting] = [
+    .unsafeFlags(["-L\(depsSherpa)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(depsSherpa)/lib"]),
+    .linkedLibrary("sherpa-onnx-c-api"), .linkedLibrary("onnxruntime"),
+]
+
 let package = Package(
     name: "swift-omni",
     platforms: [.macOS(.v15)],
@@ -35,11 +42,14 @@ let package = Package(
             name: "CFFmpeg",
             linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
         .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
+        .target(name: "CSherpa", linkerSettings: sherpaLink),
+        .target(name: "OmniSpeech", dependencies: ["CSherpa", "OmniEngine", "OmniMedia", .product(name: "Logging", package: "swift-log")]),
 
         .executableTarget(name: "omni", dependencies: ["OmniEngine"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
