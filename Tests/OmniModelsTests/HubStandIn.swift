@@ -103,17 +103,17 @@ final class HubStandIn: Sendable {
         }
         var answer = Answer(body: Array("[\(([#"{"type":"directory","path":"x"}"#] + entries).joined(separator: ","))]".utf8))
         if start + behaviour.pageSize < all.count {
-            answer.headers.add(name: "Link", value: "<\(uri)&cursor=\(start + behaviour.pageSize)>; rel=\"next\"")
+            answer.headers.add(name: "Link", value: "<\(uri.split(separator: "&")[0])&cursor=\(start + behaviour.pageSize)>; rel=\"next\"")
         }
         return answer
     }
 
     private func file(_ head: HTTPRequestHead, _ behaviour: inout Behaviour) -> Answer {
         let path = head.uri.split(separator: "/resolve/\(behaviour.commit)/").last.map(String.init)?.removingPercentEncoding ?? ""
-        if head.uri.contains("/resolve/"), behaviour.redirects {
+        if !head.uri.hasPrefix("/storage/"), behaviour.redirects {
             return Answer(status: .found, headers: ["Location": "http://localhost:\(port)/storage/resolve/\(behaviour.commit)/\(path)"])
         }
-        if behaviour.failures > 0, !head.uri.hasPrefix("/storage/") || behaviour.redirects {
+        if behaviour.failures > 0 {
             behaviour.failures -= 1
             return Answer(status: behaviour.failureStatus)
         }

@@ -98,7 +98,7 @@ extension HubClient {
         let response: HTTPFileAnswer
         do {
             response = HTTPFileAnswer(try await open(file, of: id, commit: commit, from: offset))
-        } catch let fault as TransientError where fault.description.hasSuffix("416") {
+        } catch let fault as TransientError where fault.status == 416 {
             // The server has fewer bytes than lie here: they are of something else.
             try await writer.reset()
             throw fault

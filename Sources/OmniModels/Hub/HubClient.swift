@@ -120,7 +120,7 @@ public struct HubClient: Sendable {
         case 404: throw HubError("The Hub has no \(id), or not this file of it (404).", remedy: "Check the name on \(configuration.endpoint)/\(id).")
         case 408, 416, 425, 429, 500...599:
             let wait = response.headers.first(name: "Retry-After").flatMap { Int($0) }.map { Duration.seconds($0) }
-            throw TransientError("the server answered \(status.code)", retryAfter: wait)
+            throw TransientError("the server answered \(status.code)", status: Int(status.code), retryAfter: wait)
         default: throw HubError("The Hub answered \(status.code) for \(request.url).")
         }
     }
