@@ -5,7 +5,8 @@ one or two subjects on a background, laid out on a small set of fixed places, an
 caption leaves unsaid has one fixed answer (a white background, the middle, the common size), so that a caption has one
 picture and few denoising steps are enough.
 
-Everything is drawn from a `random.Random` that the caller seeds: the same seed, the same pictures and captions.
+Everything is drawn from two `random.Random` that the caller seeds, one for the picture and one for the words: the same
+seeds, the same pictures and captions; the same first seed alone, the same picture in other words.
 """
 
 import random
@@ -85,6 +86,10 @@ def subjects(tier=1):
         if cp_name and cp_name not in listed and cp_name.isascii():
             listed.append(cp_name)
             bare.append(bare[0])
+        kept = [i for i, n in enumerate(listed) if n not in taken]  # a name belongs to the first subject that has it
+        if not kept:
+            continue
+        listed, bare = [listed[i] for i in kept], [bare[i] for i in kept]
         words = [k.lower() for k in keywords.get(key, []) if k.isascii() and k.lower() not in listed]
         result.append(Subject(emoji, int(t), listed, bare, words))
         taken.update(listed)
@@ -249,12 +254,13 @@ def _background(px, spec):
 
 
 # MARK: layouts ------------------------------------------------------------------------------------------------------
-# Places and sizes are few and fall on the grid of latent patches (multiples of 16 on a side of 256).
+# Places and sizes are few, and places differ by whole patches of the transformer (32 on a side of 256): the same subject at
+# another place is the same latents moved, so what is learned at one place holds at the others.
 
 SIDE = 256
-MIDDLE, BIG, SMALL, SLOT, STAND = 176, 224, 96, 112, 160
+MIDDLE, BIG, SLOT = 176, 224, 112
 PLACES = {
-    "left": (72, 128), "right": (184, 128), "top": (128, 72), "bottom": (128, 184),
+    "left": (64, 128), "right": (192, 128), "top": (128, 64), "bottom": (128, 192),
 }
 
 
@@ -334,75 +340,77 @@ def _pick_background(rng, colours):
     return name, ("flat", COLOURS[name] if name == "white" else _shade(rng, COLOURS[name]))
 
 
-def sample(rng, tier=1, plain=PLAIN, coloured=COLOURED):
-    """One random sample."""
-    all_subjects = subjects(tier)
-    s = rng.choice(all_subjects)
+def _lead(words):
+    """The phrase without its article."""
+    first, _, rest = words.partition(" ")
+    return rest if first in ("a", "an", "the") and rest else words
+
+
+def sample(rng, words=None, tier=1, plain=PLAIN, coloured=COLOURED):
+    """One random sample: `rng` decides the picture, `words` (another generator) how the caption says it."""
+    words = words or rng
+    everything = subjects(tier)
+    s, t = rng.choice(everything), rng.choice(everything)
     kind = rng.random()
-    words = s.phrase(rng)
-    colours = list(COLOURS)
     white = ("flat", (255, 255, 255))
+    name = s.phrase(words)
 
-    def phrase(article_words=words):
-        name = article_words.split(" ", 1)[1] if article_words.split(" ")[0] in ("a", "an", "the") else article_words
-        text = rng.choice(plain)
-        text = text.replace("{s}", article_words).replace("{n}", name)
-        return text
+    def phrase():
+        return words.choice(plain).replace("{s}", name).replace("{n}", _lead(name))
 
-    if kind < 0.10:  # the subject alone
+    def on_colour(text, share=1.0):
+        """A background of one colour, or (1 - share) the white one that a caption need not name."""
+        colour = rng.choice(list(COLOURS))
+        shade = _shade(rng, COLOURS[colour])
+        if rng.random() >= share:
+            return text, white
+        text = words.choice(coloured).replace("{p}", text).replace("{b}", _colour_word(words, colour))
+        return text, white if colour == "white" else ("flat", shade)
+
+    def done(text, background, marks, layout, subject=s.emoji):
+        return Sample(_finish(words, text), background, marks, subject, layout)
+
+    if kind < 0.12:  # the subject alone
         text = phrase()
-        if s.keywords and rng.random() < 0.15:
-            text += ": " + ", ".join(rng.sample(s.keywords, min(len(s.keywords), rng.randint(1, 3))))
-        return Sample(_finish(rng, text), white, [(s.emoji, 128, 128, MIDDLE)], s.emoji, "middle")
-    if kind < 0.48:  # on one colour
-        name, bg = _pick_background(rng, colours)
-        text = rng.choice(coloured).replace("{p}", phrase()).replace("{b}", _colour_word(rng, name))
-        return Sample(_finish(rng, text), bg, [(s.emoji, 128, 128, MIDDLE)], s.emoji, "middle")
-    if kind < 0.54:  # on a gradient
-        a, b = rng.sample(colours, 2)
-        bg = ("gradient", _shade(rng, COLOURS[a]), _shade(rng, COLOURS[b]), "v")
-        text = rng.choice(GRADIENT).replace("{p}", phrase()).replace("{b}", _colour_word(rng, a)).replace("{c}", _colour_word(rng, b))
-        return Sample(_finish(rng, text), bg, [(s.emoji, 128, 128, MIDDLE)], s.emoji, "middle")
-    if kind < 0.74:  # in a scene
+        if s.keywords and words.random() < 0.15:
+            text += ": " + ", ".join(words.sample(s.keywords, min(len(s.keywords), words.randint(1, 3))))
+        return done(text, white, [(s.emoji, 128, 128, MIDDLE)], "middle")
+    if kind < 0.54:  # on one colour
+        text, background = on_colour(phrase())
+        return done(text, background, [(s.emoji, 128, 128, MIDDLE)], "middle")
+    if kind < 0.58:  # on a gradient
+        a, b = rng.sample(list(COLOURS), 2)
+        background = ("gradient", _shade(rng, COLOURS[a]), _shade(rng, COLOURS[b]), "v")
+        text = words.choice(GRADIENT).replace("{p}", phrase())
+        text = text.replace("{b}", _colour_word(words, a)).replace("{c}", _colour_word(words, b))
+        return done(text, background, [(s.emoji, 128, 128, MIDDLE)], "middle")
+    if kind < 0.80:  # in a scene
         scene = rng.choice(list(SCENES))
-        _, after, alone, stands = SCENES[scene]
-        r = rng.random()
-        if r < (0.35 if scene == "sunset" else 0.06):
-            text = rng.choice(alone)
-            if rng.random() < 0.3:
-                text = rng.choice(["a picture of ", "an image of ", "a painting of ", "a photo of "]) + text
-            return Sample(_finish(rng, text), ("scene", scene), [], "", "scene")
-        text = phrase() + " " + rng.choice(after)
-        mark = (s.emoji, 128, 128, STAND)
-        return Sample(_finish(rng, text), ("scene", scene), [mark], s.emoji, "stand")
-    if kind < 0.82:  # big or small
+        _, after, alone, _ = SCENES[scene]
+        if rng.random() < (0.35 if scene == "sunset" else 0.06):
+            text = words.choice(alone)
+            if words.random() < 0.3:
+                text = words.choice(["a picture of ", "an image of ", "a painting of ", "a photo of "]) + text
+            return done(text, ("scene", scene), [], "scene", "")
+        return done(phrase() + " " + words.choice(after), ("scene", scene), [(s.emoji, 128, 128, MIDDLE)], "middle")
+    if kind < 0.86:  # big or small
         big = rng.random() < 0.5
-        word = rng.choice(["big", "large", "huge"] if big else ["small", "little", "tiny"])
-        name = words.split(" ", 1)[1] if words.split(" ")[0] in ("a", "an", "the") else words
-        text = ("" if words == name else "a ") + word + " " + name
-        colour, bg = _pick_background(rng, colours) if rng.random() < 0.7 else ("", white)
-        if colour:
-            text = rng.choice(coloured).replace("{p}", text).replace("{b}", _colour_word(rng, colour))
-        return Sample(_finish(rng, text), bg, [(s.emoji, 128, 128, BIG if big else SMALL)], s.emoji, "big" if big else "small")
-    if kind < 0.88:  # at one side
+        text = words.choice(["big", "large", "huge"] if big else ["small", "little", "tiny"]) + " " + _lead(name)
+        text, background = on_colour(text if _lead(name) == name else "a " + text, 0.7)
+        return done(text, background, [(s.emoji, 128, 128, BIG if big else SLOT)], "big" if big else "small")
+    if kind < 0.90:  # at one side
         place = rng.choice(list(PLACES))
-        text = words + " " + {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}[place]
-        colour, bg = _pick_background(rng, colours) if rng.random() < 0.7 else ("", white)
-        if colour:
-            text = rng.choice(coloured).replace("{p}", text).replace("{b}", _colour_word(rng, colour))
-        return Sample(_finish(rng, text), bg, [(s.emoji, *PLACES[place], SLOT)], s.emoji, place)
-    t = rng.choice(all_subjects)  # two subjects
-    text = rng.choice(PAIR).replace("{s}", words).replace("{t}", t.phrase(rng))
-    bg = white
-    r = rng.random()
-    if r < 0.55:
-        colour, bg = _pick_background(rng, colours)
-        text = rng.choice(coloured).replace("{p}", text).replace("{b}", _colour_word(rng, colour))
-    elif r < 0.75:
+        where = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}[place]
+        text, background = on_colour(name + " " + where, 0.7)
+        return done(text, background, [(s.emoji, *PLACES[place], SLOT)], place)
+    text = words.choice(PAIR).replace("{s}", name).replace("{t}", t.phrase(words))  # two subjects
+    if rng.random() < 0.25:
         scene = rng.choice(list(SCENES))
-        bg = ("scene", scene)
-        text += " " + rng.choice(SCENES[scene][1])
-    return Sample(_finish(rng, text), bg, [(s.emoji, *PLACES["left"], SLOT), (t.emoji, *PLACES["right"], SLOT)], s.emoji, "pair")
+        background = ("scene", scene)
+        text += " " + words.choice(SCENES[scene][1])
+    else:
+        text, background = on_colour(text, 0.73)
+    return done(text, background, [(s.emoji, *PLACES["left"], SLOT), (t.emoji, *PLACES["right"], SLOT)], "pair")
 
 
 if __name__ == "__main__":  # a look at the data: python data.py OUT.png

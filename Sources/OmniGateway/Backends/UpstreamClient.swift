@@ -1,0 +1,120 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import OmniAPI
+import Synchronization
+
+/// Sends requests to backends. One for the whole gateway.
+public final class UpstreamClient: Sendable {
+    private let client: HTTPClient
+
+    public init(group: any EventLoopGroup) {
+        var configuration = HTTPClient.Configuration()
+        // Admission is the backend's business: no request may wait here for a connection.
+        configuration.connectionPool = .init(idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: 4096)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.timeout = .init(connect: .seconds(2))
+        configuration.redirectConfiguration = .disallow
+        configuration.decompression = .disabled
+        client = HTTPClient(eventLoopGroup: group, configuration: configuration)
+    }
+
+    public func shutdown() async { try? await client.shutdown() }
+
+    /// `http+unix://…` addresses the socket of a worker.
+    public static func socketURL(_ path: String) -> String {
+        "http+unix://" + (path.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? path)
+    }
+
+    /// Sends to `base`. A refused or broken connection before the reply's head is thrown as ``UpstreamFailure``.
+    func send(_ request: UpstreamRequest, to base: String, headTimeout: TimeAmount = .hours(24)) async throws(UpstreamFailure) -> UpstreamResponse {
+        var outgoing = HTTPClientRequest(url: base + request.path)
+        outgoing.method = HTTPMethod(rawValue: request.method)
+        for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
+        if let body = request.body { outgoing.body = .bytes(body) }
+        do {
+            let response = try await client.execute(outgoing, timeout: headTimeout)
+            return UpstreamResponse(
+                status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: UpstreamBody(response.body))
+        } catch {
+            throw UpstreamFailure(error)
+        }
+    }
+}
+
+/// Why a backend gave no reply.
+enum UpstreamFailure: Error {
+    /// Nobody listened: the request has not begun, it may go elsewhere.
+    case refused
+    /// The connection broke while the request was under way.
+    case broken(String)
+    case cancelled
+
+    init(_ error: any Error) {
+        switch error {
+        case is CancellationError: self = .cancelled
+        case let error as HTTPClientError where error == .cancelled: self = .cancelled
+        case let error as HTTPClientError where error == .connectTimeout: self = .refused
+        case is NIOConnectionError: self = .refused
+        case let error as IOError where [ECONNREFUSED, ENOENT].contains(error.errnoCode): self = .refused
+        default: self = .broken("\(error)")
+        }
+    }
+}
+
+/// A reply's body, chunk by chunk.
+public struct UpstreamBody: AsyncSequence, Sendable {
+    public typealias Element = ByteBuffer
+
+    private let body: HTTPClientResponse.Body
+    private let lease: OutstandingLease?
+
+    init(_ body: HTTPClientResponse.Body, lease: OutstandingLease? = nil) {
+        self.body = body
+        self.lease = lease
+    }
+
+    /// The same body, holding `lease` until it has been read or dropped.
+    func holding(_ lease: OutstandingLease) -> UpstreamBody { UpstreamBody(body, lease: lease) }
+
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        var iterator: HTTPClientResponse.Body.AsyncIterator
+        let lease: OutstandingLease?
+
+        public mutating func next() async throws -> ByteBuffer? { try await iterator.next() }
+    }
+
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(iterator: body.makeAsyncIterator(), lease: lease) }
+
+    /// The whole body, up to `limit` bytes.
+    func collect(upTo limit: Int) async throws -> ByteBuffer { try await body.collect(upTo: limit) }
+}
+
+/// Counts a request as outstanding until it is let go.
+final class OutstandingLease: Sendable {
+    private let counter: OutstandingCounter
+
+    init(_ counter: OutstandingCounter) {
+        self.counter = counter
+        counter.change(by: 1)
+    }
+
+    deinit { counter.change(by: -1) }
+}
+
+final class OutstandingCounter: Sendable {
+    private let state = Mutex((count: 0, lastChange: ContinuousClock.now))
+
+    var count: Int { state.withLock { $0.count } }
+    /// Time since the last request began or ended; nil while one is outstanding.
+    var idleTime: Duration? { state.withLock { $0.count == 0 ? ContinuousClock.now - $0.lastChange : nil } }
+
+    func change(by amount: Int) {
+        state.withLock {
+            $0.count += amount
+            $0.lastChange = .now
+        }
+    }
+}

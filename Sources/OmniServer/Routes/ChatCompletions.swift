@@ -1,0 +1,99 @@
+import HTTPTypes
+import Hummingbird
+import OmniAPI
+import OmniEngine
+import OmniGateway
+
+extension GatewayRoutes {
+    func addChat(to table: inout RouteTable) {
+        addForwarding(
+            to: &table, "/v1/chat/completions", "An answer to a conversation.", task: "chat", kinds: [.text], ChatCompletionRequest.self, model: \.model)
+        table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
+            let body = try await context.collectJSON(request)
+            let conversations = try ChatBatch(body.json)
+            let entry = try gateway.catalogue.entry(named: body.json["model"]?.stringValue, kinds: [.text], task: "chat")
+            _ = try conversations.requests.map { try context.decode(ChatCompletionRequest.self, from: JSONBody(bytes: body.bytes, json: $0)) }
+            return try await forward(request, body: body.bytes, to: entry, context: context)
+        }
+    }
+}
+
+extension WorkerRoutes {
+    func addChat(to table: inout RouteTable) {
+        table.add(.post, "/v1/chat/completions", "An answer to a conversation.") { request, context in
+            let body = try await context.collectJSON(request)
+            let (chat, ignored) = try context.decode(ChatCompletionRequest.self, from: body)
+            let model = try worker.require((any TextModel).self, task: "chat")
+            let reply = ChatReply(id: chat.requestID ?? context.requestID, model: worker.servedName, request: chat)
+            if chat.stream {
+                return try await streamed(model, chat, reply, context: context, ignored: ignored)
+            }
+            let whole = try await context.cancelOnDisconnect { try await Self.collect(model, chat, id: context.requestID) }
+            return .json(reply.completion(whole), ignored: ignored)
+        }
+        table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
+            let body = try await context.collectJSON(request)
+            let requests = try ChatBatch(body.json).requests.map { try ChatCompletionRequest(json: $0) }
+            let model = try worker.require((any TextModel).self, task: "chat")
+            let answers = try await context.cancelOnDisconnect {
+                try await withThrowingTaskGroup(of: (Int, ChatAnswer).self) { group in
+                    for (place, chat) in requests.enumerated() {
+                        group.addTask { (place, try await Self.collect(model, chat, id: "\(context.requestID)-\(place)")) }
+                    }
+                    return try await group.reduce(into: [Int: ChatAnswer]()) { $0[$1.0] = $1.1 }
+                }
+            }
+            let reply = ChatReply(id: "batch-\(context.requestID)", model: worker.servedName, request: requests[0])
+            return .json(reply.completion(ChatAnswer(joining: requests.indices.compactMap { answers[$0] })))
+        }
+    }
+
+    private func streamed(
+        _ model: any TextModel, _ chat: ChatCompletionRequest, _ reply: ChatReply, context: OmniContext, ignored: String?
+    ) async throws -> Response {
+        let scope = RequestScope(id: context.requestID)
+        // Started before the status goes out, so that what is wrong with the request has its own status.
+        let generation = try await context.cancelOnDisconnect { try await model.chat(chat, scope: scope) }
+        return context.eventStream(ignored: ignored) { sink in
+            defer { scope.cancellation.cancel() }
+            for choice in 0..<chat.n { try await sink.write(reply.opening(choice)) }
+            for try await event in generation.events {
+                if let chunk = reply.chunk(event) { try await sink.write(chunk) }
+            }
+            try Task.checkCancellation()
+            try await sink.done()
+        }
+    }
+
+    /// The whole answer.
+    private static func collect(_ model: any TextModel, _ chat: ChatCompletionRequest, id: String) async throws -> ChatAnswer {
+        let scope = RequestScope(id: id)
+        defer { scope.cancellation.cancel() }
+        var answer = ChatAnswer(choices: chat.n)
+        for try await event in try await model.chat(chat, scope: scope).events { answer.add(event) }
+        try Task.checkCancellation()
+        return answer
+    }
+}
+
+/// `/v1/chat/completions/batch`: `messages` is a list of conversations, every other field holds for all.
+struct ChatBatch {
+    /// One ordinary request per conversation.
+    let requests: [JSONValue]
+
+    init(_ json: JSONValue) throws {
+        guard case .object(let object) = json else { throw APIError.field(.body, "must be an object.") }
+        let path = WirePath.body.appending("messages")
+        guard let conversations = object["messages"]?.arrayValue, !conversations.isEmpty, conversations.count <= 256 else {
+            throw APIError.field(path, "must be a list of 1 to 256 conversations.")
+        }
+        requests = try conversations.enumerated().map { place, messages in
+            guard case .array = messages else { throw APIError.field(path.appending(place), "must be a list of messages.") }
+            var single = object
+            single["messages"] = messages
+            single["stream"] = nil
+            single["stream_options"] = nil
+            return .object(single)
+        }
+    }
+}

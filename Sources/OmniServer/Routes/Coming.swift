@@ -1,0 +1,34 @@
+import HTTPTypes
+import OmniAPI
+import OmniEngine
+
+extension GatewayRoutes {
+    /// Routes of the contract that no model of this build can serve yet: a named model that does not exist is 404, and so is
+    /// the absence of an able one, saying what is served.
+    func addComingRoutes(to table: inout RouteTable) {
+        let json: [(path: String, task: String, kinds: [ModelKind])] = [
+            ("/v1/images/generations", "image generation", [.image]),
+            ("/v1/audio/speech", "speech", [.speech]),
+            ("/v1/audio/speech/batch", "speech", [.speech]),
+            ("/v1/audio/generate", "audio generation", []),
+        ]
+        for route in json {
+            table.add(.post, route.path, "No model of this build serves it yet.") { request, context in
+                let body = try await context.collectJSON(request)
+                _ = try gateway.catalogue.entry(named: body.json["model"]?.stringValue, kinds: route.kinds, task: route.task)
+                throw APIError(.notFound, "No served model can do \(route.task).")
+            }
+        }
+        let others: [(method: HTTPRequest.Method, path: String, task: String)] = [
+            (.post, "/v1/images/edits", "image edits"), (.get, "/v1/audio/voices", "speech"), (.post, "/v1/audio/voices", "speech"),
+            (.post, "/v1/audio/voice/upload", "speech"), (.post, "/v1/videos", "video generation"), (.get, "/v1/videos", "video generation"),
+            (.post, "/v1/videos/sync", "video generation"), (.post, "/v1/videos/generations", "video generation"),
+            (.post, "/v1/audio/transcriptions", "transcription"),
+        ]
+        for route in others {
+            table.add(route.method, route.path, "No model of this build serves it yet.") { _, _ in
+                throw APIError(.notFound, "No served model can do \(route.task).")
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import OmniAPI
+import OmniEngine
+import OmniGateway
+
+extension GatewayRoutes {
+    func addEmbeddings(to table: inout RouteTable) {
+        addForwarding(to: &table, "/v1/embeddings", "Vectors for texts.", task: "embeddings", kinds: [.embedding], EmbeddingRequest.self, model: \.model)
+    }
+}
+
+extension WorkerRoutes {
+    func addEmbeddings(to table: inout RouteTable) {
+        table.add(.post, "/v1/embeddings", "Vectors for texts.") { request, context in
+            let (embedding, ignored) = try context.decode(EmbeddingRequest.self, from: try await context.collectJSON(request))
+            let model = try worker.require((any EmbeddingModel).self, task: "embeddings")
+            let (vectors, tokens) = try await context.cancelOnDisconnect {
+                try await model.embed(embedding, scope: RequestScope(id: context.requestID))
+            }
+            let data = vectors.enumerated().map { index, vector -> JSONValue in
+                ["object": "embedding", "index": .int(index), "embedding": Self.encoded(vector, embedding.encodingFormat)]
+            }
+            return .json(
+                [
+                    "id": .string("embd-\(context.requestID)"), "object": "list", "created": .int(Int(Date().timeIntervalSince1970)),
+                    "model": .string(worker.servedName), "data": .array(data), "usage": Usage(promptTokens: tokens).json,
+                ], ignored: ignored)
+        }
+    }
+
+    /// Base64 is of little-endian 32-bit floats, as OpenAI's clients read it.
+    private static func encoded(_ vector: [Float], _ format: EmbeddingRequest.Format) -> JSONValue {
+        switch format {
+        case .float: .array(vector.map { .number(Double($0)) })
+        case .base64:
+            .string(vector.map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0).base64EncodedString() })
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import OmniAPI
+import OmniEngine
+import OmniGateway
+
+extension GatewayRoutes {
+    func addHealth(to table: inout RouteTable) {
+        table.add(.get, "/health", "Whether any model serves, and the state of each.") { _, _ in
+            Self.healthReply(gateway)
+        }
+        table.add(.get, "/health/live", "Whether the process runs.") { _, _ in .json(["status": "alive"]) }
+        table.add(.get, "/health/ready", "Whether every model is up; while loading 503 with the progress in percent.") { _, _ in
+            let report = gateway.currentHealth
+            var response = Response(status: .init(code: report.readyStatus), headers: [.contentType: "application/json"], body: .init(byteBuffer: report.readyBody))
+            if report.readyStatus == 503 { response.headers[.retryAfter] = "1" }
+            return response
+        }
+        for method in [HTTPRequest.Method.get, .post] {
+            table.add(method, "/ping", "Nothing, quickly.") { _, _ in Response(status: .ok) }
+        }
+        table.add(.get, "/version", "The server's version.") { _, _ in .json(["version": .string(version)]) }
+        table.add(.get, "/load", "Requests under way.") { _, _ in .json(["server_load": .int(gateway.outstanding)]) }
+        table.add(.get, "/metrics", "Prometheus metrics of the gateway and its workers.") { _, _ in
+            .text(await mergedMetrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
+        }
+    }
+
+    /// `/health` answered before routing: load balancers ask it all the time.
+    public static func healthReply(_ gateway: Gateway) -> Response {
+        let report = gateway.currentHealth
+        return Response(status: .init(code: report.status), headers: [.contentType: "application/json"], body: .init(byteBuffer: report.body))
+    }
+
+    /// Ours, and those of every local worker that serves.
+    private func mergedMetrics() async -> String {
+        let workers = gateway.catalogue.entries.filter { $0.kind != nil && $0.backend.status.state == .ready }
+        let texts = await withTaskGroup(of: String?.self) { group in
+            for entry in workers {
+                group.addTask {
+                    let request = UpstreamRequest(method: "GET", path: "/metrics", headers: [])
+                    guard let reply = try? await entry.backend.send(request), let body = try? await reply.text(upTo: 4 << 20) else { return nil }
+                    return body
+                }
+            }
+            return await group.reduce(into: [String]()) { if let text = $1 { $0.append(text) } }
+        }
+        return MetricsRegistry.merge([metrics.text] + texts)
+    }
+}
+
+extension UpstreamResponse {
+    /// The whole body as text.
+    func text(upTo limit: Int) async throws -> String {
+        var text = ByteBuffer()
+        for try await chunk in body {
+            var chunk = chunk
+            text.writeBuffer(&chunk)
+            guard text.readableBytes <= limit else { throw NIOTooManyBytesError(maxBytes: limit) }
+        }
+        return String(buffer: text)
+    }
+}

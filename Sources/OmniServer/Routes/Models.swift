@@ -1,0 +1,39 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import OmniAPI
+import OmniGateway
+
+extension GatewayRoutes {
+    func addModels(to table: inout RouteTable) {
+        table.add(.get, "/v1/models", "The served models.") { _, _ in
+            let entries = gateway.catalogue.entries.flatMap { entry in entry.names.map { Self.modelObject($0, entry) } }
+            return .json(["object": "list", "data": .array(entries)])
+        }
+        table.add(.get, "/v1/models/{model}", "One served model.") { _, context in
+            let name = context.parameters.get("model") ?? ""
+            guard let entry = gateway.catalogue.entries.first(where: { $0.names.contains(name) }) else {
+                throw APIError.modelNotFound(name, served: gateway.catalogue.entries.map(\.id))
+            }
+            return .json(Self.modelObject(name, entry))
+        }
+    }
+
+    static func modelObject(_ name: String, _ entry: CatalogueEntry) -> JSONValue {
+        let now = JSONValue.int(Int(Date().timeIntervalSince1970))
+        let status = entry.backend.status
+        return [
+            "id": .string(name), "object": "model", "created": now, "owned_by": "swift-omni", "root": .string(status.root), "parent": nil,
+            "max_model_len": status.maxModelLength.map { .int($0) } ?? .null,
+            "kind": .string(entry.kind?.rawValue ?? "remote"), "state": .string(status.word),
+            "input_parts": .array(status.inputParts.map { .string($0) }),
+            "permission": [
+                [
+                    "id": .string(RequestID.make("modelperm-", digits: 16)), "object": "model_permission", "created": now,
+                    "allow_create_engine": false, "allow_sampling": true, "allow_logprobs": true, "allow_search_indices": false,
+                    "allow_view": true, "allow_fine_tuning": false, "organization": "*", "group": nil, "is_blocking": false,
+                ]
+            ],
+        ]
+    }
+}

@@ -1,0 +1,67 @@
+import HTTPTypes
+import Hummingbird
+import OmniAPI
+import OmniGateway
+
+/// `POST /v1/omni/sleep` and `/v1/omni/wakeup`: the peer names stages, ours are models by their place in `/v1/models`;
+/// `model` names one instead.
+struct SleepRequest: WireObject {
+    var stageIDs: [Int] = []
+    var model: String?
+    var level = 2
+
+    static var fields: [Field<SleepRequest>] {
+        [
+            .required("stage_ids", \.stageIDs, .list(of: .integer(0 ... .max)), "Places of models, counted from 0."),
+            .optional("model", \.model, .string, "One model by name, in place of stage_ids' choice."),
+            .with(default: 2, "level", \.level, .integer(1...2), "Not used: a sleeping model's process has ended."),
+        ]
+    }
+}
+
+extension GatewayRoutes {
+    func addOperations(to table: inout RouteTable) {
+        table.add(.post, "/v1/omni/sleep", "Ends the workers of models; all their memory is free.") { request, context in
+            let stages = try await stages(of: request, context)
+            var acknowledgements: [JSONValue] = []
+            for (place, entry) in stages {
+                let slept = await entry.backend.sleep()
+                acknowledgements.append(Self.acknowledgement(place, entry, done: slept))
+            }
+            return .json(["status": "SUCCESS", "acks": .array(acknowledgements)])
+        }
+        table.add(.post, "/v1/omni/wakeup", "Starts the workers of sleeping models and waits until they serve.") { request, context in
+            let stages = try await stages(of: request, context).filter { $0.entry.backend.status.state == .asleep }
+            guard !stages.isEmpty else { return .json(["status": "SKIPPED", "reason": "Target stages are not sleeping."]) }
+            var acknowledgements: [JSONValue] = []
+            for (place, entry) in stages {
+                let woken = try await entry.backend.wake()
+                acknowledgements.append(Self.acknowledgement(place, entry, done: woken))
+            }
+            return .json(["status": "SUCCESS", "acks": .array(acknowledgements)])
+        }
+    }
+
+    private func stages(of request: Request, _ context: OmniContext) async throws -> [(place: Int, entry: CatalogueEntry)] {
+        // The peer reads this body whatever its content type says.
+        let (body, _) = try context.decode(SleepRequest.self, from: try await context.collectJSON(request, ofAnyType: true))
+        let entries = gateway.catalogue.entries
+        if let model = body.model {
+            guard let place = entries.firstIndex(where: { $0.names.contains(model) }) else { throw APIError.modelNotFound(model, served: entries.map(\.id)) }
+            return [(place, entries[place])]
+        }
+        return try body.stageIDs.map { place in
+            guard entries.indices.contains(place) else {
+                throw APIError(.badRequest, "There is no stage \(place).", remedy: "Stages are the models of /v1/models, 0 to \(entries.count - 1).", param: "body.stage_ids")
+            }
+            return (place, entries[place])
+        }
+    }
+
+    private static func acknowledgement(_ place: Int, _ entry: CatalogueEntry, done: Bool) -> JSONValue {
+        [
+            "task_id": .string(RequestID.make(digits: 16)), "status": .string(done ? "SUCCESS" : "SKIPPED"), "stage_id": .int(place), "rank": 0,
+            "freed_bytes": nil, "metadata": ["model": .string(entry.id)],
+        ]
+    }
+}

@@ -1,0 +1,82 @@
+import CLlama
+
+/// The layers that models are made of.
+extension Graph {
+    /// Operations that one node may take so that no node holds the compute lane much longer than 50 ms on a small CPU.
+    static var nodeBudget: Int { 4_000_000_000 }
+
+    /// `weightᵀ · x + bias`: `x [in, tokens]`, `weight [in, out]`, `bias [out]`, result `[out, tokens]`.
+    ///
+    /// Tokens are taken in portions where the whole product would hold the lane too long.
+    public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
+        try require(weight.dimensions[2...] == [1, 1] && weight[0] == x[0], "linear", "weight \(weight.label) for \(x.label)")
+        let portions = try inPortions(of: x, axis: 1, cost: 2 * weight.count * x[2] * x[3]) { part in
+            try node { ggml_mul_mat(context, weight.raw, part.raw) }
+        }
+        return try bias.map { try add(portions, $0) } ?? portions
+    }
+
+    /// Runs `body` on portions of `x` along `axis` and joins the results, along the same axis unless `target` says another.
+    ///
+    /// - Parameter cost: operations for each element along `axis`.
+    public func inPortions(of x: Tensor, axis: Int, cost: Int, joinedAlong target: Int? = nil, _ body: (Tensor) throws -> Tensor) throws -> Tensor {
+        let step = max(16, Self.nodeBudget / max(cost, 1))
+        guard x[axis] > step + step / 2 else { return try body(x) }
+        let parts = try stride(from: 0, to: x[axis], by: step).map { start in
+            try body(slice(x, axis: axis, start..<min(start + step, x[axis])))
+        }
+        return try concat(parts, axis: target ?? axis)
+    }
+
+    /// Rows of `table [features, words]` for `ids [tokens]`: `[features, tokens]`.
+    public func embedding(_ table: Tensor, ids: Tensor) throws -> Tensor {
+        try require(ids.type == .i32 && ids.shape.count == 1, "embedding", "ids \(ids.label) are no row of i32")
+        return try node { ggml_get_rows(context, table.raw, ids.raw) }
+    }
+
+    /// Rotates the halves of each head against each other (arXiv:2104.09864): `x [head, heads, tokens]`.
+    ///
+    /// - Parameters:
+    ///   - positions: `[4 · tokens]`, i32: the positions along the first axis for all tokens, then along the next ones.
+    ///   - sections: pairs of features that turn with each axis; they sum to `head / 2`.
+    ///   - divisors: `[head / 2]`: position over divisor is the angle of a pair, in radians.
+    public func rotate(_ x: Tensor, positions: Tensor, sections: [Int], divisors: Tensor) throws -> Tensor {
+        try require(sections.count == 4 && sections.reduce(0, +) * 2 == x[0], "rotate", "sections \(sections) for heads of \(x.label)")
+        try require(positions.count == 4 * x[2] && positions.type == .i32, "rotate", "positions \(positions.label) for \(x.label)")
+        try require(divisors.count * 2 == x[0], "rotate", "divisors \(divisors.label) for \(x.label)")
+        var axes = sections.map(Int32.init)
+        // A base of one leaves the angles to the divisors alone.
+        return try node {
+            ggml_rope_multi(context, x.raw, positions.raw, divisors.raw, Int32(x[0]), &axes, Int32(GGML_ROPE_TYPE_MROPE), 0, 1, 1, 0, 1, 32, 1)
+        }
+    }
+
+    /// A convolution of `x [width, height, channels]` with `kernel [kw, kh, channels, out]`, padding as given.
+    ///
+    /// f32 throughout: patches as a matrix (im2col), times the kernel as a matrix. Taken in strips of rows, so that the
+    /// matrix of patches stays small and no node holds the lane too long.
+    public func conv2d(_ x: Tensor, kernel: Tensor, bias: Tensor, stride: Int = 1, padding: Int = 0) throws -> Tensor {
+        let (width, height, channels, out) = (kernel[0], kernel[1], kernel[2], kernel[3])
+        try require(x[2] == channels && x[3] == 1 && bias.count == out && stride > 0, "conv2d", "kernel \(kernel.label), bias \(bias.label) for \(x.label)")
+        try require(x[0] + 2 * padding >= width && x[1] + 2 * padding >= height, "conv2d", "kernel \(kernel.label) is larger than \(x.label)")
+        let padded = try contiguous(pad(x, left: padding, right: padding, top: padding, bottom: padding))
+        let columns = (padded[0] - width) / stride + 1
+        let rows = (padded[1] - height) / stride + 1
+        let patch = width * height * channels
+        let strip = max(1, min(rows, min(Self.nodeBudget / (2 * patch * out * columns), Self.patchElements / (patch * columns))))
+        let matrix = try reshape(kernel, [patch, out])
+        let strips = try Swift.stride(from: 0, to: rows, by: strip).map { row in
+            let taken = min(strip, rows - row)
+            let view = try slice(padded, axis: 1, row * stride..<((row + taken - 1) * stride + height))
+            let patches = try node {
+                ggml_im2col(context, kernel.raw, view.raw, Int32(stride), Int32(stride), 0, 0, 1, 1, true, GGML_TYPE_F32)
+            }
+            let flat = try reshape(patches, [patch, columns * taken])
+            return try reshape(node { ggml_mul_mat(context, flat.raw, matrix.raw) }, [columns, taken, out])
+        }
+        return try add(concat(strips, axis: 1), reshape(bias, [1, 1, out]))
+    }
+
+    /// Elements of the matrix of patches at once: 64 MiB.
+    private static var patchElements: Int { 16 << 20 }
+}

@@ -1,0 +1,121 @@
+import CLlama
+
+/// What is done to weights while they are loaded.
+public struct WeightOptions: Sendable {
+    /// Threads that read shards; 1 reads one after the other.
+    public var threads = 4
+    /// Stores matrices as this type; nil keeps what the file has. Rows that its blocks do not fill stay as they are.
+    public var quantization: ElementType?
+    /// Which tensors to load.
+    public var select: @Sendable (String) -> Bool = { _ in true }
+    /// Matrices to keep out of quantization, by name: embeddings and first and last layers.
+    public var keep: @Sendable (String) -> Bool = { _ in false }
+    /// For a matrix or vector by name and number of outputs: which output of the file becomes output `i`. Nil keeps the order.
+    public var order: @Sendable (String, Int) -> [Int]? = { _, _ in nil }
+
+    public init() {}
+
+    /// Vectors and kernels of convolutions are small and used in f32. Matrices stay as they are, or are quantized.
+    func storage(of entry: WeightEntry) -> ElementType {
+        let floats: ElementType
+        switch entry.encoding {
+        case .native(let type) where [.i8, .i16, .i32, .i64].contains(type): return type
+        case .native(let type): floats = type == .f64 ? .f32 : type
+        case .e4m3, .e5m2: floats = .bf16
+        }
+        if entry.shape.count != 2 || entry.rows == 1 { return .f32 }
+        guard let quantization, !floats.isQuantized, !keep(entry.name), entry.rowLength % quantization.blockSize == 0 else { return floats }
+        return quantization
+    }
+}
+
+/// Weights in a device's memory, by name.
+// @unchecked: filled before the initializer returns, only read afterwards.
+public final class WeightStore: @unchecked Sendable {
+    /// Bytes on the device.
+    public let byteCount: Int
+    /// Folder or file the weights came from, for messages.
+    public let source: String
+    private let tensors: [String: UnsafeMutablePointer<ggml_tensor>]
+    private let context: OpaquePointer
+    private let buffer: OpaquePointer
+    private let backend: Backend
+
+    /// Loads `files` onto `backend`. Blocks; several threads read at once.
+    ///
+    /// - Parameter progress: called now and then, from any thread, with bytes read and bytes in all.
+    public init(_ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(), progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }) throws {
+        let entries = files.entries.values.filter { options.select($0.name) }.sorted { ($0.file.path, $0.offset) < ($1.file.path, $1.offset) }
+        guard !entries.isEmpty else { throw TensorError.file(path: files.source, reason: "holds no weights of this model") }
+        let arena = ggml_tensor_overhead() * (entries.count + 1)
+        guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
+            throw TensorError.memory(bytes: arena, what: "the list of weights")
+        }
+        var jobs: [WeightLoader.Job] = []
+        var tensors: [String: UnsafeMutablePointer<ggml_tensor>] = [:]
+        var bytes = 0
+        for entry in entries {
+            let type = options.storage(of: entry)
+            guard let tensor = ggml_new_tensor(context, type.raw, Int32(entry.shape.count), entry.shape.map(Int64.init)) else { continue }
+            ggml_set_name(tensor, entry.name)
+            tensors[entry.name] = tensor
+            bytes += ggml_nbytes(tensor)
+            let outputs = entry.shape.count == 1 ? entry.rowLength : entry.rows
+            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, order: options.order(entry.name, outputs)))
+        }
+        do {
+            buffer = try backend.makeBuffer(context, bytes: bytes)
+        } catch {
+            ggml_free(context)
+            throw error
+        }
+        do {
+            try WeightLoader(isHost: backend.isHost, threads: options.threads, progress: progress).run(jobs)
+        } catch {
+            ggml_backend_buffer_free(buffer)
+            ggml_free(context)
+            throw error
+        }
+        self.tensors = tensors
+        self.context = context
+        self.backend = backend
+        byteCount = bytes
+        source = files.source
+    }
+
+    deinit {
+        ggml_backend_buffer_free(buffer)
+        ggml_free(context)
+    }
+
+    public func contains(_ name: String) -> Bool { tensors[name] != nil }
+
+    /// The tensor of that name, which must have `shape` (fastest axis first).
+    public func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+        guard let raw = tensors[name] else { throw TensorError.missing(tensor: name, among: source) }
+        let tensor = Tensor(raw, owner: self)
+        var wanted = shape
+        while wanted.count > 1, wanted.last == 1 { wanted.removeLast() }
+        guard tensor.shape == wanted else { throw TensorError.mismatch(tensor: name, expected: "\(wanted)", found: "\(tensor.shape)") }
+        guard [.f32, .f16, .bf16].contains(tensor.type) || tensor.type.isQuantized else {
+            throw TensorError.mismatch(tensor: name, expected: "floating point", found: tensor.type.description)
+        }
+        return tensor
+    }
+
+    /// A tensor that holds a value that is infinite or no number; slow, for explaining a failure.
+    public func firstNotFinite() -> String? {
+        for (name, raw) in tensors.sorted(by: { $0.key < $1.key }) {
+            let tensor = Tensor(raw, owner: self)
+            var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
+            ggml_backend_tensor_get(raw, &bytes, 0, bytes.count)
+            var values = [Float](repeating: 0, count: tensor.count)
+            bytes.withUnsafeBytes { source in
+                guard let base = source.baseAddress else { return }
+                WeightEncoding.native(tensor.type).decode(base, tensor.count, into: &values)
+            }
+            if !values.allSatisfy(\.isFinite) { return name }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,111 @@
+import CLlamaChat
+import OmniAPI
+
+/// A model's chat template: turns a conversation into a prompt, and says how the answer is to be read.
+///
+/// Unchecked: llama.cpp renders a template without changing it, so it may be used from any thread.
+final class ChatTemplate: @unchecked Sendable {
+    private let handle: OpaquePointer
+    /// Kept alive: the template was read from it.
+    private let model: LlamaModel?
+
+    /// The template of `model`, or `source` in its place. Throws ``APIError`` for one that cannot be read.
+    init(model: LlamaModel, source: String? = nil) throws {
+        do {
+            handle = try throwingText { omni_templates_open(model.handle, source, $0) }
+        } catch {
+            throw APIError.invalid("body.chat_template", "The chat template cannot be read: \(error.reason).")
+        }
+        self.model = model
+    }
+
+    /// A template as text, for tests.
+    init(source: String, beginning: String = "", end: String = "") throws {
+        handle = try throwingText { omni_templates_open_source(source, beginning, end, $0) }
+        model = nil
+    }
+
+    deinit { omni_templates_close(handle) }
+
+    /// Whether the model thinks before it answers.
+    var reasons: Bool { omni_templates_reason(handle) }
+
+    /// A rendered conversation.
+    struct Applied: Sendable {
+        var prompt: String
+        var grammar: GrammarSpecification?
+        var stops: [String]
+        var preserved: [String]
+        /// For ``AnswerParser``; nil when the answer is plain text.
+        var parser: String?
+        var parsesToolCalls: Bool
+    }
+
+    struct Request: Sendable {
+        var messages: [JSONValue]
+        var tools: [Tool] = []
+        var toolChoice = ToolChoice.auto
+        var parallelToolCalls = true
+        var format: ResponseFormat?
+        var addGenerationPrompt = true
+        var continuesFinalMessage = false
+        var arguments: JSONObject?
+        var reasoningEffort: String?
+    }
+
+    /// Throws ``APIError`` (400) with the template's own words when it refuses the conversation.
+    func apply(_ request: Request) throws -> Applied {
+        let tools = offeredTools(request)
+        let parsesToolCalls = !tools.isEmpty && request.toolChoice != .none
+        let isPlain = tools.isEmpty && !reasons
+        do {
+            let text = adoptText(try throwingText { omni_templates_apply(handle, json(request, tools: tools, plain: isPlain).jsonText, $0) })
+            let applied = try JSONValue.parse(text)
+            let grammar = isPlain
+                ? try GrammarSpecification(request.format)
+                : GrammarSpecification(applied: applied, parameter: parsesToolCalls ? "body.tools" : "body.response_format")
+            return Applied(
+                prompt: applied["prompt"]?.stringValue ?? "", grammar: grammar, stops: applied["additional_stops"]?.strings ?? [],
+                preserved: applied["preserved_tokens"]?.strings ?? [], parser: isPlain ? nil : text, parsesToolCalls: parsesToolCalls)
+        } catch let error as ShimError {
+            throw APIError.invalid("body.messages", "The model's chat template refuses this conversation: \(error.reason)")
+        }
+    }
+
+    /// A named choice leaves only that tool, which the model must then call.
+    private func offeredTools(_ request: Request) -> [Tool] {
+        guard case .function(let name) = request.toolChoice else { return request.tools }
+        return request.tools.filter { $0.function.name == name }
+    }
+
+    private func json(_ request: Request, tools: [Tool], plain: Bool) -> JSONValue {
+        var object = JSONObject([("messages", .array(request.messages)), ("plain", .bool(plain))])
+        if !tools.isEmpty {
+            object.append("tools", .array(tools.map(\.json)))
+            let choice = switch request.toolChoice {
+            case .none: "none"
+            case .auto: "auto"
+            case .required, .function: "required"
+            }
+            object.append("tool_choice", .string(choice))
+            object.append("parallel_tool_calls", .bool(request.parallelToolCalls))
+        }
+        object.append("add_generation_prompt", .bool(request.addGenerationPrompt))
+        if request.continuesFinalMessage { object.append("continue_final_message", true) }
+        switch request.format {
+        case nil, .text: break
+        case .jsonObject: object.append("json_schema", ["type": "object"])
+        case .jsonSchema(_, let schema): object.append("json_schema", schema.isEmpty ? ["type": "object"] : .object(schema))
+        }
+        var arguments = request.arguments ?? JSONObject()
+        if let effort = request.reasoningEffort, effort != "none" { arguments["reasoning_effort"] = .string(effort) }
+        let thinks = arguments["enable_thinking"]?.boolValue ?? arguments["thinking"]?.boolValue ?? true
+        object.append("enable_thinking", .bool(thinks && request.reasoningEffort != "none"))
+        if !arguments.isEmpty { object.append("chat_template_kwargs", .object(arguments)) }
+        return .object(object)
+    }
+}
+
+extension JSONValue {
+    var strings: [String] { arrayValue?.compactMap(\.stringValue) ?? [] }
+}

@@ -1,0 +1,64 @@
+import CLlama
+import OmniEngine
+
+/// What may interrupt a graph while it is computed: requests that were given up, and the other holders of the compute lane.
+///
+/// Unchecked: everything but the tokens is touched only by the thread that computes. ggml asks `shouldAbort` from that
+/// thread's team while it stands inside `llama_decode`, and then only the array of tokens, which does not change there, is read.
+final class Brake: @unchecked Sendable {
+    private let lane: any ComputeLane
+    private let clock = ContinuousClock()
+    /// Longest time the lane is held in one go.
+    private let slice: Duration
+    private var heldSince: ContinuousClock.Instant?
+    /// When all of these are cancelled the graph is abandoned.
+    private var owners: [CancellationToken] = []
+    private var slicing = false
+    /// The last graph was stopped between two nodes, where ggml does not say so: its results are worth nothing.
+    private(set) var wasPulled = false
+
+    init(lane: any ComputeLane, slice: Duration = .milliseconds(40)) {
+        self.lane = lane
+        self.slice = slice
+    }
+
+    /// Computes while holding the lane. `slicing`: give others a turn between layers, for graphs that take long.
+    func run<Result>(for owners: [CancellationToken], slicing: Bool, _ body: () throws -> Result) rethrows -> Result {
+        self.owners = owners
+        self.slicing = slicing
+        wasPulled = false
+        lane.acquire()
+        heldSince = clock.now
+        defer {
+            heldSince = nil
+            lane.release()
+            self.owners = []
+        }
+        return try body()
+    }
+
+    func shouldAbort() -> Bool { !owners.isEmpty && owners.allSatisfy(\.isCancelled) }
+
+    /// ggml's scheduler asks before each node whether it should stop after it, then tells when it has. Stops at the ends of
+    /// layers only: every stop costs a start of the thread team.
+    func node(_ tensor: UnsafeMutablePointer<ggml_tensor>, asks: Bool) -> Bool {
+        if asks { return slicing && Self.endsLayer(tensor) }
+        if shouldAbort() {
+            wasPulled = true
+            return false
+        }
+        if let since = heldSince, clock.now - since > slice {
+            lane.release()
+            lane.acquire()
+            heldSince = clock.now
+        }
+        return true
+    }
+
+    /// llama.cpp names the output of layer n `l_out-n`; the vision and audio encoders use `layer_out`.
+    private static func endsLayer(_ tensor: UnsafeMutablePointer<ggml_tensor>) -> Bool {
+        withUnsafeBytes(of: &tensor.pointee.name) { name in
+            name.starts(with: "l_out".utf8) || name.starts(with: "layer_out".utf8)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import CLlama
+import OmniAPI
+import OmniEngine
+
+/// A model's working memory: keys, values, logits. Used by one thread only, the one that made it.
+final class LlamaContext {
+    enum Outcome: Equatable {
+        case done
+        /// No room for the batch in the KV cache; nothing was changed.
+        case full
+        /// Stopped by the abort callback or by a fault; what was computed before is still there.
+        case aborted
+        case failed(Int32)
+    }
+
+    struct Shape {
+        /// KV cells over all sequences.
+        var cells: Int
+        var sequences: Int
+        var batch: Int
+        /// Rows of logits that one batch may ask for.
+        var outputs: Int
+        var threads: Int
+        var unified = true
+        var embeddings = false
+    }
+
+    let handle: OpaquePointer
+    let model: LlamaModel
+    private let memory: OpaquePointer?
+    private let brake: Brake
+
+    /// Throws ``APIError`` when the memory is not to be had.
+    init(model: LlamaModel, shape: Shape, brake: Brake) throws {
+        var parameters = llama_context_default_params()
+        parameters.n_ctx = UInt32(clamping: shape.cells)
+        parameters.n_batch = UInt32(clamping: shape.batch)
+        parameters.n_ubatch = UInt32(clamping: shape.batch)
+        parameters.n_seq_max = UInt32(clamping: shape.sequences)
+        parameters.n_outputs_max = UInt32(clamping: shape.outputs)
+        parameters.n_outputs_max_per_seq = UInt32(clamping: shape.outputs)
+        parameters.n_threads = Int32(clamping: shape.threads)
+        parameters.n_threads_batch = Int32(clamping: shape.threads)
+        parameters.kv_unified = shape.unified
+        parameters.embeddings = shape.embeddings
+        parameters.no_perf = true
+        parameters.abort_callback = { Unmanaged<Brake>.fromOpaque($0!).takeUnretainedValue().shouldAbort() }
+        parameters.abort_callback_data = Unmanaged.passUnretained(brake).toOpaque()
+        parameters.cb_eval = { tensor, asks, data in
+            guard let data, let tensor else { return true }
+            return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().node(tensor, asks: asks)
+        }
+        parameters.cb_eval_user_data = Unmanaged.passUnretained(brake).toOpaque()
+        guard let handle = llama_init_from_model(model.handle, parameters) else {
+            let reason = LlamaLog.lastError.map { " llama.cpp says: \($0)" } ?? ""
+            throw APIError(
+                .insufficientStorage, "There is no memory for a context of \(shape.cells) tokens.\(reason)",
+                remedy: "Lower --max-model-len or --max-num-seqs.")
+        }
+        self.handle = handle
+        self.model = model
+        self.brake = brake
+        memory = llama_get_memory(handle)
+    }
+
+    deinit { llama_free(handle) }
+
+    var cells: Int { Int(llama_n_ctx(handle)) }
+    var cellsPerSequence: Int { Int(llama_n_ctx_seq(handle)) }
+
+    func decode(_ batch: TokenBatch) -> Outcome {
+        let status = llama_decode(handle, batch.raw)
+        // The outputs are read by the CPU next.
+        llama_synchronize(handle)
+        return switch status {
+        case 0: .done
+        case 1: .full
+        case 2: .aborted
+        default: .failed(status)
+        }
+    }
+
+    /// Reads a batch for its embeddings: models without a KV cache encode, the others decode.
+    func embed(_ batch: TokenBatch) -> Outcome {
+        guard memory == nil || (model.hasEncoder && !model.hasDecoder) else { return decode(batch) }
+        let status = llama_encode(handle, batch.raw)
+        llama_synchronize(handle)
+        return status == 0 ? .done : .failed(status)
+    }
+
+    /// The logits of the batch entry at `index`, valid until the next decode; nil when it asked for none.
+    func logits(at index: Int) -> UnsafeMutablePointer<Float>? { llama_get_logits_ith(handle, Int32(index)) }
+
+    func embedding(ofSequence sequence: Int) -> UnsafeMutablePointer<Float>? { llama_get_embeddings_seq(handle, Int32(sequence)) }
+    func embedding(at index: Int) -> UnsafeMutablePointer<Float>? { llama_get_embeddings_ith(handle, Int32(index)) }
+
+    // MARK: KV cache
+
+    /// The position after the last one that `sequence` holds.
+    func nextPosition(of sequence: Int) -> Int32 { memory.map { llama_memory_seq_pos_max($0, Int32(sequence)) + 1 } ?? 0 }
+
+    /// Forgets everything from `position` on. False when this memory can only be cleared whole.
+    func truncate(_ sequence: Int, from position: Int32) -> Bool {
+        memory.map { llama_memory_seq_rm($0, Int32(sequence), position, -1) } ?? true
+    }
+
+    func clear(_ sequence: Int) {
+        if let memory { _ = llama_memory_seq_rm(memory, Int32(sequence), -1, -1) }
+    }
+
+    /// Shares the cells of `source` with `target`; with a split cache they are copied.
+    func share(_ source: Int, with target: Int, upTo position: Int32) {
+        if let memory { llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, position) }
+    }
+
+    func clearAll() {
+        if let memory { llama_memory_clear(memory, false) }
+    }
+}
+
+/// Tokens for one decode, of any number of sequences.
+final class TokenBatch {
+    private(set) var raw: llama_batch
+    let capacity: Int
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        raw = llama_batch_init(Int32(clamping: capacity), 0, 1)
+    }
+
+    deinit { llama_batch_free(raw) }
+
+    var count: Int { Int(raw.n_tokens) }
+    var room: Int { capacity - count }
+
+    func clear() { raw.n_tokens = 0 }
+
+    /// Returns the entry's index. The caller has made sure that there is room.
+    @discardableResult
+    func add(_ token: Token, position: Int32, sequence: Int, output: Bool) -> Int {
+        let index = count
+        raw.token[index] = token
+        raw.pos[index] = position
+        raw.n_seq_id[index] = 1
+        raw.seq_id[index]?.pointee = Int32(sequence)
+        raw.logits[index] = output ? 1 : 0
+        raw.n_tokens += 1
+        return index
+    }
+}

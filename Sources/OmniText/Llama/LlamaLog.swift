@@ -1,0 +1,63 @@
+import CLlama
+import Logging
+import Synchronization
+
+/// Takes what llama.cpp and ggml write and hands it to swift-log, a line at a time.
+enum LlamaLog {
+    private static let started = Mutex(false)
+    private static let sink = LogSink()
+
+    /// Starts llama.cpp once per process. The last caller's logger wins.
+    static func start(logger: Logger) {
+        sink.setLogger(logger)
+        started.withLock { started in
+            guard !started else { return }
+            started = true
+            llama_log_set(receive, nil)
+            mtmd_helper_log_set(receive, nil)
+            llama_backend_init()
+        }
+    }
+
+    private static let receive: @convention(c) (ggml_log_level, UnsafePointer<CChar>?, UnsafeMutableRawPointer?) -> Void = { level, text, _ in
+        guard let text else { return }
+        sink.add(String(cString: text), level: level)
+    }
+
+    /// What llama.cpp said last at level error: the reason of a failed load.
+    static var lastError: String? { sink.lastError }
+    static func clearLastError() { sink.clearLastError() }
+}
+
+private final class LogSink: Sendable {
+    private struct State {
+        var logger: Logger?
+        var line = ""
+        var level = Logger.Level.debug
+        var lastError: String?
+    }
+
+    private let state = Mutex(State())
+
+    func setLogger(_ logger: Logger) { state.withLock { $0.logger = logger } }
+    var lastError: String? { state.withLock { $0.lastError } }
+    func clearLastError() { state.withLock { $0.lastError = nil } }
+
+    /// llama.cpp's own lines are for its developers: only its errors pass the debug level.
+    func add(_ text: String, level: ggml_log_level) {
+        state.withLock { state in
+            if level != GGML_LOG_LEVEL_CONT {
+                state.level = level == GGML_LOG_LEVEL_ERROR ? .error : .debug
+                state.line = ""
+            }
+            state.line += text
+            guard state.line.hasSuffix("\n") else { return }
+            let line = String(state.line.dropLast())
+            state.line = ""
+            if state.level == .error { state.lastError = line }
+            // Aborted graphs are what a cancelled request looks like from below.
+            let isAbort = line.contains("abort") || line.contains("failed to decode") || line.contains("removing memory module")
+            state.logger?.log(level: isAbort ? .debug : state.level, "\(line)", metadata: ["component": "llama"])
+        }
+    }
+}

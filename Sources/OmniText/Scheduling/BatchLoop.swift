@@ -1,0 +1,191 @@
+import OmniAPI
+import OmniEngine
+
+/// The engine's thread: continuous batching over one `llama_context`, which nothing else touches.
+final class BatchLoop {
+    let context: LlamaContext
+    let vocabulary: Vocabulary
+    let inbox: Inbox
+    let meter: TextMeter
+    let brake: Brake
+    let maxSequences: Int
+    let maxLength: Int
+    let endTokens: [Token]
+    let isEnd: Set<Token>
+    let scratch: SamplerScratch
+    let encoder: MediaEncoder?
+    let cutsAnywhere: Bool
+
+    /// Taken from the inbox, first come first served; not in the cache yet.
+    var waiting: [Sequence] = []
+    /// In the cache, oldest first.
+    var running: [Sequence] = []
+    var table: SlotTable
+    var pace = Pace()
+    var pieces: PieceTable
+    var specialPieces: PieceTable
+
+    let batch: TokenBatch
+    /// Who put how many tokens into the batch, and the batch index of each output.
+    var shares: [Share] = []
+
+    struct Share {
+        let sequence: Sequence
+        let count: Int
+        /// Batch index of the first of `count` tokens.
+        let first: Int
+    }
+
+    init(context: LlamaContext, vocabulary: Vocabulary, encoder: MediaEncoder?, brake: Brake, inbox: Inbox, meter: TextMeter, setup: BatchSetup) {
+        self.context = context
+        self.vocabulary = vocabulary
+        self.encoder = encoder
+        self.brake = brake
+        self.inbox = inbox
+        self.meter = meter
+        maxSequences = setup.maxSequences
+        maxLength = setup.maxLength
+        table = SlotTable(count: setup.slots)
+        batch = TokenBatch(capacity: setup.batch)
+        endTokens = vocabulary.endTokens()
+        isEnd = Set(endTokens)
+        scratch = SamplerScratch(vocabulary: vocabulary.count)
+        pieces = PieceTable(vocabulary, special: false)
+        specialPieces = PieceTable(vocabulary, special: true)
+        cutsAnywhere = !context.model.hasRecurrentState
+    }
+
+    /// Collect, fill a batch with everybody's next token and a piece of a prompt, compute, sample, emit. Ends when the
+    /// inbox is closed.
+    func run() {
+        while let requests = inbox.take(idle: running.isEmpty && waiting.isEmpty) {
+            meter.beginStep()
+            enqueue(requests)
+            dropCancelled()
+            admit()
+            if !computeMedium() {
+                composeDecodes()
+                composePrompts()
+                if compute() { sampleAndEmit() }
+            }
+            meter.endStep(running: running.count, waiting: waiting.count, held: table.tokensHeld, cells: context.cells)
+        }
+        endAll()
+    }
+
+    /// One token through the model, so that the first request does not pay for waking threads and touching memory.
+    func warmUp() {
+        batch.clear()
+        batch.add(vocabulary.beginning ?? 0, position: 0, sequence: 0, output: true)
+        _ = brake.run(for: [], slicing: false) { context.decode(batch) }
+        context.clearAll()
+    }
+
+    // MARK: Compose
+
+    /// One token of every sequence that is past its prompt.
+    private func composeDecodes() {
+        batch.clear()
+        shares.removeAll(keepingCapacity: true)
+        for sequence in running where sequence.pending == 1 && batch.room > 0 { put(1, of: sequence) }
+    }
+
+    /// The next pieces of prompts, oldest first: as many tokens as keep the step short when others wait for theirs, a full
+    /// batch when nobody does.
+    private func composePrompts() {
+        var budget = min(shares.isEmpty ? batch.capacity : pace.chunk, batch.room)
+        for sequence in running where sequence.isPrefilling && budget > 0 {
+            var count = min(sequence.prompt.textRun(from: sequence.evaluated, end: sequence.tokens.count), budget)
+            if sequence.scoresPrompt { count = min(count, BatchSetup.scoredChunk) }
+            if count > 0 { put(count, of: sequence) }
+            budget -= count
+            if sequence.scoresPrompt { break }
+        }
+    }
+
+    private func put(_ count: Int, of sequence: Sequence) {
+        guard let slot = sequence.slot else { return }
+        shares.append(Share(sequence: sequence, count: count, first: batch.count))
+        for index in sequence.evaluated..<sequence.evaluated + count {
+            let isLast = index == sequence.tokens.count - 1
+            batch.add(
+                sequence.prompt.tokens[index], position: sequence.prompt.position(of: index), sequence: slot,
+                output: isLast || sequence.scoresPrompt)
+        }
+    }
+
+    // MARK: Compute
+
+    /// Runs the batch. False when it brought nothing: aborted, or put off because the cache is full.
+    private func compute() -> Bool {
+        guard batch.count > 0 else { return false }
+        let prompt = shares.reduce(0) { $0 + ($1.count > 1 ? $1.count : 0) }
+        let start = ContinuousClock.now
+        let outcome = brake.run(for: shares.map(\.sequence.group.request.scope.cancellation), slicing: prompt > Pace.range.lowerBound) {
+            context.decode(batch)
+        }
+        if brake.wasPulled || outcome == .aborted { return resynchronize() }
+        switch outcome {
+        case .done:
+            pace.record(seconds: (ContinuousClock.now - start).seconds, decoded: batch.count - prompt, prompt: prompt)
+            for share in shares { share.sequence.evaluated += share.count }
+            meter.add(promptTokens: prompt)
+            return true
+        case .full:
+            makeRoom()
+            return false
+        case .failed(let status):
+            let error = APIError(.internalError, "The model failed to compute (llama_decode returned \(status)).", remedy: "Try again; the server's log has the reason.")
+            for share in shares { end(share.sequence, throwing: error) }
+            return false
+        case .aborted: return false
+        }
+    }
+
+    /// After an aborted graph: every sequence in it is cancelled, and what the cache holds of them is not to be trusted.
+    private func resynchronize() -> Bool {
+        for share in shares { end(share.sequence, throwing: CancellationError(), keepsCache: false) }
+        return false
+    }
+
+    /// The cache is full: forget the oldest finished answer; when there is none left, put the youngest sequence back into
+    /// the queue, to be computed again later; a sequence that is alone ends here.
+    func makeRoom() {
+        if let slot = table.oldestIdle() {
+            context.clear(slot)
+            table.release(slot, keeping: nil)
+        } else if running.count > 1, let youngest = running.last {
+            running.removeLast()
+            if let slot = youngest.slot {
+                context.clear(slot)
+                table.release(slot, keeping: nil)
+            }
+            youngest.slot = nil
+            youngest.evaluated = 0
+            waiting.insert(youngest, at: 0)
+            meter.countPreemption()
+        } else if let last = running.first {
+            finish(last, .length, stopReason: .null)
+        }
+    }
+}
+
+/// The sizes that a loop works with.
+struct BatchSetup: Sendable {
+    /// Most prompt tokens in a step that reports their logprobs: each costs a row of logits.
+    static let scoredChunk = 64
+
+    var maxSequences: Int
+    var slots: Int
+    var batch: Int
+    /// Longest prompt and answer together, tokens.
+    var maxLength: Int
+}
+
+extension Sequence {
+    var scoresPrompt: Bool { group.request.scoresPrompt && evaluated < promptCount && generated == 0 }
+}
+
+extension Duration {
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

@@ -1,0 +1,84 @@
+/// Which sequence of the KV cache holds what. A slot whose answer is done keeps its tokens until the place is needed, so
+/// that the next prompt with the same beginning starts from there.
+struct SlotTable {
+    struct Slot {
+        var owner: Sequence?
+        /// What an idle slot holds; a running one is asked through its owner.
+        var prompt = Prompt()
+        var lastUse = 0
+
+        var isIdle: Bool { owner == nil && !prompt.tokens.isEmpty }
+        var isEmpty: Bool { owner == nil && prompt.tokens.isEmpty }
+        var held: (tokens: [Token], count: Int) {
+            if let owner { return (owner.tokens, owner.evaluated) }
+            return (prompt.tokens, prompt.tokens.count)
+        }
+    }
+
+    private(set) var slots: [Slot]
+    private var clock = 0
+    /// A tail that may be lost to avoid a copy: the length of a short answer.
+    static let shortTail = 32
+
+    init(count: Int) { slots = Array(repeating: Slot(), count: count) }
+
+    /// Tokens in the cache, each slot by itself.
+    var tokensHeld: Int { slots.reduce(0) { $0 + $1.held.count } }
+
+    enum Placement: Equatable {
+        /// Go on in `slot`, which already holds the first `reuse` tokens; forget what it holds beyond.
+        case continued(slot: Int, reuse: Int)
+        /// Start in `slot` after sharing the first `reuse` tokens of `source`.
+        case shared(slot: Int, source: Int, reuse: Int)
+        /// Another sequence is just computing the same beginning: wait for it.
+        case afterPrefill
+        case none
+    }
+
+    /// Finds the best place for `prompt`, of which at most `limit` tokens may come from the cache. `cutsAnywhere` is false
+    /// for recurrent models, whose state can be taken whole or not at all.
+    func placement(for prompt: Prompt, limit: Int, cutsAnywhere: Bool) -> Placement {
+        var best = (slot: -1, reuse: 0)
+        for (index, slot) in slots.enumerated() {
+            let held = slot.held
+            var common = commonPrefix(held.tokens, held.count, prompt.tokens, limit)
+            if let owner = slot.owner, owner.isPrefilling, common == held.count {
+                let later = commonPrefix(owner.tokens, owner.tokens.count, prompt.tokens, limit)
+                if later - common > Self.shortTail { return .afterPrefill }
+            }
+            if !cutsAnywhere, common < held.count { common = 0 }
+            common = prompt.wholeMedia(common)
+            if common > best.reuse { best = (index, common) }
+        }
+        let free = slots.firstIndex { $0.isEmpty } ?? oldestIdle(except: best.slot)
+        guard best.reuse > 0 else { return (free ?? oldestIdle()).map { .continued(slot: $0, reuse: 0) } ?? .none }
+        let source = slots[best.slot]
+        if source.isIdle, free == nil || source.prompt.tokens.count - best.reuse <= Self.shortTail {
+            return .continued(slot: best.slot, reuse: best.reuse)
+        }
+        return free.map { .shared(slot: $0, source: best.slot, reuse: best.reuse) } ?? .none
+    }
+
+    /// The idle slot that was used longest ago.
+    func oldestIdle(except spared: Int = -1) -> Int? {
+        slots.indices.filter { $0 != spared && slots[$0].isIdle }.min { slots[$0].lastUse < slots[$1].lastUse }
+    }
+
+    mutating func occupy(_ slot: Int, by sequence: Sequence) {
+        slots[slot].owner = sequence
+        slots[slot].prompt = Prompt()
+        touch(slot)
+    }
+
+    /// The owner is done; its evaluated tokens stay, or nothing does.
+    mutating func release(_ slot: Int, keeping prompt: Prompt?) {
+        slots[slot].owner = nil
+        slots[slot].prompt = prompt ?? Prompt()
+        touch(slot)
+    }
+
+    mutating func touch(_ slot: Int) {
+        clock += 1
+        slots[slot].lastUse = clock
+    }
+}

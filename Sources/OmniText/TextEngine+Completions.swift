@@ -1,0 +1,57 @@
+import OmniAPI
+import OmniEngine
+
+extension TextEngine {
+    public func complete(_ request: CompletionRequest, scope: RequestScope) async throws -> TextGeneration {
+        let prompts = try request.prompts.enumerated().map { place, prompt in
+            try self.prompt(prompt, param: request.prompts.count == 1 ? "body.prompt" : "body.prompt.\(place)")
+        }
+        var plan = try SamplingPlan(request.sampling, defaults: defaults, vocabulary: vocabulary)
+        plan.logprobs = request.logprobs
+        let limits = try prompts.map { try tokenLimit(request.maxTokens, prompt: $0, param: "body.prompt") }
+        let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
+        try start(GenerationRequest(
+            prompts: prompts, choices: request.n, plan: plan, grammar: try GrammarSpecification(request.responseFormat),
+            maxTokens: limits.max() ?? 0, echo: request.echo, scope: scope, events: events))
+        return TextGeneration(promptTokens: prompts.reduce(0) { $0 + $1.tokens.count }, events: stream)
+    }
+
+    private func prompt(_ prompt: CompletionRequest.Prompt, param: String) throws -> Prompt {
+        switch prompt {
+        case .text(let text): return Prompt(vocabulary.tokenize(text, addSpecial: true, special: true))
+        case .tokens(let tokens): return Prompt(try vocabulary.checked(tokens, param: param))
+        }
+    }
+
+    public func tokenize(_ request: TokenizeRequest) async throws -> [Int] {
+        guard let messages = request.messages else {
+            return vocabulary.tokenize(request.prompt ?? "", addSpecial: request.addSpecialTokens, special: true).map(Int.init)
+        }
+        guard let template else { throw APIError.invalid("body.messages", "This model has no chat template.") }
+        let conversation = try await conversation(messages, scope: RequestScope(id: "tokenize"))
+        let applied = try template.apply(ChatTemplate.Request(messages: conversation.messages, addGenerationPrompt: request.addGenerationPrompt))
+        guard conversation.media.isEmpty else { return try await prompt(applied.prompt, media: conversation.media).tokens.map(Int.init) }
+        return vocabulary.tokenize(applied.prompt, addSpecial: request.addSpecialTokens, special: true).map(Int.init)
+    }
+
+    public func piece(of token: Int) -> [UInt8] {
+        Token(exactly: token).map { vocabulary.piece($0, special: true) } ?? []
+    }
+
+    public func detokenize(_ tokens: [Int]) async throws -> String {
+        let tokens = try vocabulary.checked(tokens, param: "body.tokens")
+        return String(decoding: tokens.flatMap { vocabulary.piece($0, special: true) }, as: UTF8.self)
+    }
+}
+
+extension Vocabulary {
+    /// Token ids that a client sent. Throws 400 for one outside the vocabulary.
+    func checked(_ tokens: [Int], param: String) throws -> [Token] {
+        try tokens.map { token in
+            guard token >= 0, token < count else {
+                throw APIError.invalid(param, "The token id \(token) is not in the vocabulary, which has \(count) tokens.")
+            }
+            return Token(token)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import OmniAPI
+import OmniEngine
+
+/// The engine's figures under vLLM's and vLLM-Omni's names where the meaning is the same (API.md, section 18), under
+/// `omni:` where neither has one.
+extension TextEngine: MeteredModel {
+    private enum Families {
+        static let running = MetricsRegistry.Family.gauge("vllm:num_requests_running", "Answers being computed.")
+        static let waiting = MetricsRegistry.Family.gauge("vllm:num_requests_waiting", "Requests that wait for a place.")
+        static let cacheUsage = MetricsRegistry.Family.gauge("vllm:kv_cache_usage_perc", "Share of the KV cache in use, 0 to 1.")
+        static let prompt = MetricsRegistry.Family.counter("vllm:prompt_tokens_total", "Prompt tokens computed.")
+        static let generation = MetricsRegistry.Family.counter("vllm:generation_tokens_total", "Tokens generated.")
+        static let queries = MetricsRegistry.Family.counter("vllm:prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache.")
+        static let hits = MetricsRegistry.Family.counter("vllm:prefix_cache_hits_total", "Prompt tokens taken from the prefix cache.")
+        static let preemptions = MetricsRegistry.Family.counter("vllm:num_preemptions_total", "Answers put back into the queue for want of cache.")
+        static let success = MetricsRegistry.Family.counter("vllm:request_success_total", "Answers finished, by reason.")
+        static let firstToken = histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.")
+        static let endToEnd = histogram("vllm:e2e_request_latency_seconds", "From arrival to the last token.")
+        static let queueTime = histogram("vllm:request_queue_time_seconds", "From arrival to a place in a batch.")
+        static let omniRunning = MetricsRegistry.Family.gauge("vllm_omni:num_requests_running", "Requests being served.")
+        static let omniWaiting = MetricsRegistry.Family.gauge("vllm_omni:num_requests_waiting", "Requests that wait.")
+        static let omniSuccess = MetricsRegistry.Family.counter("vllm_omni:requests_success_total", "Requests finished, by reason.")
+        static let omniPrompt = MetricsRegistry.Family.counter("vllm_omni:prompt_tokens_total", "Prompt tokens computed.")
+        static let omniGeneration = MetricsRegistry.Family.counter("vllm_omni:generation_tokens_total", "Tokens generated.")
+        static let omniEndToEnd = histogram("vllm_omni:e2e_request_latency_s", "From arrival to the last token.")
+        static let omniQueue = histogram("vllm_omni:request_queue_wait_s", "From arrival to a place in a batch.")
+        static let cancelled = MetricsRegistry.Family.counter("omni:requests_cancelled_total", "Answers ended because the client had gone.")
+        static let cancelLatency = histogram("omni:cancel_latency_seconds", "From the client's leaving to the end of its work.")
+
+        private static func histogram(_ name: String, _ help: String) -> MetricsRegistry.Family {
+            .histogram(name, help, buckets: DurationHistogram.bounds)
+        }
+    }
+
+    public func report(to registry: MetricsRegistry, modelName: String) {
+        let now = statistics
+        func set(_ family: MetricsRegistry.Family, _ value: Double) { registry.set(family, value, labels: ["model_name": modelName]) }
+        func set(_ family: MetricsRegistry.Family, _ histogram: DurationHistogram) {
+            registry.set(family, counts: histogram.counts, sum: histogram.sum, labels: ["model_name": modelName])
+        }
+        for family in [Families.running, Families.omniRunning] { set(family, Double(now.running)) }
+        for family in [Families.waiting, Families.omniWaiting] { set(family, Double(now.waiting)) }
+        set(Families.cacheUsage, now.cacheUsage)
+        for family in [Families.prompt, Families.omniPrompt] { set(family, Double(now.promptTokens)) }
+        for family in [Families.generation, Families.omniGeneration] { set(family, Double(now.generationTokens)) }
+        set(Families.queries, Double(now.promptTokens + now.cachedTokens))
+        set(Families.hits, Double(now.cachedTokens))
+        set(Families.preemptions, Double(now.preemptions))
+        for (reason, count) in now.requestsFinished {
+            for family in [Families.success, Families.omniSuccess] {
+                registry.set(family, Double(count), labels: ["model_name": modelName, "finished_reason": reason.rawValue])
+            }
+        }
+        set(Families.firstToken, now.timeToFirstToken)
+        for family in [Families.endToEnd, Families.omniEndToEnd] { set(family, now.requestDuration) }
+        for family in [Families.queueTime, Families.omniQueue] { set(family, now.queueWait) }
+        set(Families.cancelled, Double(now.requestsCancelled))
+        set(Families.cancelLatency, now.cancelLatency)
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import OmniEngine
+
+/// How a text engine is set up. The names of the command line's flags stand with each.
+public struct TextEngineOptions: Sendable {
+    /// `--max-model-len`: longest prompt and answer together, tokens; nil takes the model's own, at most 32768.
+    public var maxModelLength: Int?
+    /// `--max-num-seqs`: answers computed at once.
+    public var maxSequences = 8
+    /// `--max-queue`: requests that may wait for a place.
+    public var maxQueue = 256
+    /// Cores to compute on; nil takes all.
+    public var threads: Int?
+    /// Most prompt tokens in one step; also how long a newcomer may have to wait for a lone prompt.
+    public var batchSize = 512
+    /// Bytes that the KV cache may take when no length is given; more sequences then share what there is.
+    public var cacheBytes = 1 << 30
+    /// Layers on a GPU; -1 puts all there.
+    public var gpuLayers = -1
+    /// The projector that gives the model eyes or ears.
+    public var mmproj: String?
+    /// A Jinja template, or the path of a file with one, in place of the model's own.
+    public var chatTemplate: String?
+    /// One cache for all sequences, which share equal beginnings, or one for each.
+    public var unifiedCache = true
+    public var media = MediaLimits()
+    /// Fetches http(s) URLs of pictures and sounds; nil refuses them.
+    public var fetcher: (any MediaFetcher)?
+
+    public init() {}
+
+    var threadCount: Int { max(threads ?? ProcessInfo.processInfo.activeProcessorCount, 1) }
+}
+
+/// What a request may bring in pictures and sounds. Everything over a limit is answered with 413 naming the flag.
+public struct MediaLimits: Sendable {
+    /// `--limit-mm-bytes`: bytes of one file.
+    public var bytes = 32 << 20
+    /// `--limit-mm-pixels`: pixels of one picture.
+    public var pixels = 64_000_000
+    /// `--limit-mm-seconds`: length of one sound or film.
+    public var seconds = 600.0
+    /// `--limit-mm-per-prompt`: pictures, sounds and films in one conversation.
+    public var parts = 16
+
+    public init() {}
+}

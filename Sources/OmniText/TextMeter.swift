@@ -1,0 +1,103 @@
+import OmniAPI
+import Synchronization
+
+/// Durations counted into buckets, as Prometheus wants them.
+public struct DurationHistogram: Sendable, Equatable {
+    /// Upper bounds in seconds; one more bucket holds what is longer.
+    public static let bounds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+    /// Observations in each bucket, not summed up.
+    public private(set) var counts = [Int](repeating: 0, count: DurationHistogram.bounds.count + 1)
+    /// Seconds, over all observations.
+    public private(set) var sum = 0.0
+    public var count: Int { counts.reduce(0, +) }
+
+    public init() {}
+
+    mutating func add(_ seconds: Double) {
+        let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
+        counts[bucket] += 1
+        sum += seconds
+    }
+}
+
+/// What a text engine has done and is doing, for `/metrics`. Totals count from the start of the engine.
+public struct TextEngineStatistics: Sendable, Equatable {
+    public var running = 0
+    public var waiting = 0
+    /// Prompt tokens computed; those taken from the cache are in ``cachedTokens``.
+    public var promptTokens = 0
+    public var generationTokens = 0
+    public var cachedTokens = 0
+    public var requestsFinished: [FinishReason: Int] = [:]
+    public var requestsCancelled = 0
+    public var preemptions = 0
+    /// Share of the KV cache that holds something, running or kept for reuse; 0 to 1. Cells that sequences share count for
+    /// each of them.
+    public var cacheUsage = 0.0
+    /// From a request's arrival to its place in a batch, seconds.
+    public var queueWait = DurationHistogram()
+    /// From arrival to the first token, seconds.
+    public var timeToFirstToken = DurationHistogram()
+    /// From arrival to the last token, seconds.
+    public var requestDuration = DurationHistogram()
+    /// From a client's leaving to the end of its work, seconds.
+    public var cancelLatency = DurationHistogram()
+
+    public init() {}
+}
+
+/// Keeps a ``TextEngineStatistics`` while the engine's thread works and others read.
+final class TextMeter: Sendable {
+    private struct State {
+        var statistics = TextEngineStatistics()
+        var stepBegan: ContinuousClock.Instant?
+        var leftAt: [ContinuousClock.Instant] = []
+    }
+
+    private let state = Mutex(State())
+
+    var statistics: TextEngineStatistics { state.withLock { $0.statistics } }
+
+    /// Time since the step under way began, nil between requests.
+    var stalledFor: Duration? { state.withLock { state in state.stepBegan.map { ContinuousClock.now - $0 } } }
+
+    func beginStep() {
+        state.withLock { $0.stepBegan = ContinuousClock.now }
+    }
+
+    func endStep(running: Int, waiting: Int, held: Int, cells: Int) {
+        state.withLock { state in
+            state.statistics.running = running
+            state.statistics.waiting = waiting
+            state.statistics.cacheUsage = min(Double(held) / Double(max(cells, 1)), 1)
+            if running == 0, waiting == 0 { state.stepBegan = nil }
+        }
+    }
+
+    func add(promptTokens: Int) { state.withLock { $0.statistics.promptTokens += promptTokens } }
+    func add(cachedTokens: Int) { state.withLock { $0.statistics.cachedTokens += cachedTokens } }
+    func addGenerated() { state.withLock { $0.statistics.generationTokens += 1 } }
+    func countPreemption() { state.withLock { $0.statistics.preemptions += 1 } }
+    func queueWait(_ seconds: Double) { state.withLock { $0.statistics.queueWait.add(seconds) } }
+    func firstToken(_ seconds: Double) { state.withLock { $0.statistics.timeToFirstToken.add(seconds) } }
+
+    func requestDone(_ seconds: Double, _ reason: FinishReason) {
+        state.withLock { state in
+            state.statistics.requestDuration.add(seconds)
+            state.statistics.requestsFinished[reason, default: 0] += 1
+        }
+    }
+
+    /// A client left.
+    func left() { state.withLock { $0.leftAt.append(ContinuousClock.now) } }
+
+    /// Its work has ended.
+    func cancelled() {
+        state.withLock { state in
+            state.statistics.requestsCancelled += 1
+            guard !state.leftAt.isEmpty else { return }
+            state.statistics.cancelLatency.add((ContinuousClock.now - state.leftAt.removeFirst()).seconds)
+        }
+    }
+}

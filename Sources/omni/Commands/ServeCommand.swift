@@ -1,0 +1,157 @@
+import ArgumentParser
+import Foundation
+import Logging
+import NIOPosix
+import OmniAPI
+import OmniEngine
+import OmniGateway
+import OmniModels
+import OmniServer
+
+/// `omni serve`: the gateway and its workers. Flags have vLLM's names wherever vLLM has them.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serves models over the OpenAI-style API.",
+        discussion: "Without a MODEL the starter models are served. A MODEL is a GGUF file, a folder, or a Hugging Face id found in the local cache.")
+
+    @Argument(help: "Models to serve.")
+    var models: [String] = []
+
+    @Option(name: .customLong("model"), help: ArgumentHelp("As MODEL; vLLM has both.", visibility: .hidden))
+    var modelOptions: [String] = []
+
+    @Flag(help: "Omni mode; there is no other.")
+    var omni = false
+
+    @Option(help: "Address to listen on.")
+    var host: String?
+
+    @Option(help: "Port to listen on; 0 takes a free one.")
+    var port: Int?
+
+    @Option(help: "Listen on this Unix socket instead.")
+    var uds: String?
+
+    @Option(parsing: .upToNextOption, help: "Names of the one model on the command line.")
+    var servedModelName: [String] = []
+
+    @Option(parsing: .upToNextOption, help: "Keys that open /v1. Also VLLM_API_KEY.")
+    var apiKey: [String] = []
+
+    @Option(help: ArgumentHelp("Largest request body, bytes.", valueName: "bytes"))
+    var maxBodySize: Int?
+
+    @Option(help: ArgumentHelp("A server elsewhere: NAME=http://host:port, several URLs apart by commas.", valueName: "name=url"))
+    var backend: [String] = []
+
+    @Option(help: ArgumentHelp("Unload a model after this long without requests; the next wakes it.", valueName: "seconds"))
+    var idleUnload: Double?
+
+    @Option(help: ArgumentHelp("How long running requests may go on after SIGTERM.", valueName: "seconds"))
+    var drainTimeout: Double?
+
+    @Option(help: "Browser origins that may call, as a JSON list; all by default.")
+    var allowedOrigins: String?
+
+    @Flag(help: "Refuse requests with unknown fields.")
+    var strictParams = false
+
+    @Option(help: "A YAML file with models, backends and flags.")
+    var config: String?
+
+    @Option(help: "The folder for data, sockets and lanes; $OMNI_HOME.")
+    var dataDir: String?
+
+    @OptionGroup var engine: EngineFlags
+    @OptionGroup var log: LogFlags
+
+    func run() async throws {
+        log.bootstrap()
+        let logger = Logger(label: "omni")
+        do {
+            try await serve(logger)
+        } catch let error as StartError {
+            throw Failure(error.description)
+        } catch let error as APIError {
+            throw Failure(error.fullMessage)
+        } catch let error as ModelErrors {
+            throw Failure(error.description)
+        } catch let error as ModelError {
+            throw Failure(error.description)
+        } catch let error as ConfigurationError {
+            throw Failure(error.description)
+        }
+    }
+
+    private func serve(_ logger: Logger) async throws {
+        let plan = try ServePlan(command: self)
+        let data = try DataDirectory(dataDir)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let client = UpstreamClient(group: group)
+        let change = ChangeSignal()
+        let entries = try plan.models.enumerated().map { try entry($1, place: $0, data: data, client: client, logger: logger, change: change) }
+            + plan.backends.map { backend in
+                CatalogueEntry(
+                    id: backend.id, kind: nil,
+                    backend: RemoteBackend(id: backend.id, urls: backend.urls, apiKey: backend.apiKey, client: client, logger: logger, onChange: change.fire))
+            }
+        let gateway = Gateway(catalogue: try Catalogue(entries), client: client)
+        change.connect { gateway.refreshHealth() }
+        for entry in entries {
+            (entry.backend as? WorkerBackend)?.start()
+            (entry.backend as? RemoteBackend)?.start()
+        }
+        let server = GatewayServer(
+            listener: .init(address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), apiKeys: keys, allowedOrigins: try origins),
+            drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
+        try await server.run(gateway, group: group) { [uds, host] port in
+            let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
+            logger.info("listening", metadata: ["address": .string(place), "models": .string(entries.map(\.id).joined(separator: ","))])
+        }
+        withExtendedLifetime(data) {}
+    }
+
+    private var address: HTTPListener.Address {
+        if let uds { .unix(path: uds) } else { .tcp(host: host ?? "127.0.0.1", port: port ?? 8091) }
+    }
+
+    private var keys: [String] {
+        let environment = ProcessInfo.processInfo.environment["VLLM_API_KEY"].map { [$0] } ?? []
+        return (apiKey.isEmpty ? environment : apiKey).filter { !$0.isEmpty }
+    }
+
+    private var origins: [String] {
+        get throws {
+            guard let allowedOrigins else { return ["*"] }
+            guard let list = try? JSONValue.parse(allowedOrigins).arrayValue?.compactMap(\.stringValue) else {
+                throw StartError("--allowed-origins must be a JSON list of origins, such as '[\"https://example.com\"]'.")
+            }
+            return list
+        }
+    }
+
+    private func entry(
+        _ plan: ModelPlan, place: Int, data: DataDirectory, client: UpstreamClient, logger: Logger, change: ChangeSignal
+    ) throws -> CatalogueEntry {
+        let socket = data.socket("worker-\(place)")
+        var arguments = [
+            "worker", plan.model.path.path, "--kind", plan.model.kind.rawValue, "--socket", socket, "--served-model-name", plan.id, "--lane-dir",
+            data.run.appending(path: "lanes").path, "--max-body-size", String(maxBodySize ?? 64 << 20),
+        ]
+        if let mmproj = plan.model.mmproj { arguments += ["--mmproj", mmproj.path] }
+        arguments += engine.arguments + plan.flags + log.arguments
+        let backend = WorkerBackend(
+            id: plan.id, launch: .init(executable: try Self.ownPath(), arguments: arguments, socket: socket, root: plan.model.path.path), client: client,
+            idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, logger: logger, onChange: change.fire)
+        return CatalogueEntry(id: plan.id, aliases: plan.aliases, kind: plan.model.kind, isDefault: plan.isDefault, backend: backend)
+    }
+
+    /// This very program, for the workers.
+    private static func ownPath() throws -> String {
+        #if os(Linux)
+        if let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") { return path }
+        #endif
+        if let path = Bundle.main.executablePath { return path }
+        throw StartError("Cannot find this program's own path.")
+    }
+}

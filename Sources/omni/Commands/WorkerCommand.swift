@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+import Logging
+import OmniEngine
+import OmniServer
+
+/// `omni worker`: what the gateway starts for each model.
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Serves one model on a Unix socket, for `omni serve`.",
+        discussion: "It ends when its standard input is closed.")
+
+    @Argument(help: "The GGUF file or the model folder.")
+    var model: String
+
+    @Option(help: "The kind of model.")
+    var kind: String
+
+    @Option(help: "The socket to listen on.")
+    var socket: String
+
+    @Option(help: "The name that replies carry.")
+    var servedModelName: String
+
+    @Option(help: "The folder of the compute lanes.")
+    var laneDir: String
+
+    @Option(help: "The projector for pictures and sound.")
+    var mmproj: String?
+
+    @Option(help: "Largest request body, bytes.")
+    var maxBodySize = 64 << 20
+
+    @OptionGroup var engine: EngineFlags
+    @OptionGroup var log: LogFlags
+
+    func run() async throws {
+        log.bootstrap()
+        var logger = Logger(label: "worker")
+        logger[metadataKey: "model"] = .string(servedModelName)
+        let metrics = MetricsRegistry()
+        let lane = try FileLane(directory: laneDir, device: "cpu")
+        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize), logger: logger).run(servedName: servedModelName, metrics: metrics) {
+            [logger] progress in
+            try await EngineLoader(command: self, lane: lane, logger: logger).load(progress: progress)
+        }
+    }
+}

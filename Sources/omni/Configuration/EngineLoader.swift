@@ -1,0 +1,45 @@
+import Logging
+import NIOPosix
+import OmniAPI
+import OmniEngine
+import OmniServer
+import OmniText
+
+/// Loads the model that a worker was started for. A new kind of engine is one more case here.
+struct EngineLoader: Sendable {
+    /// The kinds of model that this build serves.
+    static let kinds: [ModelKind] = [.text, .embedding]
+
+    let command: WorkerCommand
+    let lane: any ComputeLane
+    let logger: Logger
+
+    func load(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
+        guard let kind = ModelKind(rawValue: command.kind) else { throw APIError(.invalidRequest, "There is no kind of model called `\(command.kind)`.") }
+        switch kind {
+        case .text, .embedding:
+            return try await TextEngine.load(path: command.model, options: textOptions, lane: lane, logger: logger, progress: progress)
+        case .image, .video, .speech, .transcription:
+            throw APIError(.invalidRequest, "This build cannot serve \(kind.rawValue) models.")
+        }
+    }
+
+    private var textOptions: TextEngineOptions {
+        let flags = command.engine
+        var options = TextEngineOptions()
+        options.maxModelLength = flags.maxModelLen
+        options.maxSequences = flags.maxNumSeqs ?? options.maxSequences
+        options.maxQueue = flags.maxQueue ?? options.maxQueue
+        options.batchSize = flags.maxNumBatchedTokens ?? options.batchSize
+        options.threads = flags.threads
+        options.gpuLayers = flags.gpuLayers ?? options.gpuLayers
+        options.mmproj = command.mmproj
+        options.chatTemplate = flags.chatTemplate
+        options.media.bytes = flags.limitMmBytes ?? options.media.bytes
+        options.media.pixels = flags.limitMmPixels ?? options.media.pixels
+        options.media.seconds = flags.limitMmSeconds ?? options.media.seconds
+        options.media.parts = flags.limitMmPerPrompt ?? options.media.parts
+        options.fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: flags.allowedMediaDomains)
+        return options
+    }
+}

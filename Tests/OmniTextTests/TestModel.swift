@@ -1,0 +1,95 @@
+import Foundation
+import Logging
+import OmniAPI
+import OmniEngine
+import Testing
+
+@testable import OmniText
+
+/// The starter text model, loaded once for all tests of a run.
+enum TestModel {
+    /// Where it lies: `OMNI_TEST_TEXT_MODEL`, or where `scripts/models.sh` puts it.
+    static let path: String? = {
+        let environment = ProcessInfo.processInfo.environment
+        if let path = environment["OMNI_TEST_TEXT_MODEL"] { return path }
+        let data = environment["XDG_DATA_HOME"] ?? NSHomeDirectory() + "/.local/share"
+        let folder = (environment["OMNI_HOME"] ?? data + "/omni") + "/models/smollm2-135m-instruct"
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let found = files.sorted().first { $0.hasSuffix(".gguf") }.map { folder + "/" + $0 }
+        if found == nil {
+            FileHandle.standardError.write(Data("SKIPPING every test with a model: no *.gguf in \(folder); run scripts/models.sh or set OMNI_TEST_TEXT_MODEL\n".utf8))
+        }
+        return found
+    }()
+
+    static var isHere: Bool { path != nil }
+
+    static func engine(_ options: TextEngineOptions = TextEngineOptions()) async throws -> TextEngine {
+        let path = try #require(path)
+        var logger = Logger(label: "test")
+        logger.logLevel = .warning
+        return try #require(try await TextEngine.load(path: path, options: options, lane: FreeLane(), logger: logger) as? TextEngine)
+    }
+}
+
+/// An answer, collected from its events.
+struct Answer: Equatable {
+    var text = ""
+    var reasoning = ""
+    var calls: [ParsedAnswer.Call] = []
+    var callIDs: [String] = []
+    var reason: FinishReason?
+    var stopReason: JSONValue = .null
+    var logprobs: [TokenLogprob] = []
+    var pieces: [String] = []
+}
+
+struct Answers {
+    var choices: [Int: Answer] = [:]
+    var usage = Usage()
+    var first: Answer { choices[0] ?? Answer() }
+
+    init(_ generation: TextGeneration) async throws {
+        for try await event in generation.events { add(event) }
+    }
+
+    mutating func add(_ event: TextEvent) {
+        switch event {
+        case .text(let index, let text, let logprobs):
+            choices[index, default: Answer()].text += text
+            choices[index, default: Answer()].pieces.append(text)
+            choices[index, default: Answer()].logprobs += logprobs
+        case .reasoning(let index, let text): choices[index, default: Answer()].reasoning += text
+        case .toolCall(let index, let call, let id, let name, let arguments):
+            var answer = choices[index, default: Answer()]
+            if let id { answer.callIDs.append(id) }
+            if let name { answer.calls.append(ParsedAnswer.Call(name: name, arguments: "")) }
+            if answer.calls.indices.contains(call) { answer.calls[call].arguments += arguments }
+            choices[index] = answer
+        case .finished(let index, let reason, let stopReason):
+            choices[index, default: Answer()].reason = reason
+            choices[index, default: Answer()].stopReason = stopReason
+        case .usage(let usage): self.usage = usage
+        }
+    }
+}
+
+/// A conversation of one question.
+func question(_ text: String, maxTokens: Int = 24, temperature: Double = 0, change: (inout ChatCompletionRequest) -> Void = { _ in }) -> ChatCompletionRequest {
+    var request = ChatCompletionRequest()
+    request.messages = [ChatMessage(.user, text)]
+    request.maxTokens = maxTokens
+    request.sampling.temperature = temperature
+    change(&request)
+    return request
+}
+
+extension TextEngine {
+    func answers(_ request: ChatCompletionRequest, id: String = "test") async throws -> Answers {
+        try await Answers(chat(request, scope: RequestScope(id: id)))
+    }
+
+    func answers(_ request: CompletionRequest, id: String = "test") async throws -> Answers {
+        try await Answers(complete(request, scope: RequestScope(id: id)))
+    }
+}
