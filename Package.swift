@@ -99,6 +99,10 @@ let package = Package(
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
+        .testTarget(
+            name: "OmniModelsTests",
+            dependencies: ["OmniModels", nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
+        .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
         .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),

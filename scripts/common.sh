@@ -81,3 +81,14 @@ fetch_package() {
         fail "the checksum of $file is not the one in native.lock: what the package index sent is not what was pinned. It was deleted; try again, and report it if it happens twice"
     }
 }
+
+# link_into FOLDER NAME: NAME in the checkout points at FOLDER. Renamed into place, so that a `swift build` next door never
+# sees it missing. True when the link is new or had pointed elsewhere.
+link_into() {
+    local link="$ROOT/$2" fresh="$ROOT/.$2.$$"
+    [ "$(readlink "$link" 2>/dev/null)" = "$1" ] && return 1
+    if [ -e "$link" ] && [ ! -L "$link" ]; then fail "$link is not a link made by this script; move it away"; fi
+    rm -f "$fresh"
+    ln -s "$1" "$fresh"
+    "$(python_tool)" -c 'import os, sys; os.replace(*sys.argv[1:])' "$fresh" "$link"
+}
