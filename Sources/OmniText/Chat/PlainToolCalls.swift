@@ -103,7 +103,7 @@ struct PlainToolCallParser: AnswerParsing {
             if let call = Self.call(in: rest[..<(end?.lowerBound ?? rest.endIndex)]) { answer.calls.append(call) }
             rest = end.map { rest[$0.upperBound...] } ?? ""
         }
-        if isPartial, answer.calls.isEmpty { rest = rest.dropLast(Self.beginning(of: PlainToolCalls.open, endingIn: rest)) }
+        if isPartial { rest = rest.dropLast(Self.beginning(of: PlainToolCalls.open, endingIn: rest)) }
         answer.content += rest
         if !answer.calls.isEmpty || isPartial {
             answer.content = String(answer.content.reversed().drop { $0.isWhitespace }.reversed())
