@@ -23,6 +23,8 @@ final class BatchLoop {
     var table: SlotTable
     /// A sequence had to give its place back: nobody new comes in until one has left.
     var isCrowded = false
+    /// Media and text take turns.
+    var mediumHadItsTurn = false
     var pace = Pace()
     var pieces: PieceTable
     var specialPieces: PieceTable
