@@ -36,6 +36,9 @@ let package = Package(
         .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", .product(name: "Logging", package: "swift-log")]),
 
         .executableTarget(name: "omni", dependencies: ["OmniEngine"]),
+        .executableTarget(
+            name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
