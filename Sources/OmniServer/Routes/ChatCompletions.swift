@@ -6,8 +6,13 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addChat(to table: inout RouteTable) {
-        addForwarding(
-            to: &table, "/v1/chat/completions", "An answer to a conversation.", task: "chat", kinds: [.text], ChatCompletionRequest.self, model: \.model)
+        table.add(.post, "/v1/chat/completions", "An answer to a conversation.") { request, context in
+            let body = try await context.collectJSON(request)
+            if let spoken = try await spokenAnswer(body, context) { return spoken }
+            let (chat, ignored) = try context.decode(ChatCompletionRequest.self, from: body)
+            let entry = try gateway.catalogue.entry(named: chat.model, kinds: [.text], task: "chat")
+            return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
+        }
         table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
             let body = try await context.collectJSON(request)
             let conversations = try ChatBatch(body.json)
