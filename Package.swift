@@ -97,6 +97,11 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]),
 
+        // Measured beside diffusers by Benchmarks/image/run
+        .executableTarget(
+            name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
+
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
         .testTarget(

@@ -31,7 +31,7 @@ extension VLLMFlags {
         log-stats async-chunk step-execution vae-use-slicing vae-use-tiling enable-cpu-offload enable-layerwise-offload
         enable-diffusion-pipeline-profiler enable-ar-profiler use-hsdp headless enable-multithread-weight-load
         data-parallel-hybrid-lb data-parallel-external-lb enable-return-routed-experts return-tokens-as-token-ids
-        no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching
+        no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching enable-request-id-headers
         """
 
     private static let valued = """
@@ -60,7 +60,7 @@ extension VLLMFlags {
         vae-patch-parallel-size text-encoder-tp-size hsdp-shard-size hsdp-replicate-size cache-config cache-backend
         request-batch-max-wait-ms vae-fast-path diffusion-offload-config diffusion-kv-cache-dtype diffusion-attention-backend
         worker-backend stage-id omni-master-address omni-master-port omni-dp-size-local omni-lb-policy omni-heartbeat-timeout
-        ray-address robot-openpi-idle-timeout
+        ray-address robot-openpi-idle-timeout max-generated-image-size
         """
 
     /// Flags of vLLM that would change the answers, the model or who may ask: ignoring them would deceive, so they are refused
@@ -75,6 +75,6 @@ extension VLLMFlags {
         allowed-local-media-path allowed-media-domains tool-server default-sampling-params default-chat-template-kwargs task-type
         forced-aligner forced-aligner-config forced-aligner-device log-file tts-max-instructions-length
         diffusers-load-kwargs diffusers-call-kwargs custom-pipeline-args boundary-ratio flow-shift diffusion-quantization-config
-        diffusion-streaming-output max-generated-image-size enable-request-id-headers grpc
+        diffusion-streaming-output grpc
         """.split(whereSeparator: \.isWhitespace).map { "--\($0)" })
 }
