@@ -1,13 +1,14 @@
 """Fixtures of the contract tests. One server is shared by all tests that only ask; faults get servers of their own."""
 import os
 import shutil
+import socket
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from harness import Server, starter_model  # noqa: E402
+from harness import Server, opened, starter_model  # noqa: E402
 
 
 def pytest_configure(config):
@@ -21,6 +22,19 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "full" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def close_connections():
+    """What a failed test left open must not burden the next."""
+    yield
+    while opened:
+        raw = opened.pop()
+        try:
+            raw.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # closed already
+        raw.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,9 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+#: Connections that tests opened; whatever a test leaves open is closed after it, so that it cannot keep the server busy.
+opened = []
+
 #: No answer of a server may take longer; a test that waits this long has found a hang.
 LIMIT = float(os.environ.get("OMNI_TEST_LIMIT", "180"))
 
@@ -177,8 +180,10 @@ class Server:
             raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             raw.settimeout(LIMIT)
             raw.connect(str(self.uds))
-            return raw
-        return socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT)
+        else:
+            raw = socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT)
+        opened.append(raw)
+        return raw
 
     def connection(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port or 1, timeout=LIMIT)

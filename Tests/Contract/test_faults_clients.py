@@ -8,7 +8,7 @@ import pytest
 
 from harness import ENDLESS, LIMIT, Stream, chat_body, text_of, wait_until
 
-LONG = "Read this and say what it is about: " + " ".join(f"item {i} costs {i * 7} coins," for i in range(900))
+LONG = "Read this and say what it is about: " + " ".join(f"item {i} costs {i * 7} coins," for i in range(200))
 
 
 def raw_post(path, body, *headers):
@@ -40,14 +40,14 @@ def read_reply(raw):
 
 @pytest.fixture
 def neighbour(server):
-    """Somebody else's stream, which must not notice: equal to what it says alone."""
-    settings = dict(text="Name some colours.", max_tokens=50, ignore_eos=True, temperature=0, seed=1)
-    alone = text_of(server.stream(**settings).rest())
-    stream = server.stream(**settings)
+    """Somebody else's stream, which must not notice: it says its whole say, and nothing but its own."""
+    token = server.post("/tokenize", {"prompt": " mine", "add_special_tokens": False}).json["tokens"][0]
+    stream = server.stream("Whose is it?", max_tokens=60, ignore_eos=True, temperature=0, logit_bias={str(token): 100})
     head = stream.tokens(1)
     yield stream
     events = stream.rest()
-    assert events[-1] == "[DONE]" and head + text_of(events) == alone
+    assert events[-1] == "[DONE]" and events[-2]["choices"][0]["finish_reason"] == "length"
+    assert (head + text_of(events)).split() == ["mine"] * 60
     server.wait_idle()
 
 
@@ -61,7 +61,7 @@ def test_gone_in_decode(server, neighbour):
 
 def test_gone_in_prefill(server, neighbour):
     raw = server.connect()
-    raw.sendall(raw_post("/v1/chat/completions", chat_body(LONG, stream=True, **ENDLESS)))
+    raw.sendall(raw_post("/v1/chat/completions", chat_body(LONG, stream=True, max_tokens=500, ignore_eos=True)))
     server.wait_running(2)
     raw.close()
     wait_until(lambda: server.metric("vllm:num_requests_running") <= 1, "the gone client's prefill to stop")
@@ -189,18 +189,20 @@ def test_a_stream_refused_for_a_full_queue_is_a_503_not_a_stream(start):
     server.wait_idle()
 
 
-def test_conversations_at_once_say_what_they_say_alone(server):
-    """Temperature 0; sampled ones with a seed too. Nothing leaks from one into another."""
+def test_conversations_at_once_do_not_mix(server):
+    """At temperature 0 each begins as it does alone, with its own number. Further on sums over another batch may round
+    another way and turn a near-tie, as in every batching server; one conversation's words in another are no rounding."""
     prompts = [f"Tell me about the number {n}." for n in range(6)]
-    settings = dict(max_tokens=24, temperature=0)
 
     def ask(prompt):
-        return server.chat(prompt, **settings).json["choices"][0]["message"]["content"]
+        return server.chat(prompt, max_tokens=16, temperature=0).json["choices"][0]["message"]["content"]
 
     alone = [ask(p) for p in prompts]
-    with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(ask, prompts))
-    assert together == alone
+    assert [ask(p) for p in prompts] == alone, "in sequence they repeat exactly"
+    for _ in range(2):
+        with ThreadPoolExecutor(6) as pool:
+            together = list(pool.map(ask, prompts))
+        assert [t.split()[:4] for t in together] == [a.split()[:4] for a in alone]
 
 
 def test_a_long_prompt_does_not_hold_others_up(server):
