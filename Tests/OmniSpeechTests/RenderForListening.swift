@@ -17,11 +17,14 @@ struct RenderForListening {
         let folder = URL(fileURLWithPath: try #require(renderFolder))
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let engine = try await engine()
-        var texts = [("story", try String(contentsOf: Self.texts.appendingPathComponent("story.txt"), encoding: .utf8))]
+        var texts: [(name: String, text: String)] = []
         let sentences = try String(contentsOf: Self.texts.appendingPathComponent("sentences.txt"), encoding: .utf8)
         for (number, sentence) in sentences.split(whereSeparator: \.isNewline).enumerated() {
             texts.append((String(format: "sentence-%02d", number + 1), String(sentence)))
         }
+        texts.append(("story", try String(contentsOf: Self.texts.appendingPathComponent("story.txt"), encoding: .utf8)))
+        // OMNI_SPEECH_COUNT: the first so many only, for slow voices.
+        texts = Array(texts.prefix(ProcessInfo.processInfo.environment["OMNI_SPEECH_COUNT"].flatMap { Int($0) } ?? .max))
         let speed = Double(ProcessInfo.processInfo.environment["OMNI_SPEECH_SPEED"] ?? "") ?? 1
         for (name, text) in texts {
             let began = ContinuousClock.now
