@@ -6,11 +6,11 @@ import Testing
 
 @testable import OmniText
 
-/// A tiny random model with eyes and ears (Tools/text/make_media_fixture.py): its words mean nothing, that they depend on
+/// A tiny random model with eyes and ears (Tools/text/make_fixtures.py): its words mean nothing, that they depend on
 /// what it sees and hears is what counts.
 @Suite("Pictures and sounds", .serialized, .timeLimit(.minutes(10)))
 struct MediaTests {
-    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/media")
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/text")
 
     private func engine(_ change: (inout TextEngineOptions) -> Void = { _ in }) async throws -> TextEngine {
         var options = TextEngineOptions()
