@@ -26,6 +26,8 @@ public struct GatewayRoutes: Sendable {
         addCompletions(to: &table)
         addEmbeddings(to: &table)
         addTokenization(to: &table)
+        addImageGenerations(to: &table)
+        addImageEdits(to: &table)
         addOperations(to: &table)
         addComingRoutes(to: &table)
         return table

@@ -41,6 +41,8 @@ public final class WorkerModel: Sendable {
 public struct WorkerRoutes: Sendable {
     let worker: WorkerModel
     let metrics: MetricsRegistry
+    /// One request for pictures at a time.
+    let turnstile = Turnstile()
 
     public init(worker: WorkerModel, metrics: MetricsRegistry) {
         self.worker = worker
@@ -54,6 +56,8 @@ public struct WorkerRoutes: Sendable {
         addCompletions(to: &table)
         addEmbeddings(to: &table)
         addTokenization(to: &table)
+        addImageGenerations(to: &table)
+        addImageEdits(to: &table)
         return table
     }
 

@@ -102,7 +102,9 @@ struct ServeCommand: AsyncParsableCommand {
             (entry.backend as? RemoteBackend)?.start()
         }
         let server = GatewayServer(
-            listener: .init(address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), apiKeys: keys, allowedOrigins: try origins),
+            listener: .init(
+                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, images: engine.imageLimits), apiKeys: keys,
+                allowedOrigins: try origins),
             drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
         try await server.run(gateway, group: group) { [uds, host] port in
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"

@@ -40,7 +40,7 @@ struct WorkerCommand: AsyncParsableCommand {
         logger[metadataKey: "model"] = .string(servedModelName)
         let metrics = MetricsRegistry()
         let lane = try FileLane(directory: laneDir, device: "cpu")
-        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize), logger: logger).run(servedName: servedModelName, metrics: metrics) {
+        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize, images: engine.imageLimits), logger: logger).run(servedName: servedModelName, metrics: metrics) {
             [logger] progress in
             try await EngineLoader(command: self, lane: lane, logger: logger).load(progress: progress)
         }
