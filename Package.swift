@@ -97,9 +97,20 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]),
 
+        // Measured beside diffusers by Benchmarks/image/run
+        .executableTarget(
+            name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
+
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
+        .testTarget(
+            name: "OmniModelsTests",
+            dependencies: ["OmniModels", nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
+        .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
         .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "OmniGatewayTests", dependencies: ["OmniGateway"]),
+        .testTarget(name: "OmniServerTests", dependencies: ["OmniServer"]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
         .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),

@@ -13,27 +13,30 @@ KEY="$SHERPA_VERSION-$PLATFORM"
 PREFIX="$OMNI_CACHE/sherpa/$KEY"
 
 fetch() {
-    local work="$PREFIX.staging.$$" sum_name="SHERPA_SHA256_$PLATFORM"
-    local sum="${!sum_name:-}"
+    local tag sum_name="SHERPA_SHA256_$PLATFORM" wheel work="$PREFIX.staging"
+    case "$PLATFORM" in
+        linux_*) tag="manylinux2014_$(uname -m)" ;;
+        darwin_arm64) tag=macosx_11_0_arm64 ;;
+        *) tag=macosx_10_15_x86_64 ;;
+    esac
+    [ -n "${!sum_name:-}" ] || fail "native.lock pins no $SHERPA_PACKAGE for $PLATFORM; voices cannot be built here"
+    wheel="$(echo "$SHERPA_PACKAGE" | tr - _)-$SHERPA_VERSION-py3-none-$tag.whl"
     say "Fetching $SHERPA_PACKAGE $SHERPA_VERSION"
-    rm -rf "$work"; mkdir -p "$work"
-    "$(python_tool)" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-        "$SHERPA_PACKAGE==$SHERPA_VERSION" -d "$work" >&2
-    local wheel; wheel="$(echo "$work"/*.whl)"
-    if [ -n "$sum" ]; then
-        check_sha256 "$wheel" "$sum" || fail "checksum of $wheel is not the one in native.lock"
-    else
-        say "native.lock has no checksum for $PLATFORM; this wheel was not checked"
-    fi
-    "$(python_tool)" -m zipfile -e "$wheel" "$work/unpacked"
-    mkdir -p "$work/prefix"
+    make_folder "$work"
+    need_disk "$work" 150 "$SHERPA_PACKAGE"
+    fetch_package "$wheel" "${!sum_name}" --only-binary :all: "$SHERPA_PACKAGE==$SHERPA_VERSION"
+    rm -rf "$work"; make_folder "$work"
+    "$(python_tool)" -m zipfile -e "$OMNI_CACHE/downloads/$wheel" "$work/unpacked" || fail "could not unpack $wheel; is the disk full?"
+    make_folder "$work/prefix"
     mv "$work/unpacked/sherpa_onnx/include" "$work/unpacked/sherpa_onnx/lib" "$work/prefix/"
+    # Written last: a folder with this file is whole.
     echo "SHERPA_VERSION=$SHERPA_VERSION" > "$work/prefix/BUILD"
-    rm -rf "$PREFIX"; mv "$work/prefix" "$PREFIX"; rm -rf "$work"
+    rm -rf "$PREFIX"; mv "$work/prefix" "$PREFIX"
+    rm -rf "$work" "$OMNI_CACHE/downloads/$wheel"
 }
 
-mkdir -p "$OMNI_CACHE/sherpa"
-exec 9>"$OMNI_CACHE/sherpa.lock"
-command -v flock >/dev/null && flock 9   # two clones fetching at once wait for each other
-[ -f "$PREFIX/BUILD" ] || fetch
-ln -sfn "$PREFIX" "$ROOT/deps-sherpa"
+if [ ! -f "$PREFIX/BUILD" ]; then
+    hold_lock "$OMNI_CACHE/sherpa.lock" "another fetch of $SHERPA_PACKAGE"
+    [ -f "$PREFIX/BUILD" ] || fetch
+fi
+link_into "$PREFIX" deps-sherpa || true

@@ -16,11 +16,15 @@ public final class SQLiteVoiceStore: VoiceStore {
     }
 
     public func all() async throws -> [StoredVoice] {
-        try await database.pool.read { try Row.fetchAll($0, sql: "SELECT * FROM voices ORDER BY rowid") }.map(stored)
+        try await database.pool.read { [samples] in
+            try Row.fetchAll($0, sql: "SELECT * FROM voices ORDER BY rowid").map { Self.stored($0, samples) }
+        }
     }
 
     public func voice(named name: String) async throws -> StoredVoice? {
-        try await database.pool.read { try Row.fetchOne($0, sql: "SELECT * FROM voices WHERE name_key = ?", arguments: [name.voiceKey]) }.map(stored)
+        try await database.pool.read { [samples] in
+            try Row.fetchOne($0, sql: "SELECT * FROM voices WHERE name_key = ?", arguments: [name.voiceKey]).map { Self.stored($0, samples) }
+        }
     }
 
     public func keep(_ voice: NewVoice) async throws -> StoredVoice {
@@ -68,7 +72,7 @@ public final class SQLiteVoiceStore: VoiceStore {
         return true
     }
 
-    private func stored(_ row: Row) -> StoredVoice {
+    private static func stored(_ row: Row, _ samples: BlobFolder) -> StoredVoice {
         var voice = UploadedVoice()
         voice.name = row["name"]
         voice.consent = row["consent"]
@@ -77,7 +81,7 @@ public final class SQLiteVoiceStore: VoiceStore {
         voice.fileSize = row["file_size"]
         voice.refText = row["ref_text"]
         voice.speakerDescription = row["speaker_description"]
-        let embedding = (row["embedding"] as Data?).map(Self.floats)
+        let embedding = (row["embedding"] as Data?).map(floats)
         voice.embeddingSource = embedding == nil ? .audio : .direct
         voice.embeddingDimension = embedding?.count
         let id: String = row["id"]

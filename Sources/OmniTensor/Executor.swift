@@ -21,7 +21,7 @@ public final class Executor {
     private let scheduler: OpaquePointer
 
     /// - Parameter capacity: nodes of the largest graph.
-    public init(_ backend: Backend, capacity: Int = 32768) throws {
+    public init(_ backend: Backend, capacity: Int = 65536) throws {
         self.backend = backend
         self.capacity = capacity
         var handles = backend.handles.map(Optional.some)

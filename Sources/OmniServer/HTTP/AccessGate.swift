@@ -19,9 +19,14 @@ struct AccessGate: Sendable {
         return .error(APIError(.unauthorized, "A valid API key is required.", remedy: "Send `Authorization: Bearer KEY`."))
     }
 
+    /// Whether a path leads into `/v1`, read as the router reads it: empty segments do not count, so `//v1/models` does.
+    static func isLocked(_ path: String) -> Bool {
+        path.split(separator: "/", maxSplits: 1).first?.hasPrefix("v1") ?? false
+    }
+
     /// Whether a path is open, or `authorization` opens it.
     func allows(path: String, authorization: String?) -> Bool {
-        guard !apiKeys.isEmpty, path.hasPrefix("/v1") else { return true }
+        guard !apiKeys.isEmpty, Self.isLocked(path) else { return true }
         guard let authorization else { return false }
         let parts = authorization.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }

@@ -79,8 +79,13 @@ public struct HTTPListener: Sendable {
             let started = ContinuousClock.now
             let id = RequestID.accepted(request.headers[.xRequestID]) ?? RequestID.make()
             let context = OmniContext(source: .init(logger: logger, channel: channel, requestID: id, limits: configuration.limits))
-            try await HTTPChannel.inviteBody(request, limit: configuration.limits.maxBodySize, writer: writer)
-            var response = await respond(to: request, context: context, gate: gate, responder: responder)
+            var response: Response
+            if let refusal = gate.refusal(of: request) {
+                response = refusal
+            } else {
+                try await HTTPChannel.inviteBody(request, limit: configuration.limits.maxBodySize, writer: writer)
+                response = await respond(to: request, context: context, responder: responder)
+            }
             response.headers[.date] = date.now
             if configuration.isPublic {
                 response.headers[.xRequestID] = id
@@ -100,8 +105,7 @@ public struct HTTPListener: Sendable {
         }
     }
 
-    private func respond(to request: Request, context: OmniContext, gate: AccessGate, responder: RouterResponder<OmniContext>) async -> Response {
-        if let refusal = gate.refusal(of: request) { return refusal }
+    private func respond(to request: Request, context: OmniContext, responder: RouterResponder<OmniContext>) async -> Response {
         do {
             let response = try await responder.respond(to: request, context: context)
             // The router's own reply to a path that it does not know.

@@ -11,6 +11,8 @@ struct Drawing: Sendable {
     private let rest: AsyncThrowingStream<ImageEvent, any Error>
     private let turn: Turn
     private let scope: RequestScope
+    /// When its turn came.
+    let start: ContinuousClock.Instant
 
     /// Waits for the turn and for the first event, which comes only when the job is found to be possible: until then an error
     /// has a status of its own.
@@ -19,6 +21,7 @@ struct Drawing: Sendable {
     init(_ job: ImageJob, model: any ImageModel, turnstile: Turnstile, queue: Int, id: String) async throws {
         let scope = RequestScope(id: id)
         turn = try await turnstile.enter(limit: queue)
+        start = .now
         rest = try await model.generate(job.request(model.imageDefaults), scope: scope)
         var iterator = rest.makeAsyncIterator()
         guard let first = try await iterator.next() else {
@@ -40,10 +43,13 @@ struct Drawing: Sendable {
 
 /// Seconds that each stage took, from the events.
 struct StageClock: Sendable {
-    private let start = ContinuousClock.now
-    private var last = ContinuousClock.now
+    private let start: ContinuousClock.Instant
+    private var last: ContinuousClock.Instant
     private var stages: [(name: String, seconds: Double)] = []
     private(set) var steps = 0
+
+    /// - Parameter start: when the first stage began.
+    init(start: ContinuousClock.Instant) { (self.start, last) = (start, start) }
 
     mutating func note(_ event: ImageEvent) {
         guard case .progress(let stage, _, let steps) = event else { return }

@@ -15,6 +15,7 @@ enum ImageSource: Sendable {
 /// Gets the input pictures of a request, under its limits.
 struct ImageInputs: Sendable {
     let limits: ImageRequestLimits
+    let fetcher: any MediaFetcher
 
     /// The picture, upright. Throws ``APIError`` with `param`: 400 for what is no picture, 413 over a limit.
     func load(_ source: ImageSource, param: String) async throws -> Picture {
@@ -75,7 +76,7 @@ struct ImageInputs: Sendable {
             }
             return Array(data)
         case .url(let text) where text.prefix(4).lowercased() == "http":
-            return try await limits.fetcher.fetch(text, limit: limits.inputBytes, param: param)
+            return try await fetcher.fetch(text, limit: limits.inputBytes, param: param)
         case .url:
             throw APIError(.badRequest, "Unsupported input: a picture must be a file, a data: URL or an http(s) URL.", param: param)
         }

@@ -1,4 +1,3 @@
-import NIOPosix
 import OmniAPI
 import OmniMedia
 
@@ -12,15 +11,12 @@ public struct ImageRequestLimits: Sendable {
     public var inputPixels: Int
     /// Requests that may wait for their turn; `--max-queue`.
     public var queue: Int
-    /// Hosts that input pictures may come from; empty allows every public one.
-    public var allowedDomains: [String]
 
-    public init(drawnPixels: Int = 7680 * 4320, inputBytes: Int = 50 << 20, inputPixels: Int = 64 << 20, queue: Int = 64, allowedDomains: [String] = []) {
+    public init(drawnPixels: Int = 7680 * 4320, inputBytes: Int = 50 << 20, inputPixels: Int = 64 << 20, queue: Int = 64) {
         self.drawnPixels = drawnPixels
         self.inputBytes = inputBytes
         self.inputPixels = inputPixels
         self.queue = queue
-        self.allowedDomains = allowedDomains
     }
 
     /// Throws 400 for a picture larger than may be drawn.
@@ -31,6 +27,5 @@ public struct ImageRequestLimits: Sendable {
             remedy: "Ask for less, or start the server with a higher --max-generated-image-size.", param: "body.size")
     }
 
-    var fetcher: MediaURLFetcher { MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: allowedDomains) }
     var codec: ImageLimits { ImageLimits(fileBytes: inputBytes, pixels: inputPixels) }
 }

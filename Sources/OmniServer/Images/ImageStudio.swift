@@ -8,13 +8,16 @@ struct ImageStudio: Sendable {
     let modelName: String
     let turnstile: Turnstile
     let limits: ImageRequestLimits
+    let fetcher: any MediaFetcher
     let meter: ImageMeter
 
     /// Finished pictures, in order, with what they took.
     struct Pictures: Sendable {
         var files: [ImageFile] = []
-        var clock = StageClock()
+        var clock: StageClock
     }
+
+    var inputs: ImageInputs { ImageInputs(limits: limits, fetcher: fetcher) }
 
     func begin(_ job: ImageJob, id: String) async throws -> Drawing {
         try await meter.waiting {
@@ -25,10 +28,9 @@ struct ImageStudio: Sendable {
     /// Draws a job to the end.
     func draw(_ job: ImageJob, output: ImageOutput, id: String) async throws -> Pictures {
         try await meter.running(job) {
-            var pictures = Pictures()
             let drawing = try await begin(job, id: id)
+            var pictures = Pictures(clock: StageClock(start: drawing.start))
             var images: [Int: FloatImage] = [:]
-            pictures.clock = StageClock()
             try await drawing.run { event in
                 pictures.clock.note(event)
                 if case .image(let index, let image) = event { images[index] = image }
@@ -62,7 +64,7 @@ extension WorkerRoutes {
     func studio(_ context: OmniContext, task: String) throws -> ImageStudio {
         let model = try worker.require((any ImageModel).self, task: task)
         return ImageStudio(
-            model: model, modelName: worker.servedName, turnstile: turnstile, limits: context.limits.images,
+            model: model, modelName: worker.servedName, turnstile: turnstile, limits: context.limits.images, fetcher: fetcher,
             meter: ImageMeter(registry: metrics, modelName: worker.servedName, turnstile: turnstile))
     }
 }

@@ -6,8 +6,9 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addChat(to table: inout RouteTable) {
-        table.add(.post, "/v1/chat/completions", "An answer to a conversation, in text or in pictures.") { request, context in
+        table.add(.post, "/v1/chat/completions", "An answer to a conversation, in text, speech or pictures.") { request, context in
             let body = try await context.collectJSON(request)
+            if let spoken = try await spokenAnswer(body, context) { return spoken }
             let entry = try chatEntry(body.json)
             let ignored = try entry.kind == .image ? context.decodeImageChat(body.json).ignored : context.decode(ChatCompletionRequest.self, from: body).ignored
             return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)

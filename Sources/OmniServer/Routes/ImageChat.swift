@@ -67,7 +67,7 @@ extension WorkerRoutes {
         let drawing = try await context.cancelOnDisconnect { try await studio.begin(job, id: context.requestID) }
         return context.eventStream(ignored: ignored) { sink in
             let pictures = try await studio.meter.running(job) {
-                var pictures = ImageStudio.Pictures()
+                var pictures = ImageStudio.Pictures(clock: StageClock(start: drawing.start))
                 try await drawing.run { event in
                     pictures.clock.note(event)
                     switch event {
@@ -92,7 +92,7 @@ extension WorkerRoutes {
         guard urls.count <= 1 else {
             throw APIError.invalid("body.messages", "Received \(urls.count) input images. At most 1 image is supported by this model.")
         }
-        let inputs = ImageInputs(limits: studio.limits)
+        let inputs = studio.inputs
         var picture = try await urls.first.asyncMap { try await inputs.load(.url($0), param: "body.messages") }
         let defaults = studio.model.imageDefaults
         let own = picture.map { ImageSize(width: $0.width, height: $0.height) } ?? ImageSize(width: defaults.width, height: defaults.height)

@@ -25,7 +25,7 @@ extension WorkerRoutes {
             let (edit, ignored) = try context.decodeDrawing(ImageEditRequest.self, from: try form.editBody())
             let studio = try studio(context, task: "image edits")
             try studio.refuseAdapter(edit.drawing)
-            let job = try await context.cancelOnDisconnect { try await Self.job(edit, form, context.limits.images) }
+            let job = try await context.cancelOnDisconnect { try await Self.job(edit, form, studio) }
             let reply = ImagesReply(kind: .edit, output: edit.output, detailed: edit.returnStageMetrics)
             if edit.stream { return try await stream(job, studio, reply, context: context, ignored: ignored) }
             let pictures = try await context.cancelOnDisconnect { try await studio.draw(job, output: edit.output, id: context.requestID) }
@@ -33,7 +33,7 @@ extension WorkerRoutes {
         }
     }
 
-    private static func job(_ edit: ImageEditRequest, _ form: Form, _ limits: ImageRequestLimits) async throws -> ImageJob {
+    private static func job(_ edit: ImageEditRequest, _ form: Form, _ studio: ImageStudio) async throws -> ImageJob {
         let sources = try form.pictures()
         guard let source = sources.first else {
             throw APIError.invalid("body.image", "Field 'image' or 'url' is required.", remedy: "Send the picture as a file, or its address as url.")
@@ -42,7 +42,7 @@ extension WorkerRoutes {
         guard sources.count == 1 else {
             throw APIError.invalid("body.image", "Received multiple input images. Only a single image is supported by this model.")
         }
-        let inputs = ImageInputs(limits: limits)
+        let (inputs, limits) = (studio.inputs, studio.limits)
         if let edge = edit.resolution { try limits.check(ImageSize(width: edge, height: edge)) }
         let picture = try await inputs.load(source, param: "body.image")
         let own = ImageSize(width: picture.width, height: picture.height)

@@ -44,7 +44,7 @@ extension WorkerRoutes {
         let drawing = try await context.cancelOnDisconnect { try await studio.begin(job, id: context.requestID) }
         return context.eventStream(ignored: ignored) { sink in
             try await studio.meter.running(job) {
-                var clock = StageClock()
+                var clock = StageClock(start: drawing.start)
                 try await drawing.run { event in
                     clock.note(event)
                     switch event {

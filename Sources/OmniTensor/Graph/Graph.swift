@@ -51,10 +51,10 @@ public final class Graph {
     }
 
     /// Takes one of the arena's places for what `make` returns.
-    func node(_ make: () -> UnsafeMutablePointer<ggml_tensor>?) throws -> Tensor {
+    func node(_ make: () throws -> UnsafeMutablePointer<ggml_tensor>?) throws -> Tensor {
         // Two places are kept for the small views that some ggml operations make on the way.
         nodes += 1
-        guard nodes + 2 < capacity, let raw = make() else { throw TensorError.tooManyNodes(capacity: capacity) }
+        guard nodes + 2 < capacity, let raw = try make() else { throw TensorError.tooManyNodes(capacity: capacity) }
         return Tensor(raw, owner: self)
     }
 

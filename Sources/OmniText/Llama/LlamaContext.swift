@@ -27,6 +27,8 @@ final class LlamaContext {
 
     let handle: OpaquePointer
     let model: LlamaModel
+    /// All sequences share one set of cells.
+    let isUnified: Bool
     private let memory: OpaquePointer?
     private let brake: Brake
 
@@ -60,6 +62,7 @@ final class LlamaContext {
         self.handle = handle
         self.model = model
         self.brake = brake
+        isUnified = shape.unified
         memory = llama_get_memory(handle)
     }
 

@@ -21,6 +21,10 @@ final class BatchLoop {
     /// In the cache, oldest first.
     var running: [Sequence] = []
     var table: SlotTable
+    /// A sequence had to give its place back: nobody new comes in until one has left.
+    var isCrowded = false
+    /// Media and text take turns.
+    var mediumHadItsTurn = false
     var pace = Pace()
     var pieces: PieceTable
     var specialPieces: PieceTable
@@ -63,6 +67,7 @@ final class BatchLoop {
             enqueue(requests)
             dropCancelled()
             admit()
+            meter.note(running: running.count, waiting: waiting.count)
             if !computeMedium() {
                 composeDecodes()
                 composePrompts()
@@ -161,6 +166,7 @@ final class BatchLoop {
                 table.release(slot, keeping: nil)
             }
             youngest.slot = nil
+            isCrowded = true
             youngest.evaluated = 0
             waiting.insert(youngest, at: 0)
             meter.countPreemption()

@@ -42,6 +42,9 @@ struct EngineFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Most pixels of a picture to be drawn; 33177600 by default.", valueName: "pixels"))
     var maxGeneratedImageSize: Int?
 
+    @Option(help: ArgumentHelp("Most working memory of a request for pictures, bytes; what the machine has free by default.", valueName: "bytes"))
+    var maxImageMemory: Int?
+
     @Option(help: ArgumentHelp("Threads that read weights; 4 by default.", valueName: "count"))
     var numWeightLoadThreads: Int?
 
@@ -72,7 +75,7 @@ struct EngineFlags: ParsableArguments {
             ("--max-model-len", maxModelLen), ("--max-num-seqs", maxNumSeqs), ("--max-queue", maxQueue), ("--max-num-batched-tokens", maxNumBatchedTokens),
             ("--threads", threads), ("--gpu-layers", gpuLayers), ("--limit-mm-bytes", limitMmBytes), ("--limit-mm-pixels", limitMmPixels),
             ("--limit-mm-per-prompt", limitMmPerPrompt), ("--max-generated-image-size", maxGeneratedImageSize),
-            ("--num-weight-load-threads", numWeightLoadThreads),
+            ("--max-image-memory", maxImageMemory), ("--num-weight-load-threads", numWeightLoadThreads),
         ]
     }
 
@@ -93,7 +96,7 @@ struct EngineFlags: ParsableArguments {
 extension EngineFlags {
     /// Limits on the pictures of requests, for the gateway and for its workers.
     var imageLimits: ImageRequestLimits {
-        var limits = ImageRequestLimits(allowedDomains: allowedMediaDomains)
+        var limits = ImageRequestLimits()
         limits.drawnPixels = maxGeneratedImageSize ?? limits.drawnPixels
         limits.inputBytes = limitMmBytes ?? limits.inputBytes
         limits.inputPixels = limitMmPixels ?? limits.inputPixels

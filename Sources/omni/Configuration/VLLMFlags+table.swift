@@ -31,7 +31,7 @@ extension VLLMFlags {
         log-stats async-chunk step-execution enable-cpu-offload enable-layerwise-offload
         enable-diffusion-pipeline-profiler enable-ar-profiler use-hsdp headless enable-multithread-weight-load
         data-parallel-hybrid-lb data-parallel-external-lb enable-return-routed-experts return-tokens-as-token-ids
-        no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching
+        no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching enable-request-id-headers
         """
 
     private static let valued = """
@@ -75,6 +75,6 @@ extension VLLMFlags {
         allowed-local-media-path allowed-media-domains tool-server default-sampling-params default-chat-template-kwargs task-type
         forced-aligner forced-aligner-config forced-aligner-device log-file tts-max-instructions-length
         diffusers-load-kwargs diffusers-call-kwargs custom-pipeline-args boundary-ratio flow-shift diffusion-quantization-config
-        diffusion-streaming-output enable-request-id-headers grpc
+        diffusion-streaming-output grpc
         """.split(whereSeparator: \.isWhitespace).map { "--\($0)" })
 }
