@@ -60,15 +60,15 @@ def texts(data):
 
 
 def golden(path, name):
-    """Width, height and the RGB bytes of the first picture of a tensor `[n, 3, height, width]` with values in 0…1."""
+    """Width, height and the RGB bytes of the first picture of a tensor `[n, height, width, 3]` with values in 0…1."""
     data = path.read_bytes()
     size = struct.unpack("<Q", data[:8])[0]
     entry = json.loads(data[8:8 + size])[name]
     start, end = entry["data_offsets"]
     values = struct.unpack(f"<{(end - start) // 4}f", data[8 + size + start:8 + size + end])
-    _, _, height, width = entry["shape"]
-    plane = width * height
-    return width, height, bytes(round(max(0, min(1, values[c * plane + i])) * 255) for i in range(plane) for c in range(3))
+    _, height, width, channels = entry["shape"]
+    assert channels == 3
+    return width, height, bytes(round(max(0, min(1, value)) * 255) for value in values[:width * height * 3])
 
 
 def psnr(a, b):

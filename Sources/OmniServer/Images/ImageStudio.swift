@@ -30,12 +30,12 @@ struct ImageStudio: Sendable {
         try await meter.running(job) {
             let drawing = try await begin(job, id: id)
             var pictures = Pictures(clock: StageClock(start: drawing.start))
-            var images: [Int: FloatImage] = [:]
+            var files: [Int: ImageFile] = [:]
             try await drawing.run { event in
                 pictures.clock.note(event)
-                if case .image(let index, let image) = event { images[index] = image }
+                if case .image(let index, let image) = event { files[index] = try await file(image, job, output) }
             }
-            for (_, image) in images.sorted(by: { $0.key < $1.key }) { pictures.files.append(try await file(image, job, output)) }
+            pictures.files = files.sorted { $0.key < $1.key }.map(\.value)
             return pictures
         }
     }
