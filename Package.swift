@@ -92,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "CLlama", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniText", httpClient, subprocess,
+                "CLlama", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText", httpClient, subprocess,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ]),

@@ -31,6 +31,8 @@ public struct GatewayRoutes: Sendable {
         addCompletions(to: &table)
         addEmbeddings(to: &table)
         addTokenization(to: &table)
+        addImageGenerations(to: &table)
+        addImageEdits(to: &table)
         addSpeech(to: &table)
         addVoices(to: &table)
         addOperations(to: &table)

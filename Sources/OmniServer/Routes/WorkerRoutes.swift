@@ -41,6 +41,8 @@ public final class WorkerModel: Sendable {
 public struct WorkerRoutes: Sendable {
     let worker: WorkerModel
     let metrics: MetricsRegistry
+    /// One request for pictures at a time.
+    let turnstile = Turnstile()
     /// Gets what requests name by URL.
     let fetcher: any MediaFetcher
 
@@ -57,6 +59,8 @@ public struct WorkerRoutes: Sendable {
         addCompletions(to: &table)
         addEmbeddings(to: &table)
         addTokenization(to: &table)
+        addImageGenerations(to: &table)
+        addImageEdits(to: &table)
         addSpeech(to: &table)
         return table
     }

@@ -112,7 +112,9 @@ struct ServeCommand: AsyncParsableCommand {
             (entry.backend as? RemoteBackend)?.start()
         }
         let server = GatewayServer(
-            listener: .init(address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), apiKeys: keys, allowedOrigins: try origins),
+            listener: .init(
+                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, images: engine.imageLimits), apiKeys: keys,
+                allowedOrigins: try origins),
             voices: VoiceDesk(store: try SQLiteVoiceStore(Database(folder: data.url)), aliases: plan.voices),
             pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
         try await server.run(gateway, group: group) { [uds, host] port in

@@ -42,7 +42,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let metrics = MetricsRegistry()
         let lane = try FileLane(directory: laneDir, device: "cpu")
         let fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: engine.allowedMediaDomains)
-        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize), fetcher: fetcher, logger: logger).run(servedName: servedModelName, metrics: metrics) {
+        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize, images: engine.imageLimits), fetcher: fetcher, logger: logger).run(servedName: servedModelName, metrics: metrics) {
             [logger] progress in
             try await EngineLoader(command: self, lane: lane, fetcher: fetcher, logger: logger).load(progress: progress)
         }

@@ -7,7 +7,7 @@ import OmniText
 /// Loads the model that a worker was started for. A new kind of engine is one more case here.
 struct EngineLoader: Sendable {
     /// The kinds of model that this build serves.
-    static let kinds: [ModelKind] = [.text, .embedding, .speech]
+    static let kinds: [ModelKind] = [.text, .embedding, .image, .speech]
 
     let command: WorkerCommand
     let lane: any ComputeLane
@@ -19,12 +19,13 @@ struct EngineLoader: Sendable {
         switch kind {
         case .text, .embedding:
             return try await TextEngine.load(path: command.model, options: textOptions, lane: lane, logger: logger, progress: progress)
+        case .image: return try await loadDiffusion(progress: progress)
         case .speech:
             var options = SpeechOptions()
             options.threads = command.engine.threads
             options.voiceName = command.servedModelName
             return try await SpeechEngine.load(folder: command.model, options: options, lane: lane, logger: logger, progress: progress)
-        case .image, .video, .transcription:
+        case .video, .transcription:
             throw APIError(.invalidRequest, "This build cannot serve \(kind.rawValue) models.")
         }
     }
