@@ -38,7 +38,7 @@ let package = Package(
         .executableTarget(name: "omni", dependencies: ["OmniEngine"]),
         .executableTarget(
             name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
-            exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
