@@ -81,29 +81,22 @@ build_native() {
     rm -rf "$PREFIX"; mv "$staging" "$PREFIX"; rm -rf "$work"
 }
 
-# The benchmark's peer, from the very same source; never linked or shipped.
+# The benchmark's peer, from the very same source and with the very same libraries; never linked or shipped.
 build_server() {
-    local work="$OMNI_CACHE/build/server-$KEY" out="$OMNI_CACHE/llama-server/$KEY" log="$OMNI_CACHE/build/server-$KEY.log"
-    [ -x "$out/bin/llama-server" ] && { echo "$out/bin/llama-server"; return; }
+    local out="$OMNI_CACHE/llama-server/$KEY" work="$OMNI_CACHE/build/server-$KEY" log="$OMNI_CACHE/build/server-$KEY.log"
+    [ -x "$out/llama-server" ] && { echo "$out/llama-server"; return; }
     fetch_sources
-    say "Building llama-server from the same source, for the benchmark only"
+    say "Building llama-server from the same source, for the benchmark only (about 3 minutes on 2 cores, once)"
     make_folder "$work"; : > "$log"
-    # shellcheck disable=SC2086
-    run_cmake "$log" cmake -S "$SOURCES/vendor/llama.cpp" -B "$work" -G Ninja $FLAGS -DLLAMA_BUILD_SERVER=ON -DLLAMA_BUILD_TOOLS=ON \
-        -DCMAKE_INSTALL_PREFIX="$out" -DCMAKE_INSTALL_LIBDIR=lib "-DCMAKE_INSTALL_RPATH=$BESIDE/../lib"
+    run_cmake "$log" cmake -S "$ROOT/scripts/llama-server" -B "$work" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+        -DSOURCES="$SOURCES/vendor/llama.cpp" -DDEPS="$PREFIX" -DCMAKE_BUILD_RPATH="$PREFIX/lib" -DBUILD_SHARED_LIBS=OFF \
+        -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF
     run_cmake "$log" cmake --build "$work" -j"$JOBS" --target llama-server
-    mkdir -p "$out/bin"; cp "$work"/bin/llama-server "$work"/bin/*.so* "$out/bin/" 2>/dev/null || true
-    echo "$out/bin/llama-server"
-}
-
-# link_deps: deps/ in the checkout points at the build for this CPU. Renamed into place, so that a `swift build` next door
-# never sees it missing.
-link_deps() {
-    [ "$(readlink "$ROOT/deps" 2>/dev/null)" = "$PREFIX" ] && return
-    if [ -e "$ROOT/deps" ] && [ ! -L "$ROOT/deps" ]; then fail "$ROOT/deps is not a link made by this script; move it away"; fi
-    local fresh="$ROOT/.deps.$$"
-    ln -s "$PREFIX" "$fresh"
-    "$(python_tool)" -c 'import os, sys; os.replace(*sys.argv[1:])' "$fresh" "$ROOT/deps"
+    make_folder "$out"
+    # Renamed into place: what is there is whole.
+    cp "$work/server/llama-server" "$out/llama-server.new" && mv "$out/llama-server.new" "$out/llama-server"
+    rm -rf "$work"
+    echo "$out/llama-server"
 }
 
 # A build is used when its last file and the libraries are there: someone may have cleaned the cache half.
@@ -113,7 +106,8 @@ if ! is_built; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     is_built || build_native
 fi
-link_deps
+# What was compiled with -march=native for another CPU is compiled again.
+if link_into "$PREFIX" deps && [ -d "$ROOT/.build" ]; then touch "$ROOT"/Sources/CLlamaChat/*.c*; fi
 if [ "${1:-}" = "--server" ]; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     build_server

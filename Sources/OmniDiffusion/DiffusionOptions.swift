@@ -34,5 +34,17 @@ public struct DiffusionOptions: Sendable {
 
     public init() {}
 
+    /// Stores the matrices of the transformer and the text encoder as the type of that name (`q8_0`, `q4_k`, …). The
+    /// autoencoder has none worth it.
+    ///
+    /// - Returns: false where no such type is known.
+    @discardableResult
+    public mutating func quantize(transformerAndTextEncoder name: String) -> Bool {
+        guard let type = ElementType(named: name) else { return false }
+        quantization["transformer"] = type
+        quantization["text_encoder"] = type
+        return true
+    }
+
     var precision: AttentionPrecision { rounding == .exact ? .exact : .flash }
 }

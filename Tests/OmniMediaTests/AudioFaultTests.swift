@@ -48,27 +48,21 @@ struct AudioFaultTests {
     func damage(format: AudioFormat) throws {
         let whole = try AudioEncoder.encode(AudioClip(samples: tone(seconds: 0.5, rate: 24_000), sampleRate: 24_000), as: format)
         var generator = SeededGenerator(state: 42)
-        var before = 0
-        for round in 0..<400 {
-            if round == 100 { before = residentBytes() }
+        try expectNoLeak(300) { round in
             var file = whole
             if round % 2 == 0 { file.removeLast(Int.random(in: 1..<file.count, using: &generator)) }
             for _ in 0..<(round % 7) { file[Int.random(in: 0..<file.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
             _ = try? AudioDecoder.decode(file, limits: .voiceSample)
         }
-        #expect(residentBytes() - before < 16 << 20)
     }
 
     @Test("encoders that are dropped halfway leak nothing", arguments: AudioFormat.allCases)
     func dropped(format: AudioFormat) throws {
         let samples = tone(seconds: 0.2, rate: 22_050)
-        var before = 0
-        for round in 0..<300 {
-            if round == 100 { before = residentBytes() }
+        try expectNoLeak(200) { _ in
             let encoder = try AudioEncoder(format: format, sampleRate: 22_050)
             _ = try encoder.push(samples)
         }
-        #expect(residentBytes() - before < 16 << 20)
     }
 }
 

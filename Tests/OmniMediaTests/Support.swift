@@ -34,3 +34,17 @@ func residentBytes() -> Int {
 }
 
 func status(_ error: any Error) -> Int? { (error as? APIError)?.status }
+
+/// Fails when `round` keeps memory each time it runs. Other tests run meanwhile and take memory of their own: one calm try of
+/// three is enough, and a leak leaves none.
+func expectNoLeak(_ rounds: Int, limit: Int = 16 << 20, round: (Int) throws -> Void) throws {
+    var growth: [Int] = []
+    for _ in 0..<3 {
+        for number in 0..<rounds / 4 { try round(number) }
+        let before = residentBytes()
+        for number in 0..<rounds { try round(number) }
+        growth.append(residentBytes() - before)
+        if growth[growth.count - 1] < limit { return }
+    }
+    Issue.record("memory grew by \(growth) bytes")
+}

@@ -27,6 +27,16 @@ struct TimeStretchTests {
         #expect(output == expected)
     }
 
+    @Test("any length, any speed")
+    func anyLength() {
+        var generator = SeededGenerator(state: 5)
+        for _ in 0..<200 {
+            let count = Int.random(in: 0...9000, using: &generator), speed = Double.random(in: 0.25...4, using: &generator)
+            var stretch = TimeStretch(speed: speed, sampleRate: 8000)
+            #expect((stretch.push([Float](repeating: 0.1, count: count)) + stretch.finish()).count == Int(Double(count) / speed))
+        }
+    }
+
     @Test("sound comes out while sound goes in")
     func streaming() {
         var stretch = TimeStretch(speed: 2, sampleRate: 22_050)

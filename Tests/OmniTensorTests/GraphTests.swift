@@ -18,8 +18,8 @@ import Testing
 
     @Test func aConvolutionOfOnesCountsNeighbours() throws {
         let values = try Self.evaluate { graph in
-            try graph.conv2d(graph.input([3, 3, 1], [Float](repeating: 1, count: 9)), kernel: graph.input([3, 3, 1, 1], [Float](repeating: 1, count: 9)),
-                             bias: graph.input([1], [0.5]), padding: 1)
+            try graph.conv2d(graph.input([1, 3, 3], [Float](repeating: 1, count: 9)), kernel: graph.input([9, 1], [Float](repeating: 1, count: 9)),
+                             bias: graph.input([1], [0.5]), size: 3, padding: 1)
         }
         #expect(values == [4.5, 6.5, 4.5, 6.5, 9.5, 6.5, 4.5, 6.5, 4.5])
     }

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 STATE = Path(os.environ.get("STARTER_STATE", "/root/.cache/swift-omni/starter"))
-PID_FILE = Path("/tmp/starter-train.pid")
+PID_FILE = Path(os.environ.get("STARTER_PID", "/tmp/starter-train.pid"))
 
 
 def setup(ranks=2):

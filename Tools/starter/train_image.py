@@ -8,10 +8,14 @@ negates before the scheduler's Euler step. Resumes from STATE/image.pt by itself
 
 import argparse
 import random
+import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 
 import common
 import data
@@ -22,11 +26,15 @@ from muon import Muon
 BLANK = ""
 
 
-def vae():
+def vae(folder=None):
+    """The autoencoder whose latents are learned, and the size of the pictures it takes. Without checkpoints of our own
+    (another machine), the published one in `folder`: it takes 256 pixels and finds the same latents."""
     state = common.load(common.STATE / "vae-base.pt")
+    if state is None:
+        return AutoencoderKL.from_pretrained(folder, subfolder="vae").float().requires_grad_(False).eval(), 256
     v = train_vae.make(tuple(state["channels"]))
     v.load_state_dict(state["average"])
-    return v.requires_grad_(False).eval()
+    return v.requires_grad_(False).eval(), 128
 
 
 class Cache:
@@ -36,8 +44,8 @@ class Cache:
     has its own. `scale` holds the scalars that make latents mean 0 and deviation 1, fixed by the very first cache: later ones and the
     export use the same."""
 
-    def __init__(self, encoder, count, tier, first_seed, rank):
-        self.encoder, self.tier, self.rank = encoder, tier, rank
+    def __init__(self, encoder, px, count, tier, first_seed, rank):
+        self.encoder, self.px, self.tier = encoder, px, tier
         self.next_seed = first_seed + rank * 100_000_000
         path = common.STATE / f"latents-t{tier}-s{self.next_seed}-{count}.pt"
         state, start = common.load(path), time.time()
@@ -62,7 +70,7 @@ class Cache:
     def grow(self, count):
         seeds = list(range(self.next_seed, self.next_seed + count))
         self.next_seed += count
-        x = np.stack([data.draw(data.sample(random.Random(s), random.Random(0), self.tier), 128) for s in seeds])
+        x = np.stack([data.draw(data.sample(random.Random(s), random.Random(0), self.tier), self.px) for s in seeds])
         x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() * 2 - 1
         with torch.autocast("cpu", dtype=torch.bfloat16):
             self.latents += list(self.encoder(x)[:, :16].bfloat16())
@@ -160,20 +168,28 @@ def main():
     a.add_argument("--ranks", type=int, default=2, help="processes of one thread each")
     a.add_argument("--compile", action="store_true")
     a.add_argument("--average", type=float, default=0.999)
+    a.add_argument("--start", help="a published folder to begin with where there is no checkpoint")
     a.add_argument("--probe-every", type=int, default=600, help="seconds")
     args = a.parse_args()
     rank = common.setup(args.ranks)
     if rank == 0:
+        if args.start and not (common.STATE / "tokenizer").exists():
+            shutil.copytree(Path(args.start) / "tokenizer", common.STATE / "tokenizer")
         model.tokenizer_at(common.STATE / "tokenizer")
     common.meet()
     tokenizer = model.tokenizer_at(common.STATE / "tokenizer")
     captions = model.Captions(tokenizer)
-    v = vae()
-    cached = Cache(v.encoder, args.cache, args.tier, args.cache_seed, rank)
+    v, px = vae(args.start)
+    if args.start and v.config.shift_factor is not None and not (common.STATE / "latents-scale.pt").exists() and rank == 0:
+        common.save(common.STATE / "latents-scale.pt", {"shift": v.config.shift_factor, "scale": v.config.scaling_factor})
+    cached = Cache(v.encoder, px, args.cache, args.tier, args.cache_seed, rank)
     scale = cached.scale
 
     drawer = model.Drawer(len(tokenizer))
     model.initialise(drawer.text, drawer.transformer)
+    if args.start:
+        drawer.text.load_state_dict(load_file(Path(args.start) / "text_encoder" / "model.safetensors"))
+        drawer.transformer.load_state_dict(load_file(Path(args.start) / "transformer" / "diffusion_pytorch_model.safetensors"))
     common.alike(drawer)
     hidden, rest = groups(drawer)
     muon = Muon(hidden, lr=args.lr)

@@ -91,8 +91,8 @@ public struct Field<Root: Sendable>: Sendable {
     ) -> Field {
         Field(
             name: name, aliases: aliases, isRequired: false, decode: { $0[keyPath: path] = try type.decode($1, $2) },
-            // Spelt out: `nil` alone would be JSON's null.
-            encode: { $0[keyPath: path] == standard ? Optional.none : .some(type.encode($0[keyPath: path])) },
+            // A bare nil here would be JSON's null, and the default would be sent as such.
+            encode: { $0[keyPath: path] == standard ? JSONValue?.none : type.encode($0[keyPath: path]) },
             schema: { described(type.schema(), about, standard: type.encode(standard)) })
     }
 

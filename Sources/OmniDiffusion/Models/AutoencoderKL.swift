@@ -42,9 +42,7 @@ struct AutoencoderKL: Sendable {
 
     /// Mean and logarithm of the variance `[width/scale, height/scale, 2 · latent]` for `[width, height, 3]` in −1…1.
     func encode(_ executor: Executor, _ scope: ComputeScope, _ picture: Plane) throws -> Plane {
-        let values = try executor.evaluate(scope) { graph in
-            [try encoder(graph, graph.input(picture.shape, picture.values), precision)]
-        }[0]
+        let values = try executor.evaluate(scope) { [try encodeGraph($0, picture)] }[0]
         return Plane(width: picture.width / config.scale, height: picture.height / config.scale, channels: 2 * config.latent_channels, values: values)
     }
 
@@ -55,12 +53,18 @@ struct AutoencoderKL: Sendable {
     }
 
     func decodeGraph(_ graph: Graph, _ latents: Plane) throws -> Tensor {
-        try decoder(graph, graph.input(latents.shape, latents.values), precision)
+        try planar(graph, decoder(graph, channelsFirst(graph, latents), precision))
     }
 
     func encodeGraph(_ graph: Graph, _ picture: Plane) throws -> Tensor {
-        try encoder(graph, graph.input(picture.shape, picture.values), precision)
+        try planar(graph, encoder(graph, channelsFirst(graph, picture), precision))
     }
+
+    private func channelsFirst(_ graph: Graph, _ plane: Plane) throws -> Tensor {
+        try graph.contiguous(graph.permute(graph.input(plane.shape, plane.values), [1, 2, 0, 3]))
+    }
+
+    private func planar(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.permute(x, [2, 0, 1, 3]) }
 }
 
 /// Latents or a picture as tensors hold it: `[width, height, channels]`, width fastest.

@@ -31,22 +31,24 @@ struct Linear: Sendable {
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.linear(x, weight, bias: bias) }
 }
 
-/// `x [width, height, in]` to `[width', height', out]`.
+/// `x [in, width, height]` to `[out, width', height']`.
 struct Convolution: Sendable {
     let kernel: Tensor
     let bias: Tensor
+    let size: Int
     let stride: Int
     let padding: Int
 
     init(_ weights: Weights, _ inputs: Int, _ outputs: Int, size: Int = 3, stride: Int = 1, padding: Int = 1) throws {
-        kernel = try weights("weight", size, size, inputs, outputs)
+        kernel = try weights("weight", inputs * size * size, outputs)
         bias = try weights("bias", outputs)
+        self.size = size
         self.stride = stride
         self.padding = padding
     }
 
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
-        try graph.conv2d(x, kernel: kernel, bias: bias, stride: stride, padding: padding)
+        try graph.conv2d(x, kernel: kernel, bias: bias, size: size, stride: stride, padding: padding)
     }
 }
 

@@ -35,13 +35,11 @@ struct PixelAttention: Sendable {
     }
 
     func callAsFunction(_ graph: Graph, _ x: Tensor, _ precision: AttentionPrecision) throws -> Tensor {
-        let (pixels, channels) = (x[0] * x[1], x[2])
-        let flat = try graph.reshape(norm(graph, x), [pixels, channels])
-        let tokens = try graph.contiguous(graph.permute(flat, [1, 0, 2, 3]))
+        let (channels, pixels) = (x[0], x[1] * x[2])
+        let tokens = try graph.reshape(norm(graph, x), [channels, pixels])
         func head(_ linear: Linear) throws -> Tensor { try graph.reshape(linear(graph, tokens), [channels, 1, pixels]) }
         let attended = try graph.attention(query: head(query), keys: head(key), values: head(value), precision: precision)
-        let back = try graph.permute(output(graph, attended), [1, 0, 2, 3])
-        return try graph.add(graph.reshape(back, [x[0], x[1], channels]), x)
+        return try graph.add(graph.reshape(output(graph, attended), [channels, x[1], x[2]]), x)
     }
 }
 

@@ -1,6 +1,6 @@
 import OmniTensor
 
-/// Latents to pictures: `[width, height, latent]` to `[width·scale, height·scale, 3]`.
+/// Latents to pictures: `[latent, width, height]` to `[3, width·scale, height·scale]`.
 struct VAEDecoder: Sendable {
     private struct Stage: Sendable {
         let blocks: [ResnetBlock]

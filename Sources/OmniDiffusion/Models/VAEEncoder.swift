@@ -1,6 +1,6 @@
 import OmniTensor
 
-/// Pictures to latents' moments: `[width, height, 3]` to `[width/scale, height/scale, 2 · latent]`.
+/// Pictures to latents' moments: `[3, width, height]` to `[2 · latent, width/scale, height/scale]`.
 struct VAEEncoder: Sendable {
     private struct Stage: Sendable {
         let blocks: [ResnetBlock]

@@ -28,6 +28,9 @@ public final class WorkerBackend: Backend {
         var lifecycle = WorkerLifecycle()
         var maxModelLength: Int?
         var inputParts: [String] = []
+        var voices: [String] = []
+        var clonesVoices = false
+        var sampleRate: Int?
         var readySince: ContinuousClock.Instant?
         var process: Task<Void, Never>?
         var stopProcess: AsyncStream<Void>.Continuation?
@@ -78,6 +81,9 @@ public final class WorkerBackend: Backend {
             var status = BackendStatus(state: state, root: launch.root)
             status.maxModelLength = shared.maxModelLength
             status.inputParts = shared.inputParts
+            status.voices = shared.voices
+            status.clonesVoices = shared.clonesVoices
+            status.sampleRate = shared.sampleRate
             return status
         }
     }
@@ -301,6 +307,9 @@ public final class WorkerBackend: Backend {
                     shared.readySince = .now
                     shared.maxModelLength = report["max_model_len"]?.intValue
                     shared.inputParts = report["input_parts"]?.arrayValue?.compactMap(\.stringValue) ?? []
+                    shared.voices = report["voices"]?.arrayValue?.compactMap(\.stringValue) ?? []
+                    shared.clonesVoices = report["clones_voices"]?.boolValue ?? false
+                    shared.sampleRate = report["details"]?["sample_rate"]?.intValue
                 }
                 logger.info("model ready")
                 apply(.loaded)

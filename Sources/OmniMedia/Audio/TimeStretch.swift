@@ -39,7 +39,8 @@ public struct TimeStretch: Sendable {
         guard speed != 1 else { return samples }
         input += samples
         var output: [Float] = []
-        while nextPlace + reach + 2 * hop <= received { appendWindow(to: &output) }
+        // A window's sound must be there, and the output must not outgrow what the input so far allows.
+        while nextPlace + reach + 2 * hop <= received, place(ofWindow: windows + 1) <= received { appendWindow(to: &output) }
         forgetUsedInput()
         emitted += output.count
         return output
@@ -57,7 +58,9 @@ public struct TimeStretch: Sendable {
     }
 
     /// Where the next window would stand without any search.
-    private var nextPlace: Int { Int(Double(windows * hop) * speed) }
+    private var nextPlace: Int { place(ofWindow: windows) }
+
+    private func place(ofWindow number: Int) -> Int { Int((Double(number * hop) * speed).rounded(.up)) }
 
     private mutating func appendWindow(to output: inout [Float]) {
         let place = windows == 0 ? 0 : bestPlace(near: nextPlace, following: lastWindow + hop)

@@ -28,19 +28,22 @@ public enum ImageCodec {
             throw APIError.unreadableMedia("picture", file.isEmpty ? "it is empty" : "it is none of \(known)")
         }
         let header = ImageHeader(file, format: format)
+        var room = limits.pixels
         if let width = header.width, let height = header.height {
             let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
             guard !overflow, pixels <= limits.pixels else {
                 throw APIError.mediaTooLarge("picture", "\(width)×\(height) pixels", limit: "\(limits.pixels) pixels")
             }
+            // FFmpeg counts rows as long as it stores them.
+            room = max(room, (width + 127) / 64 * 64 * height)
         }
-        return try decodePixels(file, format, limits).upright(fromEXIF: header.orientation)
+        return try decodePixels(file, format, room).upright(fromEXIF: header.orientation)
     }
 
-    private static func decodePixels(_ file: [UInt8], _ format: ImageFormat, _ limits: ImageLimits) throws -> Picture {
+    private static func decodePixels(_ file: [UInt8], _ format: ImageFormat, _ mostPixels: Int) throws -> Picture {
         var image = cff_image()
         let (code, reason) = file.withUnsafeBufferPointer { bytes in
-            FFmpeg.call { cff_image_decode(format.decoder, bytes.baseAddress, bytes.count, Int64(limits.pixels), &image, $0) }
+            FFmpeg.call { cff_image_decode(format.decoder, bytes.baseAddress, bytes.count, Int64(mostPixels), &image, $0) }
         }
         guard code >= 0, let pixels = image.pixels else { throw APIError.unreadableMedia("picture", reason) }
         defer { cff_free(pixels) }

@@ -36,17 +36,19 @@ public struct HTTPListener: Sendable {
 
     let configuration: Configuration
     let routes: RouteTable
+    let sockets: WebSocketRoutes
     let metrics: HTTPMetrics
     let logger: Logger
     /// Answers before routing, for the few replies that must cost next to nothing (`/health`).
     let shortcut: @Sendable (HTTPRequest) -> Response?
 
     public init(
-        configuration: Configuration, routes: RouteTable, metrics: HTTPMetrics, logger: Logger,
+        configuration: Configuration, routes: RouteTable, sockets: WebSocketRoutes = WebSocketRoutes(), metrics: HTTPMetrics, logger: Logger,
         shortcut: @escaping @Sendable (HTTPRequest) -> Response? = { _ in nil }
     ) {
         self.configuration = configuration
         self.routes = routes
+        self.sockets = sockets
         self.metrics = metrics
         self.logger = logger
         self.shortcut = shortcut
@@ -62,7 +64,10 @@ public struct HTTPListener: Sendable {
             case .tcp(let host, let port): .hostname(host, port: port)
             case .unix(let path): .unixDomainSocket(path: path)
             }
-        return try HTTPChannel.builder(idleTimeout: .seconds(300)).buildServer(
+        var sockets = sockets
+        sockets.gate = gate
+        let builder = HTTPServerBuilder { [sockets] responder in HTTPChannel(responder: responder, sockets: sockets, idleTimeout: .seconds(300)) }
+        return try builder.buildServer(
             configuration: .init(address: address, serverName: "swift-omni", backlog: 1024), eventLoopGroup: group, logger: logger
         ) { request, writer, channel in
             if var quick = shortcut(request.head) {

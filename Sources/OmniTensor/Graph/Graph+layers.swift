@@ -13,7 +13,12 @@ extension Graph {
         let portions = try inPortions(of: x, axis: 1, cost: 2 * weight.count * x[2] * x[3]) { part in
             try node { ggml_mul_mat(context, weight.raw, part.raw) }
         }
-        return try bias.map { try add(portions, $0) } ?? portions
+        // Low-rank changes cost little: in one piece.
+        let changed = try deltas[weight].reduce(portions) { sum, delta in
+            let inner = try node { ggml_mul_mat(context, delta.down.raw, x.raw) }
+            return try add(sum, scale(node { ggml_mul_mat(context, delta.up.raw, inner.raw) }, by: delta.scale))
+        }
+        return try bias.map { try add(changed, $0) } ?? changed
     }
 
     /// Runs `body` on portions of `x` along `axis` and joins the results, along the same axis unless `target` says another.
@@ -50,33 +55,4 @@ extension Graph {
             ggml_rope_multi(context, x.raw, positions.raw, divisors.raw, Int32(x[0]), &axes, Int32(GGML_ROPE_TYPE_MROPE), 0, 1, 1, 0, 1, 32, 1)
         }
     }
-
-    /// A convolution of `x [width, height, channels]` with `kernel [kw, kh, channels, out]`, padding as given.
-    ///
-    /// f32 throughout: patches as a matrix (im2col), times the kernel as a matrix. Taken in strips of rows, so that the
-    /// matrix of patches stays small and no node holds the lane too long.
-    public func conv2d(_ x: Tensor, kernel: Tensor, bias: Tensor, stride: Int = 1, padding: Int = 0) throws -> Tensor {
-        let (width, height, channels, out) = (kernel[0], kernel[1], kernel[2], kernel[3])
-        try require(x[2] == channels && x[3] == 1 && bias.count == out && stride > 0, "conv2d", "kernel \(kernel.label), bias \(bias.label) for \(x.label)")
-        try require(x[0] + 2 * padding >= width && x[1] + 2 * padding >= height, "conv2d", "kernel \(kernel.label) is larger than \(x.label)")
-        let padded = try contiguous(pad(x, left: padding, right: padding, top: padding, bottom: padding))
-        let columns = (padded[0] - width) / stride + 1
-        let rows = (padded[1] - height) / stride + 1
-        let patch = width * height * channels
-        let strip = max(1, min(rows, min(Self.nodeBudget / (2 * patch * out * columns), Self.patchElements / (patch * columns))))
-        let matrix = try reshape(kernel, [patch, out])
-        let strips = try Swift.stride(from: 0, to: rows, by: strip).map { row in
-            let taken = min(strip, rows - row)
-            let view = try slice(padded, axis: 1, row * stride..<((row + taken - 1) * stride + height))
-            let patches = try node {
-                ggml_im2col(context, kernel.raw, view.raw, Int32(stride), Int32(stride), 0, 0, 1, 1, true, GGML_TYPE_F32)
-            }
-            let flat = try reshape(patches, [patch, columns * taken])
-            return try reshape(node { ggml_mul_mat(context, flat.raw, matrix.raw) }, [columns, taken, out])
-        }
-        return try add(concat(strips, axis: 1), reshape(bias, [1, 1, out]))
-    }
-
-    /// Elements of the matrix of patches at once: 64 MiB.
-    private static var patchElements: Int { 16 << 20 }
 }

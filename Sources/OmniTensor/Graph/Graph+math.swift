@@ -49,17 +49,7 @@ extension Graph {
         try node { ggml_norm(context, x.raw, epsilon) }
     }
 
-    /// Channels of a picture `[width, height, channels]` normalized in groups (arXiv:1803.08494), then scaled and shifted.
-    public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor {
-        let channels = x[2]
-        try require(groups > 0 && channels % groups == 0 && x[3] == 1, "groupNorm", "\(groups) groups of \(x.label)")
-        try require(weight.count == channels && bias.count == channels, "groupNorm", "\(weight.label), \(bias.label) for \(x.label)")
-        let source = try contiguous(x)
-        let normal = try node { ggml_group_norm(context, source.raw, Int32(groups), epsilon) }
-        return try add(multiply(normal, reshape(weight, [1, 1, channels])), reshape(bias, [1, 1, channels]))
-    }
-
-    private func broadcasts(_ operation: String, _ a: Tensor, _ b: Tensor) throws {
+    func broadcasts(_ operation: String, _ a: Tensor, _ b: Tensor) throws {
         try require((0..<4).allSatisfy { a[$0] % b[$0] == 0 }, operation, "\(b.label) does not repeat to \(a.label)")
         try require(a.type == .f32 && b.type == .f32, operation, "\(a.type) and \(b.type), not f32")
     }

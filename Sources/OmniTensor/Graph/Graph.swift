@@ -7,12 +7,14 @@ import CLlama
 public final class Graph {
     let handle: OpaquePointer
     let context: OpaquePointer
+    let deltas: LowRankDeltas
     private let capacity: Int
     private var uploads: [() throws -> Void] = []
     private var nodes = 0
 
-    init(capacity: Int) throws {
+    init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas()) throws {
         self.capacity = capacity
+        self.deltas = deltas
         let arena = ggml_tensor_overhead() * capacity + ggml_graph_overhead_custom(capacity, false)
         guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
             throw TensorError.memory(bytes: arena, what: "the nodes of a graph")
@@ -51,10 +53,10 @@ public final class Graph {
     }
 
     /// Takes one of the arena's places for what `make` returns.
-    func node(_ make: () -> UnsafeMutablePointer<ggml_tensor>?) throws -> Tensor {
+    func node(_ make: () throws -> UnsafeMutablePointer<ggml_tensor>?) throws -> Tensor {
         // Two places are kept for the small views that some ggml operations make on the way.
         nodes += 1
-        guard nodes + 2 < capacity, let raw = make() else { throw TensorError.tooManyNodes(capacity: capacity) }
+        guard nodes + 2 < capacity, let raw = try make() else { throw TensorError.tooManyNodes(capacity: capacity) }
         return Tensor(raw, owner: self)
     }
 

@@ -5,6 +5,8 @@ public struct WeightEntry: Sendable {
     public let name: String
     /// Fastest axis first, at most four.
     public let shape: [Int]
+    /// Whether the file has more axes, whose slowest are one here.
+    var isFolded = false
     public let encoding: WeightEncoding
     let file: WeightFile
     /// Bytes from the file's start.

@@ -9,7 +9,7 @@ struct WeightLoader: Sendable {
         let entry: WeightEntry
         let tensor: UnsafeMutablePointer<ggml_tensor>
         let type: ElementType
-        let order: [Int]?
+        let arrangement: WeightArrangement
     }
 
     /// Rows of one tensor that one thread does at once.
@@ -55,8 +55,8 @@ struct WeightLoader: Sendable {
         guard let rowBytes = entry.encoding.rowBytes(entry.rowLength) else {
             throw TensorError.file(path: entry.file.path, reason: "tensor \(entry.name) has rows of \(entry.rowLength), which \(entry.encoding) cannot store")
         }
-        // Outputs of a vector are its elements; a reordered tensor is done in one piece.
-        if job.order != nil { return [Piece(job: job, rows: 0..<entry.rows)] }
+        // A tensor that is laid out anew is done in one piece.
+        if job.arrangement != .asIs { return [Piece(job: job, rows: 0..<entry.rows)] }
         let step = max(1, Self.pieceBytes / max(rowBytes, 1))
         return stride(from: 0, to: entry.rows, by: step).map { Piece(job: job, rows: $0..<min($0 + step, entry.rows)) }
     }
@@ -64,11 +64,10 @@ struct WeightLoader: Sendable {
     private func load(_ piece: Piece) throws {
         let (entry, type) = (piece.job.entry, piece.job.type)
         let sourceRow = entry.byteCount / entry.rows
-        let targetRow = type.rowBytes(entry.rowLength)
         let from = entry.offset + piece.rows.lowerBound * sourceRow
         let bytes = piece.rows.count * sourceRow
-        let place = piece.rows.lowerBound * targetRow
-        let plain = entry.encoding == .native(type) && piece.job.order == nil
+        let place = piece.rows.lowerBound * type.rowBytes(entry.rowLength)
+        let plain = entry.encoding == .native(type) && piece.job.arrangement == .asIs
         if plain, isHost, let data = piece.job.tensor.pointee.data {
             try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: data + place, count: bytes))
             return
@@ -83,15 +82,11 @@ struct WeightLoader: Sendable {
             guard let base = raw.baseAddress else { return }
             entry.encoding.decode(base, values.count, into: &values)
         }
-        if let order = piece.job.order { values = reorder(values, order) }
-        var target = [UInt8](repeating: 0, count: piece.rows.count * targetRow)
-        _ = ggml_quantize_chunk(type.raw, values, &target, 0, Int64(piece.rows.count), Int64(entry.rowLength), nil)
+        values = piece.job.arrangement.apply(values, entry.shape)
+        let rowLength = Int(piece.job.tensor.pointee.ne.0)
+        let rows = values.count / rowLength
+        var target = [UInt8](repeating: 0, count: rows * type.rowBytes(rowLength))
+        _ = ggml_quantize_chunk(type.raw, values, &target, 0, Int64(rows), Int64(rowLength), nil)
         ggml_backend_tensor_set(piece.job.tensor, target, place, target.count)
-    }
-
-    /// Output `i` of the result is output `order[i]` of `values`.
-    private func reorder(_ values: [Float], _ order: [Int]) -> [Float] {
-        let length = values.count / order.count
-        return order.flatMap { values[$0 * length..<($0 + 1) * length] }
     }
 }

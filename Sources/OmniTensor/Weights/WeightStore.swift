@@ -10,12 +10,20 @@ public struct WeightOptions: Sendable {
     public var select: @Sendable (String) -> Bool = { _ in true }
     /// Matrices to keep out of quantization, by name: embeddings and first and last layers.
     public var keep: @Sendable (String) -> Bool = { _ in false }
+    /// Kernels of 2D convolutions keep the file's type; f32 otherwise. Only 16-bit floats are any faster.
+    public var keepsKernels = false
     /// For a matrix or vector by name and number of outputs: which output of the file becomes output `i`. Nil keeps the order.
     public var order: @Sendable (String, Int) -> [Int]? = { _, _ in nil }
 
     public init() {}
 
-    /// Vectors and kernels of convolutions are small and used in f32. Matrices stay as they are, or are quantized.
+    /// How the values of `entry` are laid out anew.
+    func arrangement(of entry: WeightEntry) -> WeightArrangement {
+        if entry.shape.count == 4, !entry.isFolded { return .channelsFirst }
+        return order(entry.name, entry.shape.count == 1 ? entry.rowLength : entry.rows).map { .outputs($0) } ?? .asIs
+    }
+
+    /// Vectors are small and used in f32. Matrices stay as they are, or are quantized.
     func storage(of entry: WeightEntry) -> ElementType {
         let floats: ElementType
         switch entry.encoding {
@@ -23,6 +31,7 @@ public struct WeightOptions: Sendable {
         case .native(let type): floats = type == .f64 ? .f32 : type
         case .e4m3, .e5m2: floats = .bf16
         }
+        if entry.shape.count == 4 { return keepsKernels ? floats : .f32 }
         if entry.shape.count != 2 || entry.rows == 1 { return .f32 }
         guard let quantization, !floats.isQuantized, !keep(entry.name), entry.rowLength % quantization.blockSize == 0 else { return floats }
         return quantization
@@ -55,13 +64,13 @@ public final class WeightStore: @unchecked Sendable {
         var tensors: [String: UnsafeMutablePointer<ggml_tensor>] = [:]
         var bytes = 0
         for entry in entries {
-            let type = options.storage(of: entry)
-            guard let tensor = ggml_new_tensor(context, type.raw, Int32(entry.shape.count), entry.shape.map(Int64.init)) else { continue }
+            let (type, arrangement) = (options.storage(of: entry), options.arrangement(of: entry))
+            let shape = arrangement.shape(entry.shape)
+            guard let tensor = ggml_new_tensor(context, type.raw, Int32(shape.count), shape.map(Int64.init)) else { continue }
             ggml_set_name(tensor, entry.name)
             tensors[entry.name] = tensor
             bytes += ggml_nbytes(tensor)
-            let outputs = entry.shape.count == 1 ? entry.rowLength : entry.rows
-            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, order: options.order(entry.name, outputs)))
+            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement))
         }
         do {
             buffer = try backend.makeBuffer(context, bytes: bytes)
@@ -103,19 +112,27 @@ public final class WeightStore: @unchecked Sendable {
         return tensor
     }
 
+    public var names: [String] { tensors.keys.sorted() }
+
+    /// The values of a tensor as f32, whatever it is stored as; nil where there is none of that name.
+    public func values(_ name: String) -> [Float]? {
+        guard let raw = tensors[name] else { return nil }
+        let tensor = Tensor(raw, owner: self)
+        var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
+        ggml_backend_tensor_get(raw, &bytes, 0, bytes.count)
+        var values = [Float](repeating: 0, count: tensor.count)
+        bytes.withUnsafeBytes { source in
+            guard let base = source.baseAddress else { return }
+            WeightEncoding.native(tensor.type).decode(base, tensor.count, into: &values)
+        }
+        return values
+    }
+
+    /// The shape of a tensor, fastest axis first.
+    public func shape(_ name: String) -> [Int]? { tensors[name].map { Tensor($0, owner: self).shape } }
+
     /// A tensor that holds a value that is infinite or no number; slow, for explaining a failure.
     public func firstNotFinite() -> String? {
-        for (name, raw) in tensors.sorted(by: { $0.key < $1.key }) {
-            let tensor = Tensor(raw, owner: self)
-            var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
-            ggml_backend_tensor_get(raw, &bytes, 0, bytes.count)
-            var values = [Float](repeating: 0, count: tensor.count)
-            bytes.withUnsafeBytes { source in
-                guard let base = source.baseAddress else { return }
-                WeightEncoding.native(tensor.type).decode(base, tensor.count, into: &values)
-            }
-            if !values.allSatisfy(\.isFinite) { return name }
-        }
-        return nil
+        names.first { values($0)?.allSatisfy(\.isFinite) == false }
     }
 }

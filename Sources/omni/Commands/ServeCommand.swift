@@ -7,6 +7,7 @@ import OmniEngine
 import OmniGateway
 import OmniModels
 import OmniServer
+import OmniStore
 
 /// `omni serve`: the gateway and its workers. Flags have vLLM's names wherever vLLM has them.
 struct ServeCommand: AsyncParsableCommand {
@@ -111,8 +112,11 @@ struct ServeCommand: AsyncParsableCommand {
             (entry.backend as? RemoteBackend)?.start()
         }
         let server = GatewayServer(
-            listener: .init(address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), apiKeys: keys, allowedOrigins: try origins),
-            drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
+            listener: .init(
+                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, images: engine.imageLimits), apiKeys: keys,
+                allowedOrigins: try origins),
+            voices: VoiceDesk(store: try SQLiteVoiceStore(Database(folder: data.url)), aliases: plan.voices),
+            pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
         try await server.run(gateway, group: group) { [uds, host] port in
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
             logger.info("listening", metadata: ["address": .string(place), "models": .string(entries.map(\.id).joined(separator: ","))])

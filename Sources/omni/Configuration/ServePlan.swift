@@ -43,12 +43,15 @@ struct BackendPlan {
 struct ServePlan {
     let models: [ModelPlan]
     let backends: [BackendPlan]
+    /// Further names of voices.
+    let voices: [String: String]
+    /// Chat models whose answers a voice speaks.
+    let pipelines: [ConfigurationFile.Pipeline]
 
     init(command: ServeCommand) throws {
         let file = try command.config.map { try ConfigurationFile.load($0, serveFlags: ServeArguments.ownFlags) } ?? ConfigurationFile()
-        guard file.voices.isEmpty, file.pipelines.isEmpty else {
-            throw StartError("\(command.config ?? ""): this build serves no voices yet; take `voices` and `pipelines` out.")
-        }
+        voices = file.voices
+        pipelines = file.pipelines
         backends = try command.backend.map { try BackendPlan(flag: $0) } + file.backends.map { try BackendPlan(id: $0.id, urls: $0.urls) }
         let names = command.models + command.modelOptions
         // A server with a data folder of its own still finds the user's models.

@@ -39,7 +39,7 @@ struct ZImageFamily: DiffusionFamily {
             weights.order = { ZImageBlock.order($0, $1, head: head) }
             weights.keep = { name in ["all_x_embedder", "all_final_layer", "t_embedder", "cap_embedder"].contains { name.hasPrefix($0) } }
         }
-        let pictures = try checkpoint.weights("vae")
+        let pictures = try checkpoint.weights("vae") { $0.keepsKernels = checkpoint.options.rounding == .fast }
         let vae = try AutoencoderKL(vaeConfig, pictures, precision: .exact)
         let multiple = vaeConfig.scale * config.patch
         let side = max(multiple, min(vaeConfig.sample_size ?? 1024, 1024) / multiple * multiple)
@@ -51,6 +51,10 @@ struct ZImageFamily: DiffusionFamily {
             vae: vae, scheduler: scheduler, stores: [text, denoiser, pictures], tokenizer: tokenizer, chat: chat,
             encoder: try Qwen3Encoder(textConfig, text), transformer: try ZImageTransformer(config, denoiser, precision: checkpoint.options.precision))
     }
+
+    var adaptable: WeightStore { stores[1] }
+
+    func order(_ name: String, _ outputs: Int) -> [Int]? { ZImageBlock.order(name, outputs, head: transformer.config.head) }
 
     func tokenize(_ prompt: String) throws -> [Int] { Array(tokenizer.encode(chat.prompt(prompt)).prefix(Self.maximumTokens)) }
 
