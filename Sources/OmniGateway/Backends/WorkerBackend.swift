@@ -159,7 +159,7 @@ public final class WorkerBackend: Backend {
         guard [.ready].contains(status.state) else { return false }
         apply(.sleepRequested)
         while true {
-            let (seen, isStopping) = shared.withLock { ($0.changes, if case .stopping = $0.lifecycle.state { true } else { false }) }
+            let (seen, isStopping) = shared.withLock { ($0.changes, $0.lifecycle.isStopping) }
             guard isStopping else { return true }
             await nextChange(since: seen)
         }
