@@ -65,7 +65,8 @@ def test_a_data_folder_with_a_very_long_path(start, tmp_path):
 @pytest.mark.parametrize("flags, word", [
     (["--no-such-flag"], "--no-such-flag"), (["--port", "many"], "port"), (["--port", "99999"], "port"), (["--max-num-seqs", "0"], "--max-num-seqs"),
     (["--max-queue", "-1"], "--max-queue"), (["--backend", "x"], "backend"), (["--backend", "x=ftp://y"], "ftp://y"), (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
-    (["--log-level", "loud"], "loud"), (["--allowed-origins", "me"], "--allowed-origins"), (["--max-body-size", "-5"], "max-body-size"), (["--idle-unload", "-1"], "idle-unload"),
+    (["--log-level", "loud"], "loud"), (["--allowed-origins", "me"], "--allowed-origins"), (["--max-body-size=-5"], "max-body-size"), (["--idle-unload=-1"], "idle-unload"), (["--idle-unload=nan"], "idle-unload"), (["--drain-timeout=inf"], "drain-timeout"),
+    (["--port=-3"], "--port"), (["--gpu-layers=-5"], "gpu-layers"),
     (["--host", "not a host"], "not a host"),
 ])
 def test_wrong_flags_end_the_start_with_a_reason(start, flags, word):
@@ -147,6 +148,12 @@ def test_version_and_help():
     assert re.search(r"\d+\.\d+", run("--version").stdout)
     assert "serve" in run("--help").stdout and "--port" in run("serve", "--help").stdout
     assert run("dance").returncode != 0
+
+
+def test_a_template_from_a_request_is_run_only_where_clients_are_trusted(start):
+    """A template is a program: a loop in it hangs a worker, a recursion ends one."""
+    server = start("--trust-request-chat-template")
+    assert server.chat("x", chat_template="{{ messages[0]['content'] * 20 }}", max_tokens=1).json["usage"]["prompt_tokens"] >= 10
 
 
 # End.
