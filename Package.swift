@@ -100,7 +100,7 @@ let package = Package(
         // Measured beside diffusers by Benchmarks/image/run
         .executableTarget(
             name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
-            exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),

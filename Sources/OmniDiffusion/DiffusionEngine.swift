@@ -22,9 +22,11 @@ public final class DiffusionEngine: ImageModel {
         var nextRun = 0
     }
 
-    struct Loaded: Sendable {
+    // @unchecked: the adapters are used on the worker queue only.
+    struct Loaded: @unchecked Sendable {
         let family: any DiffusionFamily
         let backend: Backend
+        let adapters: Adapters
     }
 
     /// Loads the diffusers checkpoint in `folder`. Every file is checked before the first weight is read.
@@ -43,7 +45,7 @@ public final class DiffusionEngine: ImageModel {
             let family = try DiffusionFamilies.load(checkpoint)
             let bytes = family.stores.reduce(0) { $0 + $1.byteCount }
             logger.info("loaded", metadata: ["folder": "\(folder)", "bytes": "\(bytes)", "seconds": "\(start.duration(to: .now) / .seconds(1))", "device": "\(backend.name)"])
-            return Loaded(family: family, backend: backend)
+            return Loaded(family: family, backend: backend, adapters: Adapters(family, backend))
         }
         return DiffusionEngine(folder, loaded, worker, options, lane, logger)
     }
@@ -114,7 +116,9 @@ public final class DiffusionEngine: ImageModel {
         let pricing = Pricing(loaded, options)
         let plan = try pricing.affordable(request)
         // The executor's memory goes back with it.
-        try DiffusionPipeline(family: loaded.family, executor: Executor(loaded.backend), scope: scope, plan: plan, emit: emit).run()
+        let executor = try Executor(loaded.backend)
+        executor.deltas = try loaded.adapters.deltas(plan.adapters)
+        try DiffusionPipeline(family: loaded.family, executor: executor, scope: scope, plan: plan, emit: emit).run()
     }
 
     /// Names the weights at fault where numbers went wrong, and turns the device's refusal into the request's.

@@ -77,7 +77,7 @@ struct DiffusionPipeline {
 
     func denoise(_ conditions: [Condition], noise: [[Float]], picture: Plane?) throws -> [[Float]] {
         let schedule = plan.schedule
-        let loop = DenoisingLoop(schedule: schedule, start: plan.start, guidance: plan.guidance)
+        let loop = DenoisingLoop(schedule: schedule, start: plan.start, guidance: plan.guidance, cacheThreshold: plan.cacheThreshold)
         let first = noise.map { noise in picture.map { schedule.noised($0.values, noise, before: plan.start) } ?? noise }
         let watcher = PreviewTimer(previews: plan.previews, steps: schedule.steps - plan.start)
         return try loop.run(first, cancellation: scope.cancellation) { latents, index, negative in
@@ -107,11 +107,19 @@ struct DiffusionPipeline {
     func decode(_ latents: [Float], _ index: Int) throws -> FloatImage {
         let plane = unscaled(plan.latents.with(latents))
         let tiled = plan.tilesDecode && max(plane.width, plane.height) > family.vae.latentTileSide
-        let picture = try tiled
-            ? family.vae.decodeTiled(executor, scope, plane) { emit(.progress(.decode, step: $0, steps: $1)) }
-            : family.vae.decode(executor, scope, plane)
+        let picture: Plane
+        do {
+            picture = try tiled ? decodeTiled(plane) : family.vae.decode(executor, scope, plane)
+        } catch TensorError.memory where !tiled {
+            // The latents are still here: once more with less memory.
+            picture = try decodeTiled(plane)
+        }
         emit(.progress(.decode, step: index + 1, steps: plan.count))
         return try image(picture)
+    }
+
+    private func decodeTiled(_ latents: Plane) throws -> Plane {
+        try family.vae.decodeTiled(executor, scope, latents) { emit(.progress(.decode, step: $0, steps: $1)) }
     }
 
     /// A small picture of latents that are on the way: they are averaged down before decoding.

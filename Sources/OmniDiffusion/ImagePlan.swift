@@ -15,6 +15,8 @@ struct ImagePlan: Sendable {
     /// For each latent of one channel, 1 to draw and 0 to keep.
     let mask: [Float]?
     let previews: Int
+    let adapters: [ImageAdapter]
+    let cacheThreshold: Float
     /// Zeros, of the size of one picture's latents.
     let latents: Plane
     var tilesDecode = false
@@ -47,6 +49,10 @@ struct ImagePlan: Sendable {
         seed = request.seed
         count = request.count
         previews = max(0, request.previews)
+        guard request.adapters.allSatisfy({ $0.scale.isFinite }) else { throw invalid("lora", "has a scale that is no number") }
+        adapters = request.adapters
+        guard request.cacheThreshold.isFinite, request.cacheThreshold >= 0 else { throw invalid("cache_threshold", "must not be negative") }
+        cacheThreshold = request.cacheThreshold
     }
 
     private static func edit(_ request: ImageRequest, _ width: Int, _ height: Int, _ family: any DiffusionFamily, _ schedule: FlowMatchEuler.Schedule) throws

@@ -72,12 +72,28 @@ public struct ImageRequest: Sendable {
     public var mask: FloatImage?
     /// How far to leave the input, 0…1.
     public var strength: Float?
+    /// Low-rank adapters on the transformer, each added with its weight.
+    public var adapters: [ImageAdapter] = []
+    /// Reuses predictions while the latents have changed by less than this share since the last one; 0 never does.
+    public var cacheThreshold: Float = 0
     /// Previews wanted on the way, spread evenly over the steps.
     public var previews = 0
 
     public init(prompt: String, seed: UInt64) {
         self.prompt = prompt
         self.seed = seed
+    }
+}
+
+/// A low-rank adapter (LoRA) for one request.
+public struct ImageAdapter: Sendable, Hashable {
+    /// A safetensors file.
+    public var path: String
+    public var scale: Float
+
+    public init(path: String, scale: Float = 1) {
+        self.path = path
+        self.scale = scale
     }
 }
 

@@ -17,6 +17,8 @@ public struct ComputeScope: Sendable {
 /// Belongs to one request and one thread: its memory goes back when it does.
 public final class Executor {
     public let backend: Backend
+    /// Changes of weights for the graphs to come.
+    public var deltas = LowRankDeltas()
     private let capacity: Int
     private let scheduler: OpaquePointer
 
@@ -39,7 +41,7 @@ public final class Executor {
     ///   the device has not enough.
     public func evaluate(_ scope: ComputeScope, _ build: (Graph) throws -> [Tensor]) throws -> [[Float]] {
         try scope.cancellation.check()
-        let graph = try Graph(capacity: capacity)
+        let graph = try Graph(capacity: capacity, deltas: deltas)
         let outputs = try graph.finish(build(graph))
         ggml_backend_sched_reset(scheduler)
         guard ggml_backend_sched_alloc_graph(scheduler, graph.handle) else {
@@ -52,7 +54,7 @@ public final class Executor {
 
     /// Bytes of working memory that the graph would take. Allocates nothing and runs nothing.
     public func price(_ build: (Graph) throws -> [Tensor]) throws -> Int {
-        let graph = try Graph(capacity: capacity)
+        let graph = try Graph(capacity: capacity, deltas: deltas)
         _ = try graph.finish(build(graph))
         var sizes = [Int](repeating: 0, count: backend.handles.count)
         ggml_backend_sched_reserve_size(scheduler, graph.handle, &sizes)

@@ -50,7 +50,7 @@ struct ChatRequestTests {
         (#""stop_token_ids":[-1]"#, "stop_token_ids.0"), (#""min_tokens":-1"#, "min_tokens"), (#""request_id":"""#, "request_id"),
         (#""stream_options":{"include_usage":true}"#, "stream_options"), (#""stream":true,"stream_options":{"include_usage":"perhaps"}"#, "stream_options.include_usage"),
         (#""stream":true,"stream_options":[]"#, "stream_options"), (#""seed":18446744073709551616"#, "seed"), (#""seed":0.5"#, "seed"),
-        (#""temperature":1e999"#, "temperature"), (#""chat_template_kwargs":[]"#, "chat_template_kwargs"),
+        (#""chat_template_kwargs":[]"#, "chat_template_kwargs"),
     ])
     func outOfRange(fields: String, param: String) throws {
         #expect(try refusal(ChatCompletionRequest.self, body(fields)) == "body.\(param)")

@@ -134,6 +134,39 @@ import Testing
         #expect(try await Self.images(engine, large).count == 1)
     }
 
+    @Test(arguments: ["adapter", "adapter-flat"]) func adaptersChangeThePictureAsInTheReference(file: String) async throws {
+        let engine = try await Self.engine()
+        var request = PictureParityTests.request(50, steps: 4)
+        (request.width, request.height) = (40, 24)
+        let plain = try await Self.images(engine, request)[0]
+        request.adapters = [ImageAdapter(path: "\(Fixtures.root)/\(file).safetensors", scale: 0.8)]
+        let adapted = try await Self.images(engine, request)[0]
+        let reference = try Goldens("small.goldens")["adapter.image"]
+        #expect(peakSignalToNoise(adapted.values, reference) >= 45)
+        #expect(peakSignalToNoise(plain.values, reference) < 30)
+        // Nothing stays behind.
+        request.adapters = []
+        #expect(try await Self.images(engine, request)[0] == plain)
+        request.adapters = [ImageAdapter(path: "\(Fixtures.root)/randn.safetensors")]
+        await #expect(throws: ImageModelError.self) { try await Self.images(engine, request) }
+    }
+
+    @Test func theStepCacheSavesPredictions() throws {
+        let schedule = try FlowMatchEuler(.init()).schedule(steps: 10, tokens: 64)
+        func predictions(_ threshold: Float) throws -> Int {
+            var count = 0
+            let loop = DenoisingLoop(schedule: schedule, start: 0, guidance: Guidance(scale: 0), cacheThreshold: threshold)
+            _ = try loop.run([[Float](repeating: 1, count: 16)], cancellation: CancellationToken()) { latents, _, _ in
+                count += 1
+                return latents.map { _ in 0.5 }
+            } blend: { latents, _, _ in latents } watch: { _ in }
+            return count
+        }
+        #expect(try predictions(0) == 10)
+        let cached = try predictions(0.15)
+        #expect(cached < 8 && cached >= 2)
+    }
+
     @Test func tilesDecodeLargePictures() async throws {
         let engine = try await Self.engine { $0.tiling = .always }
         var request = Self.request()

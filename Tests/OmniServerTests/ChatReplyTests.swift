@@ -99,7 +99,7 @@ struct ChatReplyTests {
         let reply = try reply(#""logprobs":true,"top_logprobs":1,"stream":true"#)
         let json = try event(reply.chunk(.text(index: 0, "x", logprobs: [token])))
         #expect(json["choices"]?[0]?["logprobs"]?["content"]?.jsonText
-            == #"[{"token":"�","logprob":-9999,"bytes":[240,159],"top_logprobs":[{"token":"a","logprob":-0.5,"bytes":[97]}]}]"#)
+            == #"[{"token":"�","logprob":-9999.0,"bytes":[240,159],"top_logprobs":[{"token":"a","logprob":-0.5,"bytes":[97]}]}]"#)
     }
 
     @Test("answers joined to a batch keep their order and add up")

@@ -86,6 +86,7 @@ struct SpeechEngineTests {
     func oddTexts(text: String) async throws {
         let heard = try await StarterVoice.engine().hear(text)
         #expect(heard.usage?.units == heard.units.count && !heard.units.isEmpty)
+        #expect(heard.clip.duration >= 0.19)
     }
 
     @Test("nothing to say is refused, as is too much", arguments: ["", "   ", "\n\n", "\u{200B}"])

@@ -6,11 +6,11 @@ import Testing
 
 @testable import OmniText
 
-/// A tiny random model with eyes and ears (Tools/text/make_media_fixture.py): its words mean nothing, that they depend on
+/// A tiny random model with eyes and ears (Tools/text/make_fixtures.py): its words mean nothing, that they depend on
 /// what it sees and hears is what counts.
 @Suite("Pictures and sounds", .serialized, .timeLimit(.minutes(10)))
 struct MediaTests {
-    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/media")
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/text")
 
     private func engine(_ change: (inout TextEngineOptions) -> Void = { _ in }) async throws -> TextEngine {
         var options = TextEngineOptions()
@@ -80,14 +80,40 @@ struct MediaTests {
     @Test("pictures are read beside running text without changing it")
     func besideText() async throws {
         let engine = try await engine()
-        let text = question("abc", maxTokens: 40) { $0.sampling.ignoreEOS = true }
-        let wanted = try await engine.answers(text).first.text
-        async let one = engine.answers(text)
+        var text = comparable("abc", maxTokens: 40)
+        text.sampling.ignoreEOS = true
+        let spoken = text
+        let wanted = try await engine.answers(spoken).first
+        async let one = engine.answers(spoken)
         async let seen = engine.answers(look([.text("x"), Self.picture((9, 99, 9)), .text("y"), Self.picture((99, 9, 9)), .text("z")]))
-        #expect(try await one.first.text == wanted)
+        #expect(try await one.first.agrees(with: wanted))
         #expect(try await seen.first.logprobs.count == 8)
         await engine.shutdown()
     }
+
+    @Test("a film is watched, and one that is too long is refused", .enabled(if: MediaTests.ffmpeg != nil))
+    func films() async throws {
+        let path = NSTemporaryDirectory() + "omni-\(UUID()).mp4"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let ffmpeg = Process()
+        ffmpeg.executableURL = URL(fileURLWithPath: try #require(Self.ffmpeg))
+        ffmpeg.arguments = ["-v", "quiet", "-f", "lavfi", "-i", "testsrc=size=64x64:rate=4:duration=2", "-pix_fmt", "yuv420p", path]
+        try ffmpeg.run()
+        ffmpeg.waitUntilExit()
+        let film = ChatPart.videoURL("data:video/mp4;base64," + (try Data(contentsOf: URL(fileURLWithPath: path))).base64EncodedString())
+        let engine = try await engine()
+        let seen = try await engine.answers(look([film, .text("What happens?")]))
+        #expect(seen.first.logprobs.count == 8)
+        #expect(seen.usage.promptTokens > 40)
+        await engine.shutdown()
+
+        let strict = try await self.engine { $0.media.seconds = 1 }
+        let error = await #expect(throws: APIError.self) { _ = try await strict.answers(look([film])) }
+        #expect(error?.status == 413)
+        await strict.shutdown()
+    }
+
+    private static let ffmpeg = ["/usr/bin/ffmpeg", "/usr/local/bin/ffmpeg", "/opt/homebrew/bin/ffmpeg"].first { FileManager.default.isExecutableFile(atPath: $0) }
 
     @Test("a model without eyes names the part", .enabled(if: TestModel.isHere))
     func blind() async throws {

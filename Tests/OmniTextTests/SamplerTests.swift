@@ -14,7 +14,7 @@ struct SamplerTests {
     }
 
     /// How often each token comes in `draws`.
-    private func frequencies(_ logits: [Float], draws: Int = 20_000, _ change: (inout SamplingPlan) -> Void) -> [Double] {
+    private func frequencies(_ logits: [Float], draws: Int = 8_000, _ change: (inout SamplingPlan) -> Void) -> [Double] {
         var sampler = TokenSampler(plan: plan(change), prompt: [], endTokens: [], choice: 0)
         let scratch = SamplerScratch(vocabulary: logits.count)
         var counts = [Double](repeating: 0, count: logits.count)
@@ -35,7 +35,7 @@ struct SamplerTests {
     func temperature(temperature: Double) {
         let wanted = softmax(logits, temperature: temperature)
         let seen = frequencies(logits) { $0.temperature = Float(temperature) }
-        for (wanted, seen) in zip(wanted, seen) { #expect(abs(wanted - seen) < 0.01) }
+        for (wanted, seen) in zip(wanted, seen) { #expect(abs(wanted - seen) < 0.02) }
     }
 
     @Test("top-k leaves the k likeliest")
@@ -56,7 +56,7 @@ struct SamplerTests {
         }
         let seen = frequencies(logits) { $0.topP = Float(topP) }
         #expect(seen.indices.filter { seen[$0] > 0 }.allSatisfy { nucleus.contains($0) })
-        for token in nucleus { #expect(abs(seen[token] - probabilities[token] / passed) < 0.015) }
+        for token in nucleus { #expect(abs(seen[token] - probabilities[token] / passed) < 0.03) }
     }
 
     @Test("top-p is measured after top-k")

@@ -13,6 +13,10 @@ protocol DiffusionFamily: Sendable {
     /// Everything loaded, for counting bytes and for finding what made numbers infinite.
     var stores: [WeightStore] { get }
 
+    /// The transformer's weights, which adapters change.
+    var adaptable: WeightStore { get }
+    /// The order in which outputs of the transformer's tensor `name` were loaded; nil where the file's was kept.
+    func order(_ name: String, _ outputs: Int) -> [Int]?
     /// Tokens of a prompt, as the text encoder takes them.
     func tokenize(_ prompt: String) throws -> [Int]
     /// What the denoiser needs of a prompt, once for all steps.

@@ -17,6 +17,7 @@ struct DenoisingLoop {
     let schedule: FlowMatchEuler.Schedule
     let start: Int
     let guidance: Guidance
+    var cacheThreshold: Float = 0
 
     /// The model's velocity for one picture's latents at step `index`, for the prompt or for the negative prompt.
     typealias Predict = (_ latents: [Float], _ index: Int, _ negative: Bool) throws -> [Float]
@@ -30,11 +31,17 @@ struct DenoisingLoop {
     func run(_ latents: [[Float]], cancellation: CancellationToken, predict: Predict, blend: (_ latents: [Float], _ picture: Int, _ index: Int) -> [Float],
              watch: (DenoisingStep) throws -> Void) throws -> [[Float]] {
         var latents = latents
+        var cache = StepCache(threshold: cacheThreshold)
         for index in start..<schedule.steps {
             var clean: [[Float]] = []
             for picture in latents.indices {
                 try cancellation.check()
-                let velocity = try self.velocity(latents[picture], index, predict)
+                let velocity = try self.velocity(index) { negative in
+                    let forced = index == start || index + 1 == schedule.steps
+                    return try cache.prediction(latents[picture], picture: picture, negative: negative, forced: forced) {
+                        try predict(latents[picture], index, negative)
+                    }
+                }
                 guard velocity.allSatisfy(\.isFinite) else {
                     throw ImageModelError.notFinite(stage: "denoising step \(index + 1 - start)", cause: "the transformer's prediction")
                 }
@@ -46,9 +53,9 @@ struct DenoisingLoop {
         return latents
     }
 
-    private func velocity(_ latents: [Float], _ index: Int, _ predict: Predict) throws -> [Float] {
-        let positive = try predict(latents, index, false)
+    private func velocity(_ index: Int, _ predict: (_ negative: Bool) throws -> [Float]) throws -> [Float] {
+        let positive = try predict(false)
         guard guidance.applies(at: schedule.progress(index)) else { return positive }
-        return guidance.combine(positive: positive, negative: try predict(latents, index, true))
+        return guidance.combine(positive: positive, negative: try predict(true))
     }
 }

@@ -91,6 +91,8 @@ public struct HTTPListener: Sendable {
                 response.headers[.xRequestID] = id
                 gate.addCORS(to: &response, for: request)
             }
+            // A body after HEAD would be read as the next reply.
+            if request.method == .head { response = response.createHeadResponse() }
             let status = response.status.code
             do {
                 try await writer.write(response: response.head, body: response.body)

@@ -72,6 +72,8 @@ public final class SpeechEngine: SpeechModel {
         logger.info("loaded a voice", metadata: ["family": "\(family.rawValue)", "root": "\(path)", "sample_rate": "\(facts.sampleRate)", "voices": "\(voices.count)"])
     }
 
+    deinit { thread.close() }
+
     public var stalledFor: Duration? { thread.stalledFor }
 
     public func shutdown() async {
@@ -79,6 +81,7 @@ public final class SpeechEngine: SpeechModel {
         await withCheckedContinuation { continuation in
             Thread {
                 thread.close()
+                thread.join()
                 continuation.resume()
             }.start()
         }
@@ -90,6 +93,9 @@ public final class SpeechEngine: SpeechModel {
             throw APIError(
                 .tooLarge, "The text has \(request.text.unicodeScalars.count) characters; the limit is \(options.longestText).",
                 remedy: "Send it in parts.", param: "input")
+        }
+        guard thread.count < options.mostRequests else {
+            throw APIError(.unavailable, "The speech model has \(options.mostRequests) requests already.", remedy: "Try again later.", retryAfter: 5)
         }
         let text = SpeechText(request.text, longest: options.longestUnit)
         guard !text.units.isEmpty else { throw APIError.invalid("input", "Input text cannot be empty") }

@@ -19,6 +19,7 @@ final class SpeechJob {
     private let resampler: Resampler?
     private var usage = SpeechUsage()
     private var samplesSent = 0
+    private var hasSpoken = false
     private let began = ContinuousClock.now
 
     /// What stays the same for all units.
@@ -79,6 +80,7 @@ final class SpeechJob {
             let utterance = SherpaUtterance(input: input, speaker: plan.speaker, reference: plan.reference, extra: plan.extra)
             guard let spoken = try lane.hold({ try voice.speak(utterance, cancellation: scope.cancellation) }) else { throw CancellationError() }
             samples = spoken
+            hasSpoken = hasSpoken || !spoken.isEmpty
         }
         if isCancelled { throw CancellationError() }
         try send(stretch.push(joiner.append(samples, of: unit)))
@@ -107,6 +109,8 @@ final class SpeechJob {
     }
 
     private func end() throws {
+        // A text without a word in it ("...") is a short silence: some formats have no file of no length.
+        if !hasSpoken { try send([Float](repeating: 0, count: plan.modelRate / 5)) }
         try send(stretch.finish(), isLast: true)
         usage.seconds = Double(samplesSent) / Double(plan.sampleRate)
         usage.outputTokens = Int((usage.seconds / 0.08).rounded(.up))

@@ -22,6 +22,8 @@ public struct SpeechOptions: Sendable {
     /// The name of a voice without speakers; nil takes the folder's.
     public var voiceName: String?
     public var pauses: Pauses
+    /// Requests in work and waiting; more are refused with 503.
+    public var mostRequests: Int
     /// Unicode scalars of a request's text.
     public var longestText: Int
     /// Unicode scalars of a unit.
@@ -33,13 +35,14 @@ public struct SpeechOptions: Sendable {
 
     public init(
         threads: Int? = nil, noiseScale: Float? = nil, noiseScaleW: Float? = nil, voiceName: String? = nil, pauses: Pauses = Pauses(),
-        longestText: Int = 200_000, longestUnit: Int = 300, lead: Double = 20, scratchFolder: String? = nil
+        mostRequests: Int = 64, longestText: Int = 200_000, longestUnit: Int = 300, lead: Double = 20, scratchFolder: String? = nil
     ) {
         self.threads = threads
         self.noiseScale = noiseScale
         self.noiseScaleW = noiseScaleW
         self.voiceName = voiceName
         self.pauses = pauses
+        self.mostRequests = mostRequests
         self.longestText = longestText
         self.longestUnit = longestUnit
         self.lead = lead

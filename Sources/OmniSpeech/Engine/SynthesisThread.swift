@@ -56,13 +56,17 @@ final class SynthesisThread: @unchecked Sendable {
     /// A reader has taken sound, or has gone: look again.
     func wake() { condition.withLock { condition.signal() } }
 
-    /// Ends all requests with 503 and the thread after its unit; returns when it is gone. Blocks.
+    /// Ends all requests with 503 and the thread after its unit, and gives the voice's memory back. Returns at once.
     func close() {
-        condition.lock()
-        isClosing = true
-        condition.broadcast()
-        while !hasEnded { condition.wait() }
-        condition.unlock()
+        condition.withLock {
+            isClosing = true
+            condition.broadcast()
+        }
+    }
+
+    /// Returns when the thread is gone. Blocks.
+    func join() {
+        condition.withLock { while !hasEnded { condition.wait() } }
     }
 
     private func run(_ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd) {

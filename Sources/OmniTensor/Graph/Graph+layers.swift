@@ -13,7 +13,12 @@ extension Graph {
         let portions = try inPortions(of: x, axis: 1, cost: 2 * weight.count * x[2] * x[3]) { part in
             try node { ggml_mul_mat(context, weight.raw, part.raw) }
         }
-        return try bias.map { try add(portions, $0) } ?? portions
+        // Low-rank changes cost little: in one piece.
+        let changed = try deltas[weight].reduce(portions) { sum, delta in
+            let inner = try node { ggml_mul_mat(context, delta.down.raw, x.raw) }
+            return try add(sum, scale(node { ggml_mul_mat(context, delta.up.raw, inner.raw) }, by: delta.scale))
+        }
+        return try bias.map { try add(changed, $0) } ?? changed
     }
 
     /// Runs `body` on portions of `x` along `axis` and joins the results, along the same axis unless `target` says another.

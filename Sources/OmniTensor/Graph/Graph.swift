@@ -7,12 +7,14 @@ import CLlama
 public final class Graph {
     let handle: OpaquePointer
     let context: OpaquePointer
+    let deltas: LowRankDeltas
     private let capacity: Int
     private var uploads: [() throws -> Void] = []
     private var nodes = 0
 
-    init(capacity: Int) throws {
+    init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas()) throws {
         self.capacity = capacity
+        self.deltas = deltas
         let arena = ggml_tensor_overhead() * capacity + ggml_graph_overhead_custom(capacity, false)
         guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
             throw TensorError.memory(bytes: arena, what: "the nodes of a graph")

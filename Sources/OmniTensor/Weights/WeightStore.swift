@@ -112,19 +112,27 @@ public final class WeightStore: @unchecked Sendable {
         return tensor
     }
 
+    public var names: [String] { tensors.keys.sorted() }
+
+    /// The values of a tensor as f32, whatever it is stored as; nil where there is none of that name.
+    public func values(_ name: String) -> [Float]? {
+        guard let raw = tensors[name] else { return nil }
+        let tensor = Tensor(raw, owner: self)
+        var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
+        ggml_backend_tensor_get(raw, &bytes, 0, bytes.count)
+        var values = [Float](repeating: 0, count: tensor.count)
+        bytes.withUnsafeBytes { source in
+            guard let base = source.baseAddress else { return }
+            WeightEncoding.native(tensor.type).decode(base, tensor.count, into: &values)
+        }
+        return values
+    }
+
+    /// The shape of a tensor, fastest axis first.
+    public func shape(_ name: String) -> [Int]? { tensors[name].map { Tensor($0, owner: self).shape } }
+
     /// A tensor that holds a value that is infinite or no number; slow, for explaining a failure.
     public func firstNotFinite() -> String? {
-        for (name, raw) in tensors.sorted(by: { $0.key < $1.key }) {
-            let tensor = Tensor(raw, owner: self)
-            var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
-            ggml_backend_tensor_get(raw, &bytes, 0, bytes.count)
-            var values = [Float](repeating: 0, count: tensor.count)
-            bytes.withUnsafeBytes { source in
-                guard let base = source.baseAddress else { return }
-                WeightEncoding.native(tensor.type).decode(base, tensor.count, into: &values)
-            }
-            if !values.allSatisfy(\.isFinite) { return name }
-        }
-        return nil
+        names.first { values($0)?.allSatisfy(\.isFinite) == false }
     }
 }

@@ -111,9 +111,11 @@ final class LlamaContext {
         if let memory { _ = llama_memory_seq_rm(memory, Int32(sequence), -1, -1) }
     }
 
-    /// Shares the cells of `source` with `target`; with a split cache they are copied.
+    /// Shares the cells of `source` with `target`; with a split cache they are copied, which only works whole.
     func share(_ source: Int, with target: Int, upTo position: Int32) {
-        if let memory { llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, position) }
+        guard let memory else { return }
+        llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, isUnified ? position : -1)
+        if !isUnified { _ = truncate(target, from: position) }
     }
 
     func clearAll() {

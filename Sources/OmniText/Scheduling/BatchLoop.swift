@@ -96,10 +96,16 @@ final class BatchLoop {
     }
 
     /// The next pieces of prompts, oldest first: as many tokens as keep the step short when others wait for theirs, a full
-    /// batch when nobody does.
+    /// batch for one when nobody does. Prompts share a batch only while it is short: a graph is abandoned when all whom it
+    /// serves have left, not when one of them has.
     private func composePrompts() {
-        var budget = min(shares.isEmpty ? batch.capacity : pace.chunk, batch.room)
+        let isAlone = shares.isEmpty
+        var budget = min(isAlone ? batch.capacity : pace.chunk, batch.room)
         for sequence in running where sequence.isPrefilling && budget > 0 {
+            if isAlone, !shares.isEmpty {
+                budget = min(budget, max(pace.chunk * 2, 64) - batch.count)
+                if sequence.pending > budget { break }
+            }
             var count = min(sequence.prompt.textRun(from: sequence.evaluated, end: sequence.tokens.count), budget)
             if sequence.scoresPrompt { count = min(count, BatchSetup.scoredChunk) }
             if count > 0 { put(count, of: sequence) }

@@ -66,6 +66,15 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var engine: EngineFlags
     @OptionGroup var log: LogFlags
 
+    func validate() throws {
+        if let port, !(0...65_535).contains(port) { throw ValidationError("--port must be from 0 to 65535, not \(port).") }
+        if let maxBodySize, maxBodySize < 1 { throw ValidationError("--max-body-size must be at least 1.") }
+        for (name, seconds) in [("--idle-unload", idleUnload), ("--drain-timeout", drainTimeout)] {
+            // A year is for ever; more would not fit a Duration's arithmetic.
+            if let seconds, !(0...31_536_000).contains(seconds) { throw ValidationError("\(name) must be from 0 to 31536000 seconds, not \(seconds).") }
+        }
+    }
+
     func run() async throws {
         log.bootstrap()
         let logger = Logger(label: "omni")

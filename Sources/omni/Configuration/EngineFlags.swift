@@ -68,6 +68,7 @@ struct EngineFlags: ParsableArguments {
             throw ValidationError("\(name) must be at least 1.")
         }
         if let maxQueue, maxQueue < 0 { throw ValidationError("--max-queue must be at least 0.") }
+        if let gpuLayers, gpuLayers < 0 { throw ValidationError("--gpu-layers must be at least 0.") }
     }
 
     private var numbers: [(String, Int?)] {

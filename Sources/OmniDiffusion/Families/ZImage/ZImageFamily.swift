@@ -52,6 +52,10 @@ struct ZImageFamily: DiffusionFamily {
             encoder: try Qwen3Encoder(textConfig, text), transformer: try ZImageTransformer(config, denoiser, precision: checkpoint.options.precision))
     }
 
+    var adaptable: WeightStore { stores[1] }
+
+    func order(_ name: String, _ outputs: Int) -> [Int]? { ZImageBlock.order(name, outputs, head: transformer.config.head) }
+
     func tokenize(_ prompt: String) throws -> [Int] { Array(tokenizer.encode(chat.prompt(prompt)).prefix(Self.maximumTokens)) }
 
     func condition(_ graph: Graph, tokens: [Int]) throws -> Tensor { try transformer.caption(graph, encoder.states(graph, ids: tokens)) }

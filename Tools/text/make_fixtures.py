@@ -1,10 +1,11 @@
-"""Writes a tiny random model that sees and hears, for the tests: Tests/Fixtures/media/tiny.gguf and tiny-mmproj.gguf.
+"""Writes tiny random models for the tests: Tests/Fixtures/text/tiny.gguf and tiny-mmproj.gguf, which see and hear, and
+tiny-embed.gguf, which turns text into vectors.
 
 The text model has Qwen2-VL's architecture (positions in three dimensions), the projector its vision tower and Qwen2-Audio's
 encoder, all of them a few dozen wide. The weights are random: what the model says means nothing, that it depends on the
 picture and the sound is what the tests look at.
 
-    PYTHONPATH=<llama.cpp>/gguf-py python3 Tools/text/make_media_fixture.py
+    PYTHONPATH=<llama.cpp>/gguf-py python3 Tools/text/make_fixtures.py
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from gguf import GGUFWriter, TokenType
 
-FOLDER = Path(__file__).resolve().parents[2] / "Tests" / "Fixtures" / "media"
+FOLDER = Path(__file__).resolve().parents[2] / "Tests" / "Fixtures" / "text"
 WIDTH, HEADS, LAYERS, FEED_FORWARD = 32, 2, 2, 64
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|audio_bos|>", "<|audio_eos|>"]
 TEMPLATE = (
@@ -134,6 +135,47 @@ def projector(path):
     finish(out)
 
 
+def embedding_model(path):
+    out = GGUFWriter(path, "bert")
+    out.add_context_length(64)
+    out.add_embedding_length(WIDTH)
+    out.add_block_count(LAYERS)
+    out.add_feed_forward_length(FEED_FORWARD)
+    out.add_head_count(HEADS)
+    out.add_layer_norm_eps(1e-6)
+    out.add_causal_attention(False)
+    out.add_uint32("bert.pooling_type", 1)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + ["\u2581" + letter for letter in letters] + list(letters)
+    out.add_tokenizer_model("bert")
+    out.add_tokenizer_pre("default")
+    out.add_token_list(tokens)
+    out.add_token_types([TokenType.CONTROL] * 5 + [TokenType.NORMAL] * 52)
+    out.add_token_type_count(2)
+    for name, id in [("padding", 0), ("unknown", 1), ("bos", 2), ("seperator", 3), ("mask", 4)]:
+        out.add_uint32(f"tokenizer.ggml.{name}_token_id", id)
+    out.add_tensor("token_embd.weight", weight(len(tokens), WIDTH, scale=1))
+    out.add_tensor("token_types.weight", weight(2, WIDTH))
+    out.add_tensor("position_embd.weight", weight(64, WIDTH))
+    norms(out, "token_embd_norm")
+    for layer in range(LAYERS):
+        name = f"blk.{layer}."
+        for part, outputs, inputs in [
+            ("attn_q", WIDTH, WIDTH), ("attn_k", WIDTH, WIDTH), ("attn_v", WIDTH, WIDTH), ("attn_output", WIDTH, WIDTH),
+            ("ffn_up", FEED_FORWARD, WIDTH), ("ffn_down", WIDTH, FEED_FORWARD),
+        ]:
+            out.add_tensor(f"{name}{part}.weight", weight(outputs, inputs))
+            out.add_tensor(f"{name}{part}.bias", weight(outputs))
+        norms(out, f"{name}attn_output_norm")
+        norms(out, f"{name}layer_output_norm")
+    finish(out)
+
+
+def norms(out, name):
+    out.add_tensor(f"{name}.weight", np.ones(WIDTH, np.float32))
+    out.add_tensor(f"{name}.bias", np.zeros(WIDTH, np.float32))
+
+
 def finish(out):
     out.write_header_to_file()
     out.write_kv_data_to_file()
@@ -144,3 +186,4 @@ def finish(out):
 FOLDER.mkdir(parents=True, exist_ok=True)
 text_model(FOLDER / "tiny.gguf")
 projector(FOLDER / "tiny-mmproj.gguf")
+embedding_model(FOLDER / "tiny-embed.gguf")
