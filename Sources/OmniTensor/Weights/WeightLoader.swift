@@ -77,6 +77,11 @@ struct WeightLoader: Sendable {
             ggml_backend_tensor_set(piece.job.tensor, source, place, bytes)
             return
         }
+        if case .outputs(let order) = piece.job.arrangement, entry.encoding == .native(type) {
+            let target = Self.reordered(source, order)
+            ggml_backend_tensor_set(piece.job.tensor, target, place, target.count)
+            return
+        }
         var values = [Float](repeating: 0, count: piece.rows.count * entry.rowLength)
         source.withUnsafeBytes { raw in
             guard let base = raw.baseAddress else { return }
@@ -88,5 +93,19 @@ struct WeightLoader: Sendable {
         var target = [UInt8](repeating: 0, count: rows * type.rowBytes(rowLength))
         _ = ggml_quantize_chunk(type.raw, values, &target, 0, Int64(rows), Int64(rowLength), nil)
         ggml_backend_tensor_set(piece.job.tensor, target, place, target.count)
+    }
+
+    /// Whole outputs in another order, whatever their elements are.
+    private static func reordered(_ source: [UInt8], _ order: [Int]) -> [UInt8] {
+        let length = source.count / order.count
+        return [UInt8](unsafeUninitializedCapacity: source.count) { target, count in
+            source.withUnsafeBytes { source in
+                guard let from = source.baseAddress, let to = target.baseAddress.map(UnsafeMutableRawPointer.init) else { return }
+                for (place, output) in order.enumerated() {
+                    to.advanced(by: place * length).copyMemory(from: from.advanced(by: output * length), byteCount: length)
+                }
+            }
+            count = source.count
+        }
     }
 }

@@ -53,7 +53,9 @@ public final class WeightStore: @unchecked Sendable {
     /// Loads `files` onto `backend`. Blocks; several threads read at once.
     ///
     /// - Parameter progress: called now and then, from any thread, with bytes read and bytes in all.
-    public init(_ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(), progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }) throws {
+    public init(
+        _ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(), progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
+    ) throws {
         let entries = files.entries.values.filter { options.select($0.name) }.sorted { ($0.file.path, $0.offset) < ($1.file.path, $1.offset) }
         guard !entries.isEmpty else { throw TensorError.file(path: files.source, reason: "holds no weights of this model") }
         let arena = ggml_tensor_overhead() * (entries.count + 1)
