@@ -49,7 +49,7 @@ let package = Package(
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"]),
+        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"], resources: [.copy("Fixtures")]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

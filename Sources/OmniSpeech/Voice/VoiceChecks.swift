@@ -31,6 +31,7 @@ struct PreparedVoice {
         case .zipvoice:
             espeakVoice = "en-us"
             symbols = try SymbolTable(path: folder.file("tokens"), singleScalars: false)
+            try models["vocoder"]?.requireVocoder()
         case .supertonic: try checkSupertonic(folder.file("tts_json"))
         case .pocket: for role in ["vocab_json", "token_scores_json"] { try Self.checkJSON(folder.file(role)) }
         }
@@ -47,10 +48,28 @@ struct PreparedVoice {
             lengthScale = configuration.lengthScale
             try complete(model, with: configuration, scratch: scratch)
         } else {
-            try model.require(metadata: ["sample_rate", "n_speakers", "language", "comment"])
-            espeakVoice = model.metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us"
+            try model.require(metadata: ["language", "comment"], numbers: ["sample_rate", "n_speakers"])
+            let usesPhonemes = model.metadata["has_espeak"] == "1" || model.metadata["comment"]?.contains("piper") == true
+            espeakVoice = try usesPhonemes ? model.espeakVoice : lexiconOnly(model)
         }
-        symbols = try files["tokens"].map { try SymbolTable(path: $0, singleScalars: true) }
+        symbols = try table(["_", "^", "$"])
+    }
+
+    /// The table of a model that takes phonemes must have the symbols that sherpa-onnx looks up without a check.
+    private func table(_ needed: [Unicode.Scalar]) throws -> SymbolTable? {
+        guard let path = files["tokens"] else { return nil }
+        let table = try SymbolTable(path: path, singleScalars: espeakVoice != nil)
+        let missing = needed.filter { !table.contains($0) }
+        guard espeakVoice == nil || missing.isEmpty else {
+            throw APIError.unusableVoice(path, "it lacks the symbols “\(missing.map { String($0) }.joined(separator: "”, “"))”")
+        }
+        return table
+    }
+
+    /// A model without phonemes reads text through a lexicon.
+    private func lexiconOnly(_ model: ONNXFile) throws -> String? {
+        guard files["lexicon"] != nil else { throw APIError.unusableVoice(model.path, "it takes neither phonemes nor is a lexicon beside it") }
+        return nil
     }
 
     private mutating func complete(_ model: ONNXFile, with configuration: PiperConfiguration, scratch: String) throws {
@@ -72,15 +91,16 @@ struct PreparedVoice {
     private mutating func prepareKokoro(_ models: [String: ONNXFile]) throws {
         guard let model = models["model"] else { return }
         if model.metadata["model_type"]?.contains("kitten") == true { family = .kitten }
-        try model.require(metadata: ["sample_rate", "n_speakers", "has_espeak", "style_dim"] + (family == .kitten ? ["model_type"] : []))
+        try model.require(metadata: ["style_dim"], numbers: ["sample_rate", "n_speakers", "has_espeak"])
+        if family == .kitten, model.metadata["model_type"] != "kitten-tts" { throw APIError.unusableVoice(model.path, "its model_type is not kitten-tts") }
         if family == .kitten, model.metadata["has_espeak"] != "1" { throw APIError.unusableVoice(model.path, "its metadata says has_espeak ≠ 1") }
         let style = (model.metadata["style_dim"] ?? "").split(separator: ",").compactMap { Int($0) }
         guard style.count == (family == .kitten ? 2 : 3), style.allSatisfy({ $0 > 0 }), family == .kitten || style[1] == 1 else {
             throw APIError.unusableVoice(model.path, "its style_dim is “\(model.metadata["style_dim"] ?? "")”")
         }
         try checkStyles(count: model.metadata["n_speakers"].flatMap { Int($0) }, style)
-        symbols = try files["tokens"].map { try SymbolTable(path: $0, singleScalars: true) }
-        espeakVoice = model.metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us"
+        espeakVoice = model.espeakVoice
+        symbols = try table([" ", ","])
         speakers = (model.metadata["speaker_names"] ?? "").split(separator: ",").map(String.init)
     }
 
@@ -94,11 +114,11 @@ struct PreparedVoice {
 
     private mutating func prepareMatcha(_ models: [String: ONNXFile]) throws {
         guard let model = models["acoustic_model"] else { return }
-        try model.require(metadata: ["sample_rate", "n_speakers", "use_eos_bos", "pad_id"])
-        let usesPhonemes = model.metadata["has_espeak"] == "1"
-        symbols = try files["tokens"].map { try SymbolTable(path: $0, singleScalars: usesPhonemes) }
-        espeakVoice = usesPhonemes ? model.metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us" : nil
-        if !usesPhonemes, files["lexicon"] == nil { throw APIError.unusableVoice(model.path, "it takes neither phonemes nor a lexicon") }
+        try model.require(metadata: [], numbers: ["sample_rate", "n_speakers", "use_eos_bos", "pad_id"])
+        let usesPhonemes = model.metadata["has_espeak"] == "1" && model.metadata["voice"] != "zh en-us"
+        espeakVoice = try usesPhonemes ? model.espeakVoice : lexiconOnly(model)
+        symbols = try table(["^", "$"])
+        try models["vocoder"]?.requireVocoder()
     }
 
     private func checkSupertonic(_ path: String) throws {
@@ -119,9 +139,25 @@ struct PreparedVoice {
 }
 
 extension ONNXFile {
-    fileprivate func require(metadata keys: [String]) throws {
-        let missing = keys.filter { metadata[$0] == nil }
+    /// espeak-ng's voice, as the metadata names it.
+    fileprivate var espeakVoice: String { metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us" }
+
+    /// sherpa-onnx ends the process over entries that are missing, and over numbers that are none or below 0.
+    fileprivate func require(metadata keys: [String], numbers: [String]) throws {
+        let missing = (keys + numbers).filter { metadata[$0] == nil }
         guard missing.isEmpty else { throw APIError.unusableVoice(path, "its metadata lacks \(missing.joined(separator: ", "))") }
+        for key in numbers {
+            guard let number = metadata[key].flatMap({ Int32($0) }), number >= 0 else {
+                throw APIError.unusableVoice(path, "its metadata says \(key) = “\(metadata[key] ?? "")”")
+            }
+        }
+    }
+
+    fileprivate func requireVocoder() throws {
+        let type = metadata["model_type"] ?? ""
+        guard ["hifigan", "vocos", "matcha-tts vocos"].contains(type) else {
+            throw APIError.unusableVoice(path, "its metadata says model_type = “\(type)”, which is no vocoder")
+        }
     }
 
     fileprivate func require(inputs names: [String]) throws {
