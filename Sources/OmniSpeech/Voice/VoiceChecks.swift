@@ -29,10 +29,14 @@ struct PreparedVoice {
         case .kokoro, .kitten: try prepareKokoro(models)
         case .matcha: try prepareMatcha(models)
         case .zipvoice:
-            espeakVoice = "en-us"
+            // sherpa-onnx 2 takes no phonemes for ZipVoice: both the text and the sample's go through the lexicon.
             symbols = try SymbolTable(path: folder.file("tokens"), singleScalars: false)
+            _ = try folder.file("lexicon")
             try models["vocoder"]?.requireVocoder()
-        case .supertonic: try checkSupertonic(folder.file("tts_json"))
+        case .supertonic:
+            try checkSupertonic(folder.file("tts_json"))
+            try checkStyle(folder.file("voice_style"))
+            try checkIndexer(folder.file("unicode_indexer"))
         case .pocket: for role in ["vocab_json", "token_scores_json"] { try Self.checkJSON(folder.file(role)) }
         }
     }
@@ -126,6 +130,22 @@ struct PreparedVoice {
         for (section, key) in [("ae", "sample_rate"), ("ae", "base_chunk_size"), ("ttl", "chunk_compress_factor"), ("ttl", "latent_dim")] {
             guard let number = json[section]?[key]?.intValue, number > 0 else { throw APIError.unusableVoice(path, "\(section).\(key) is missing") }
         }
+    }
+
+    /// Six sizes of 64 bits, two arrays of three dimensions, then their floats and nothing else.
+    private func checkStyle(_ path: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+        guard data.count >= 48 else { throw APIError.unusableVoice(path, "it has \(data.count) bytes, less than its header") }
+        let sizes = data.withUnsafeBytes { bytes in (0..<6).map { Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))) } }
+        guard sizes.allSatisfy({ (1...(1 << 24)).contains($0) }), data.count == 48 + 4 * (sizes[..<3].reduce(1, &*) &+ sizes[3...].reduce(1, &*)) else {
+            throw APIError.unusableVoice(path, "its sizes \(sizes) do not fit its \(data.count) bytes")
+        }
+    }
+
+    /// One 32-bit index per character.
+    private func checkIndexer(_ path: String) throws {
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        guard size > 0, size % 4 == 0, path.hasSuffix(".bin") else { throw APIError.unusableVoice(path, "it is no list of 32-bit numbers in a .bin file") }
     }
 
     @discardableResult
