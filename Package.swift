@@ -116,7 +116,7 @@ let package = Package(
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
         .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
         .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
-        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"]),
+        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"], resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniStoreTests", dependencies: ["OmniStore"]),
     ],
     swiftLanguageModes: [.v6],
