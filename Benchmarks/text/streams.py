@@ -7,7 +7,7 @@ import time
 
 # A piece of text in either server's chunks; the opening chunk's content is empty or null.
 TEXT = re.compile(rb'"content":"(?!")')
-LIMIT = 120
+LIMIT = 300
 
 
 class Stream:
@@ -43,13 +43,25 @@ class Stream:
 
     def close(self):
         self.socket.close()
-        if b" 200 OK" not in self.received[:64] or b"[DONE]" not in self.received[-64:] or not self.times:
-            raise RuntimeError("no complete stream: " + self.received[:600].decode(errors="replace"))
+        whole = b" 200 OK" in self.received[:64] and self.body.endswith(b"data: [DONE]\n\n") and b'"usage":{' in self.body
+        if not whole or not self.times:
+            text = self.received.decode(errors="replace")
+            raise RuntimeError(f"no complete stream: {text[:600]} … {text[-600:]}")
+
+    @property
+    def body(self):
+        """The events, without the marks of the chunks that they came in: an event may be cut in two."""
+        rest, parts = self.received.partition(b"\r\n\r\n")[2], []
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            parts.append(rest[:int(size, 16)])
+            rest = rest[int(size, 16) + 2:]
+        return b"".join(parts)
 
     @property
     def usage(self):
-        text = self.received[self.received.rindex(b'"usage":{') + 8:].decode()
-        return json.JSONDecoder().raw_decode(text)[0]
+        body = self.body
+        return json.JSONDecoder().raw_decode(body[body.rindex(b'"usage":{') + 8:].decode())[0]
 
     @property
     def tokens(self):
@@ -57,7 +69,7 @@ class Stream:
 
     @property
     def text(self):
-        return "".join(json.loads(b'"' + piece + b'"') for piece in re.findall(rb'"content":"((?:[^"\\]|\\.)*)"', self.received))
+        return "".join(json.loads(b'"' + piece + b'"') for piece in re.findall(rb'"content":"((?:[^"\\]|\\.)*)"', self.body))
 
     @property
     def first(self):
