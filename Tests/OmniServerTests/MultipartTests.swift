@@ -47,7 +47,10 @@ import Testing
 
     @Test func everyCutIsRefusedOrRead() throws {
         let whole = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n--B--"
-        for length in 0..<whole.utf8.count { #expect(throws: APIError.self) { try Self.read(String(whole.prefix(length))) } }
+        // Bytes, not characters: a carriage return and a line feed are one character.
+        for length in 0..<whole.utf8.count {
+            #expect(throws: APIError.self) { try Self.read(String(decoding: whole.utf8.prefix(length), as: UTF8.self)) }
+        }
         #expect(try Self.read(whole).parts.count == 1)
     }
 

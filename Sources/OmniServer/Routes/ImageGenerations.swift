@@ -85,8 +85,11 @@ extension OmniContext {
     func decodeDrawing<Body: DrawingRequest>(_ type: Body.Type, from body: JSONBody) throws -> (Body, ignored: String?) {
         let (value, header) = try decode(type, from: body)
         var ignored = IgnoredFields()
-        ignored.names = Body.unusedNames.filter { body.json[$0].map { !$0.isNull } ?? false }
         _ = try value.extras(ignored: &ignored)
+        if limits.strictParameters, let name = ignored.names.first {
+            throw APIError(.badRequest, "Unknown field `\(name)`.", remedy: "The server runs with --strict-params.", param: "body.\(name)")
+        }
+        ignored.names += Body.unusedNames.filter { body.json[$0].map { !$0.isNull } ?? false }
         return (value, joined(ignored, to: header))
     }
 
