@@ -140,3 +140,15 @@ struct WorkerLifecycleTests {
         }
     }
 }
+
+extension WorkerLifecycleTests {
+    @Test("a model that failed to load and is woken waits for its old process to be gone")
+    func wakeWhileEnding() {
+        var lifecycle = WorkerLifecycle()
+        #expect(lifecycle.handle(.wakeRequested) == .spawn)
+        #expect(lifecycle.handle(.loadFailed(reason: "cut short")) == .stopProcess)
+        #expect(lifecycle.handle(.wakeRequested) == .none)
+        #expect(lifecycle.handle(.exited(status: "0", servedFor: .zero)) == .spawn)
+        #expect(lifecycle.state == .loading(0))
+    }
+}

@@ -314,7 +314,6 @@ HELD_OUT_PLAIN = [
 HELD_OUT_COLOURED = [
     "{p} placed over a {b} backdrop", "a {b} wall behind {p}", "{p}, everything behind it is {b}", "{p} and a {b} background",
 ]
-HELD_OUT_SEED_PROMPTS = ["a cup of coffee on a wooden desk", "the sun sets over the mountains"]
 
 
 def _colour_word(rng, name):

@@ -63,7 +63,7 @@ public struct ChatCompletionRequest: SamplingRequest {
         case .required where tools == nil: throw APIError.field(path.appending("tool_choice"), "needs `tools`.")
         default: break
         }
-        _ = try sampling.tokenBiases()
+        try sampling.validate(tokenLimit: tokenLimit, at: path)
     }
 
     /// The most tokens to make; nil means as many as fit.

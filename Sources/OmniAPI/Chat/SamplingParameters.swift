@@ -18,6 +18,14 @@ public struct SamplingParameters: Sendable, Equatable {
 
     public init() {}
 
+    /// Rules that span fields.
+    func validate(tokenLimit: Int?, at path: WirePath) throws {
+        if let tokenLimit, minTokens > tokenLimit {
+            throw APIError.field(path.appending("min_tokens"), "must be at most max_tokens (\(tokenLimit)), not \(minTokens).")
+        }
+        _ = try tokenBiases()
+    }
+
     /// Biases by token id. Throws for a key that is not a token id.
     public func tokenBiases() throws -> [(token: Int, bias: Double)] {
         try (logitBias ?? [:]).map { key, bias in

@@ -43,8 +43,14 @@ public struct CompletionRequest: SamplingRequest {
     public func validate(at path: WirePath) throws {
         if streamOptions != nil, !stream { throw APIError.field(path.appending("stream_options"), "needs `stream: true`.") }
         if suffix?.isEmpty == false { throw APIError.field(path.appending("suffix"), "is not supported: no served model fills in the middle.") }
-        _ = try sampling.tokenBiases()
+        guard prompts.count * n <= Self.mostAnswers else {
+            throw APIError.field(path.appending("n"), "times the number of prompts must be at most \(Self.mostAnswers), not \(prompts.count * n).")
+        }
+        try sampling.validate(tokenLimit: maxTokens, at: path)
     }
+
+    /// Most answers of one request: each takes a place as a request of its own would.
+    public static let mostAnswers = 256
 }
 
 extension WireType where Value == [CompletionRequest.Prompt] {

@@ -55,6 +55,9 @@ struct WorkerLifecycle: Sendable, Equatable {
             state = .shutDown
             return .stopProcess
 
+        case (.asleep, .wakeRequested) where isEnding, (.failed, .wakeRequested) where isEnding:
+            state = .stopping(thenWake: true)
+            return .none
         case (.asleep, .wakeRequested), (.failed, .wakeRequested):
             crashes = 0
             state = .loading(0)
@@ -78,9 +81,14 @@ struct WorkerLifecycle: Sendable, Equatable {
             return .none
         case (.loading, .loadFailed(let reason)):
             state = .failed(reason: reason)
+            isEnding = true
             return .stopProcess
+        case (.asleep, .exited), (.failed, .exited):
+            isEnding = false
+            return .none
 
         case (.stopping(let thenWake), .exited):
+            isEnding = false
             state = thenWake ? .loading(0) : .asleep
             return thenWake ? .spawn : .none
         case (.loading, .exited(let status, let servedFor)), (.ready, .exited(let status, let servedFor)):

@@ -129,8 +129,10 @@ public struct HTTPListener: Sendable {
         guard configuration.isPublic else { return }
         let elapsed = ContinuousClock.now - started
         metrics.record(method: request.method.rawValue, path: context.endpointPath ?? "unmatched", status: status, seconds: elapsed.seconds)
-        context.requestLogger.info(
-            "request",
+        // What balancers and scrapers ask all day is no news.
+        let isRoutine = request.uri.path.hasPrefix("/health") || ["/metrics", "/ping", "/load"].contains(request.uri.path)
+        context.requestLogger.log(
+            level: isRoutine ? .debug : .info, "request",
             metadata: [
                 "method": .string(request.method.rawValue), "path": .string(request.uri.path), "status": .stringConvertible(status),
                 "ms": .stringConvertible((elapsed.seconds * 10000).rounded() / 10),
