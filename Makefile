@@ -50,7 +50,7 @@ bench: release ## Every Benchmarks/*/run, against llama-server from the same sou
 
 clean: ## Remove what was built in this checkout
 	rm -rf .build .build-tsan
-	@[ ! -L deps ] || rm deps
+	@for link in deps deps-sherpa; do [ ! -L $$link ] || rm $$link; done
 
 distclean: clean ## Remove the shared cache of native builds too (models stay)
 	rm -rf "$(OMNI_CACHE)"

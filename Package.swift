@@ -6,12 +6,24 @@ let deps = Context.packageDirectory + "/deps"
 let nativeLink: [LinkerSetting] = [
     .unsafeFlags(["-L\(deps)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
 ]
-
 #if arch(x86_64)
 let nativeCPU = ["-march=native"]
 #else
 let nativeCPU: [String] = []
 #endif
+
+// sherpa-onnx and ONNX Runtime stand in deps-sherpa/, a link that scripts/sherpa.sh makes.
+let depsSherpa = Context.packageDirectory + "/deps-sherpa"
+let sherpaLink: [LinkerSetting] = [
+    .unsafeFlags(["-L\(depsSherpa)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(depsSherpa)/lib"]),
+    .linkedLibrary("sherpa-onnx-c-api"), .linkedLibrary("onnxruntime"),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
     name: "swift-omni",
@@ -30,14 +42,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        // C and C++
         .systemLibrary(name: "CLlama"),
-
-        .target(name: "OmniAPI"),
-        .target(name: "OmniEngine", dependencies: ["OmniAPI", .product(name: "Logging", package: "swift-log")]),
-
         // -O3 in debug builds too: sampling runs over the whole vocabulary for each token.
         .target(
             name: "CLlamaChat",
@@ -45,50 +55,68 @@ let package = Package(
             cxxSettings: [.headerSearchPath("../../deps/include"), .headerSearchPath("../../deps/include/llama-common")],
             linkerSettings: [.linkedLibrary("llama-common"), .linkedLibrary("llama")]),
         .target(
-            name: "OmniText",
-            dependencies: ["CLlama", "CLlamaChat", "OmniEngine", .product(name: "Logging", package: "swift-log")],
-            linkerSettings: nativeLink),
+            name: "CFFmpeg",
+            linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
+        .target(name: "CSherpa", linkerSettings: sherpaLink),
+
+        // What everything stands on
+        .target(name: "OmniAPI"),
+        .target(name: "OmniEngine", dependencies: ["OmniAPI", logging]),
+        .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
+        .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniTokenizer"),
+
+        // The engines; none knows another
+        .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", logging], linkerSettings: nativeLink),
+        .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
+        .target(name: "OmniSpeech", dependencies: ["CSherpa", "OmniEngine", "OmniMedia", logging]),
+
+        // The server
         .target(
             name: "OmniModels",
-            dependencies: [
-                "OmniAPI", "OmniEngine",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ]),
+            dependencies: ["OmniAPI", "OmniEngine", httpClient, logging, nioCore, .product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "OmniStore", dependencies: ["OmniAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "OmniGateway",
-            dependencies: [
-                "OmniAPI", "OmniEngine",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system"),
-            ]),
+            dependencies: ["OmniAPI", "OmniEngine", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "OmniServer",
             dependencies: [
-                "OmniAPI", "OmniEngine", "OmniGateway",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
             name: "omni",
             dependencies: [
-                "OmniGateway", "OmniModels", "OmniServer", "OmniText",
+                "CLlama", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText", httpClient, subprocess,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "Yams", package: "Yams"),
             ]),
 
+        // Measured beside diffusers by Benchmarks/image/run
+        .executableTarget(
+            name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
+
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
+        .testTarget(
+            name: "OmniModelsTests",
+            dependencies: ["OmniModels", nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
+        .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
+        .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "OmniGatewayTests", dependencies: ["OmniGateway"]),
+        .testTarget(name: "OmniServerTests", dependencies: ["OmniServer"]),
+        .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
+        .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
         .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
+        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
+        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"]),
+        .testTarget(name: "OmniStoreTests", dependencies: ["OmniStore"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

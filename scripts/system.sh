@@ -2,7 +2,8 @@
 # Installs the system packages that the build needs, if any is missing. Debian and Ubuntu; elsewhere it says what to install.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-PACKAGES=(cmake ninja-build g++ make pkg-config libsqlite3-dev zlib1g-dev libgomp1)
+PACKAGES=(cmake ninja-build g++ make pkg-config libsqlite3-dev zlib1g-dev libgomp1
+    libavformat-dev libavcodec-dev libswscale-dev libswresample-dev libavutil-dev espeak-ng)
 
 command -v swift >/dev/null || fail "no Swift toolchain found; install Swift 6.2 or later from swift.org and put it on PATH"
 

@@ -41,8 +41,14 @@ float omni_max(const float * values, int32_t count) {
 
 int32_t omni_argmax(const float * values, int32_t count) {
     const float best = omni_max(values, count);
-    for (int32_t i = 0; i < count; i++) {
-        if (values[i] == best) return i;
+    for (int32_t i = 0; i < count; i += LANES) {
+        const int32_t end = i + LANES < count ? i + LANES : count;
+        int32_t found = 0;
+        for (int32_t j = i; j < end; j++) found |= values[j] == best;
+        if (!found) continue;
+        for (int32_t j = i; j < end; j++) {
+            if (values[j] == best) return j;
+        }
     }
     return 0;
 }

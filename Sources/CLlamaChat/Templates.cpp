@@ -5,6 +5,7 @@
 struct omni_templates {
     common_chat_templates_ptr templates;
     bool reason = false;
+    bool tools = false;
 };
 
 static omni_templates * opened(common_chat_templates_ptr templates) {
@@ -15,6 +16,9 @@ static omni_templates * opened(common_chat_templates_ptr templates) {
         // A template that refuses the probe is asked again, in full, by every request.
         result->reason = true;
     }
+    const auto caps = common_chat_templates_get_caps(result->templates.get());
+    const auto has = [&](const char * name) { const auto found = caps.find(name); return found != caps.end() && found->second; };
+    result->tools = has("supports_tools") || has("supports_tool_calls");
     return result;
 }
 
@@ -51,6 +55,8 @@ omni_templates * omni_templates_open_source(const char * source, const char * bo
 void omni_templates_close(omni_templates * templates) { delete templates; }
 
 bool omni_templates_reason(const omni_templates * templates) { return templates->reason; }
+
+bool omni_templates_tools(const omni_templates * templates) { return templates->tools; }
 
 char * omni_templates_apply(const omni_templates * templates, const char * request_text, char ** error) {
     return omni_guarded(error, [&]() -> char * {

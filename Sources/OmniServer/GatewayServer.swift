@@ -13,10 +13,14 @@ public struct GatewayServer: Sendable {
     /// How long running requests may go on after SIGTERM; `--drain-timeout`.
     public var drainTimeout: Duration
     public var version: String
+    public var voices: VoiceDesk
+    public var pipelines: [SpeechPipeline]
     public var logger: Logger
 
-    public init(listener: HTTPListener.Configuration, drainTimeout: Duration, version: String, logger: Logger) {
+    public init(listener: HTTPListener.Configuration, voices: VoiceDesk, pipelines: [SpeechPipeline], drainTimeout: Duration, version: String, logger: Logger) {
         self.listener = listener
+        self.voices = voices
+        self.pipelines = pipelines
         self.drainTimeout = drainTimeout
         self.version = version
         self.logger = logger
@@ -25,8 +29,9 @@ public struct GatewayServer: Sendable {
     /// Serves until told to stop. Throws ``APIError`` when the address cannot be bound; workers are ended either way.
     public func run(_ gateway: Gateway, group: any EventLoopGroup, onRunning: @escaping @Sendable (Int) async -> Void) async throws {
         let registry = MetricsRegistry()
+        let routes = GatewayRoutes(gateway: gateway, voices: voices, pipelines: pipelines, metrics: registry, version: version)
         let listener = HTTPListener(
-            configuration: listener, routes: GatewayRoutes(gateway: gateway, metrics: registry, version: version).table,
+            configuration: listener, routes: routes.table, sockets: routes.sockets,
             metrics: HTTPMetrics(registry: registry), logger: logger
         ) { head in
             head.method == .get && head.path == "/health" ? GatewayRoutes.healthReply(gateway) : nil

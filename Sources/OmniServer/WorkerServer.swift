@@ -9,11 +9,13 @@ import OmniEngine
 public struct WorkerServer: Sendable {
     public var socket: String
     public var limits: RequestLimits
+    public var fetcher: any MediaFetcher
     public var logger: Logger
 
-    public init(socket: String, limits: RequestLimits, logger: Logger) {
+    public init(socket: String, limits: RequestLimits, fetcher: any MediaFetcher, logger: Logger) {
         self.socket = socket
         self.limits = limits
+        self.fetcher = fetcher
         self.logger = logger
     }
 
@@ -27,7 +29,7 @@ public struct WorkerServer: Sendable {
         signal(SIGTERM, SIG_IGN)
         let worker = WorkerModel(servedName: servedName)
         let listener = HTTPListener(
-            configuration: .init(address: .unix(path: socket), limits: limits, isPublic: false), routes: WorkerRoutes(worker: worker, metrics: metrics).table,
+            configuration: .init(address: .unix(path: socket), limits: limits, isPublic: false), routes: WorkerRoutes(worker: worker, metrics: metrics, fetcher: fetcher).table,
             metrics: HTTPMetrics(registry: MetricsRegistry()), logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let service = try listener.service(group: group) { _ in }

@@ -17,8 +17,7 @@ extension TextEngine {
             prompts: [prompt], choices: request.n, plan: plan, grammar: applied.grammar,
             maxTokens: try tokenLimit(request.tokenLimit, prompt: prompt, param: "body.messages"),
             preserved: Set(applied.preserved.compactMap(singleToken)), templateStops: applied.stops, scope: scope, events: events))
-        let parser = try applied.parser.map { try AnswerParser($0, toolCalls: applied.parsesToolCalls) }
-        guard let parser else { return TextGeneration(promptTokens: prompt.tokens.count, events: stream) }
+        guard let parser = applied.parser else { return TextGeneration(promptTokens: prompt.tokens.count, events: stream) }
         let reader = AnswerReader(parser: parser, showsReasoning: request.includeReasoning)
         return TextGeneration(promptTokens: prompt.tokens.count, events: stream.read(by: reader))
     }

@@ -39,10 +39,8 @@ extension TextEngine {
                 throw APIError.invalid(param, "This model does not take `\(part.wireName)` parts.", remedy: "Its parts are: \((["text"] + card.inputParts).joined(separator: ", ")).")
             }
             try scope.cancellation.check()
-            let read = try await eyes.read(part, param: param, before: media.count)
-            media += read
-            // A film is as many pictures as were taken from it.
-            for _ in read { result.append(["type": "media_marker", "text": .string(eyes.marker)]) }
+            media.append(try await eyes.read(part, param: param, place: media.count))
+            result.append(["type": "media_marker", "text": .string(eyes.marker)])
         }
         return result
     }

@@ -121,7 +121,8 @@ struct ContextPlan {
         let bytesPerToken = Self.cacheBytesPerToken(of: model)
         // Room for every sequence at full length where memory allows, and for one at least.
         let affordable = max(options.cacheBytes / max(bytesPerToken, 1), 1)
-        let length = options.maxModelLength == nil ? max(min(wanted, affordable), min(wanted, 512)) : wanted
+        let longest = max(options.longestSequenceBytes / max(bytesPerToken, 1), 512)
+        let length = options.maxModelLength == nil ? min(wanted, longest) : wanted
         let (all, overflows) = length.multipliedReportingOverflow(by: options.maxSequences)
         // Idle slots keep finished answers for reuse, beside the running ones.
         let slots = options.unifiedCache ? min(max(options.maxSequences * 2, 4), 256) : min(options.maxSequences, 256)

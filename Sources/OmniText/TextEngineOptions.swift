@@ -13,8 +13,10 @@ public struct TextEngineOptions: Sendable {
     public var threads: Int?
     /// Most prompt tokens in one step; also how long a newcomer may have to wait for a lone prompt.
     public var batchSize = 512
-    /// Bytes that the KV cache may take when no length is given; more sequences then share what there is.
-    public var cacheBytes = 1 << 30
+    /// Bytes of KV cache that sequences share. One sequence of full length is always given room, whatever it takes.
+    public var cacheBytes = 256 << 20
+    /// Bytes of KV cache that one sequence may take when no length is given.
+    public var longestSequenceBytes = 2 << 30
     /// Layers on a GPU; -1 puts all there.
     public var gpuLayers = -1
     /// The projector that gives the model eyes or ears.

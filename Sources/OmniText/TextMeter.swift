@@ -66,6 +66,13 @@ final class TextMeter: Sendable {
         state.withLock { $0.stepBegan = ContinuousClock.now }
     }
 
+    func note(running: Int, waiting: Int) {
+        state.withLock { state in
+            state.statistics.running = running
+            state.statistics.waiting = waiting
+        }
+    }
+
     func endStep(running: Int, waiting: Int, held: Int, cells: Int) {
         state.withLock { state in
             state.statistics.running = running

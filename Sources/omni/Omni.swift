@@ -7,17 +7,20 @@ struct Omni: AsyncParsableCommand {
         commandName: "omni",
         abstract: "An omni-modal inference server with vLLM-Omni's OpenAI-style API.",
         version: Version.text,
-        subcommands: [ServeCommand.self, WorkerCommand.self])
+        subcommands: [ServeCommand.self, WorkerCommand.self, ModelsCommand.self, DoctorCommand.self])
 
     static func main() async {
+        // A client or a log reader that goes away is an error of one write, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(ServeCommand.withoutForeignFlags(Array(CommandLine.arguments.dropFirst())))
+            var command = try parseAsRoot(ServeArguments.prepared(Array(CommandLine.arguments.dropFirst())))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()
             }
+        } catch let error as ConfigurationError {
+            exit(withError: Failure(error.description))
         } catch {
             exit(withError: error)
         }

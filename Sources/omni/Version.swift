@@ -1,7 +1,11 @@
+import CLlama
+
 /// What this program is, and what it was built with.
 enum Version {
     static let number = "0.1.0"
 
     /// For `--version`.
-    static var text: String { "swift-omni \(number)" }
+    static var text: String {
+        "swift-omni \(number)\nggml \(String(cString: ggml_version())) (\(String(cString: ggml_commit())))\nllama.cpp \(String(cString: llama_version()))"
+    }
 }

@@ -26,6 +26,9 @@ enum TestModel {
 
     static func engine(_ options: TextEngineOptions = TextEngineOptions()) async throws -> TextEngine {
         let path = try #require(path)
+        // ggml's threads spin at every node: two of them on a busy machine take turns waiting for each other.
+        var options = options
+        options.threads = options.threads ?? 1
         var logger = Logger(label: "test")
         logger.logLevel = .warning
         return try #require(try await TextEngine.load(path: path, options: options, lane: FreeLane(), logger: logger) as? TextEngine)
@@ -42,6 +45,16 @@ struct Answer: Equatable {
     var stopReason: JSONValue = .null
     var logprobs: [TokenLogprob] = []
     var pieces: [String] = []
+}
+
+extension Answer {
+    /// Numbers differ in their last bits with the shape of a batch, so that an answer may part from its twin where two
+    /// tokens are as good as equally likely: answers agree when they are equal up to such a place. Both must have been asked
+    /// for with `top_logprobs: 2`.
+    func agrees(with twin: Answer) -> Bool {
+        guard let parting = zip(logprobs, twin.logprobs).first(where: { $0.token != $1.token })?.0 else { return !text.isEmpty }
+        return parting.top.count == 2 && parting.top[0].logprob - parting.top[1].logprob < 0.2
+    }
 }
 
 struct Answers {
@@ -82,6 +95,14 @@ func question(_ text: String, maxTokens: Int = 24, temperature: Double = 0, chan
     request.sampling.temperature = temperature
     change(&request)
     return request
+}
+
+/// The same, with what ``Answer/agrees(with:)`` needs.
+func comparable(_ text: String, maxTokens: Int = 12) -> ChatCompletionRequest {
+    question(text, maxTokens: maxTokens) {
+        $0.logprobs = true
+        $0.topLogprobs = 2
+    }
 }
 
 extension TextEngine {

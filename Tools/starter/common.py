@@ -12,15 +12,14 @@ import torch
 import torch.distributed as dist
 
 STATE = Path(os.environ.get("STARTER_STATE", "/root/.cache/swift-omni/starter"))
-PID_FILE = Path("/tmp/starter-train.pid")
+PID_FILE = Path(os.environ.get("STARTER_PID", "/tmp/starter-train.pid"))
 
 
 def setup(ranks=2):
     """Starts `ranks` processes of one thread each that share the gradients; returns this one's rank.
 
     On a machine where other programs come and go, two threads of one process wait for each other at every operation; two
-    processes wait once a step. The pid file lists all of them, for SIGSTOP and SIGCONT. `nice` is the caller's part, but
-    the scheduler weighs whole session groups, so the group is made low too.
+    processes wait once a step. The pid file lists all of them, for SIGSTOP and SIGCONT. `nice` is the caller's part.
     """
     torch.set_num_threads(1)
     STATE.mkdir(parents=True, exist_ok=True)
@@ -33,10 +32,6 @@ def setup(ranks=2):
             child = subprocess.Popen([sys.executable, *sys.argv], env={**os.environ, "STARTER_RANK": str(r)})
             pids.append(child.pid)
         PID_FILE.write_text("".join(f"{p}\n" for p in pids))
-    try:
-        Path("/proc/self/autogroup").write_text(str(min(10, os.nice(0))))
-    except OSError:
-        pass
     if ranks > 1:
         dist.init_process_group(
             "gloo", init_method=f"file://{STATE}/meeting", rank=rank, world_size=ranks, timeout=timedelta(days=2)

@@ -254,12 +254,13 @@ def _background(px, spec):
 
 
 # MARK: layouts ------------------------------------------------------------------------------------------------------
-# Places and sizes are few and fall on the grid of latent patches (multiples of 16 on a side of 256).
+# Places and sizes are few, and places differ by whole patches of the transformer (32 on a side of 256): the same subject at
+# another place is the same latents moved, so what is learned at one place holds at the others.
 
 SIDE = 256
-MIDDLE, BIG, SMALL, SLOT, STAND = 176, 224, 96, 112, 160
+MIDDLE, BIG, SLOT = 176, 224, 112
 PLACES = {
-    "left": (72, 128), "right": (184, 128), "top": (128, 72), "bottom": (128, 184),
+    "left": (64, 128), "right": (192, 128), "top": (128, 64), "bottom": (128, 192),
 }
 
 
@@ -391,12 +392,12 @@ def sample(rng, words=None, tier=1, plain=PLAIN, coloured=COLOURED):
             if words.random() < 0.3:
                 text = words.choice(["a picture of ", "an image of ", "a painting of ", "a photo of "]) + text
             return done(text, ("scene", scene), [], "scene", "")
-        return done(phrase() + " " + words.choice(after), ("scene", scene), [(s.emoji, 128, 128, STAND)], "stand")
+        return done(phrase() + " " + words.choice(after), ("scene", scene), [(s.emoji, 128, 128, MIDDLE)], "middle")
     if kind < 0.86:  # big or small
         big = rng.random() < 0.5
         text = words.choice(["big", "large", "huge"] if big else ["small", "little", "tiny"]) + " " + _lead(name)
         text, background = on_colour(text if _lead(name) == name else "a " + text, 0.7)
-        return done(text, background, [(s.emoji, 128, 128, BIG if big else SMALL)], "big" if big else "small")
+        return done(text, background, [(s.emoji, 128, 128, BIG if big else SLOT)], "big" if big else "small")
     if kind < 0.90:  # at one side
         place = rng.choice(list(PLACES))
         where = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}[place]

@@ -8,10 +8,14 @@ negates before the scheduler's Euler step. Resumes from STATE/image.pt by itself
 
 import argparse
 import random
+import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 
 import common
 import data
@@ -22,39 +26,60 @@ from muon import Muon
 BLANK = ""
 
 
-def vae():
+def vae(folder=None):
+    """The autoencoder whose latents are learned, and the size of the pictures it takes. Without checkpoints of our own
+    (another machine), the published one in `folder`: it takes 256 pixels and finds the same latents."""
     state = common.load(common.STATE / "vae-base.pt")
+    if state is None:
+        return AutoencoderKL.from_pretrained(folder, subfolder="vae").float().requires_grad_(False).eval(), 256
     v = train_vae.make(tuple(state["channels"]))
     v.load_state_dict(state["average"])
-    return v.requires_grad_(False).eval()
+    return v.requires_grad_(False).eval(), 128
 
 
-def cache(count, tier, first_seed, rank=0, ranks=1):
-    """Latents of `count` pictures: bfloat16 [count, 16, 16, 16], and the scalars that make them mean 0, deviation 1.
+class Cache:
+    """Latents of composed pictures, each with the seed that drew it (a caption is drawn anew at every use).
 
-    Each process makes its part and trains on its part."""
-    path = common.STATE / f"latents-t{tier}-s{first_seed}-{count}-{rank}of{ranks}.pt"
-    count, first_seed = count // ranks, first_seed + count // ranks * rank
-    state = common.load(path)
-    if state is None:
-        encoder, parts, size = vae().encoder, [], 16
-        start = time.time()
-        for a in range(0, count, size):
-            seeds = range(first_seed + a, first_seed + min(count, a + size))
-            x = np.stack([data.draw(data.sample(random.Random(s), random.Random(0), tier), 128) for s in seeds])
-            x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() * 2 - 1
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-                parts.append(encoder(x)[:, :16].bfloat16())
-            if a % (size * 64) == 0 and rank == 0:
-                print(f"latents {a}/{count} {time.time() - start:.0f} s", flush=True)
-        latents = torch.cat(parts)
-        scaling = common.STATE / "latents-scale.pt"  # fixed by the first cache: later ones and the export use the same
-        if rank == 0 and not scaling.exists():
-            f = latents.float()
-            common.save(scaling, {"shift": float(f.mean()), "scale": float(1 / f.std())})
-        state = {"latents": latents, "first": first_seed}
-        common.save(path, state)
-    return state
+    It starts with `count` of them, kept on disk, and takes in a few new ones at every step of the training. Each process
+    has its own. `scale` holds the scalars that make latents mean 0 and deviation 1, fixed by the very first cache: later ones and the
+    export use the same."""
+
+    def __init__(self, encoder, px, count, tier, first_seed, rank):
+        self.encoder, self.px, self.tier = encoder, px, tier
+        self.next_seed = first_seed + rank * 100_000_000
+        path = common.STATE / f"latents-t{tier}-s{self.next_seed}-{count}.pt"
+        state, start = common.load(path), time.time()
+        if state is None:
+            self.latents, self.seeds = [], []
+            while len(self.seeds) < count:
+                self.grow(8)
+                if len(self.seeds) % 400 == 0 and rank == 0:
+                    print(f"latents {len(self.seeds)}/{count} {time.time() - start:.0f} s", flush=True)
+            common.save(path, {"latents": torch.stack(self.latents), "seeds": self.seeds})
+        else:
+            self.latents, self.seeds = list(state["latents"]), state["seeds"]
+            self.next_seed = self.seeds[-1] + 1
+        scale = common.STATE / "latents-scale.pt"
+        if rank == 0 and not scale.exists():
+            f = torch.stack(self.latents).float()
+            common.save(scale, {"shift": float(f.mean()), "scale": float(1 / f.std())})
+        common.meet()
+        self.scale = common.load(scale)
+
+    @torch.no_grad()
+    def grow(self, count):
+        seeds = list(range(self.next_seed, self.next_seed + count))
+        self.next_seed += count
+        x = np.stack([data.draw(data.sample(random.Random(s), random.Random(0), self.tier), self.px) for s in seeds])
+        x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() * 2 - 1
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            self.latents += list(self.encoder(x)[:, :16].bfloat16())
+        self.seeds += seeds
+
+    def pick(self, rng, count):
+        rows = [rng.randrange(len(self.seeds)) for _ in range(count)]
+        x = torch.stack([self.latents[r] for r in rows]).float()
+        return (x - self.scale["shift"]) * self.scale["scale"], [self.seeds[r] for r in rows]
 
 
 def groups(drawer):
@@ -137,23 +162,34 @@ def main():
     a.add_argument("--adam-lr", type=float, default=2e-3)
     a.add_argument("--shift", type=float, default=2.0, help="more than 1: more of the training at high noise")
     a.add_argument("--tier", type=int, default=1)
-    a.add_argument("--cache", type=int, default=24_000)
+    a.add_argument("--cache", type=int, default=2400, help="pictures that each process begins with")
+    a.add_argument("--fresh", type=int, default=2, help="pictures that each process adds at every step")
     a.add_argument("--cache-seed", type=int, default=10_000_000)
     a.add_argument("--ranks", type=int, default=2, help="processes of one thread each")
     a.add_argument("--compile", action="store_true")
     a.add_argument("--average", type=float, default=0.999)
+    a.add_argument("--start", help="a published folder to begin with where there is no checkpoint")
     a.add_argument("--probe-every", type=int, default=600, help="seconds")
     args = a.parse_args()
     rank = common.setup(args.ranks)
+    if rank == 0:
+        if args.start and not (common.STATE / "tokenizer").exists():
+            shutil.copytree(Path(args.start) / "tokenizer", common.STATE / "tokenizer")
+        model.tokenizer_at(common.STATE / "tokenizer")
+    common.meet()
     tokenizer = model.tokenizer_at(common.STATE / "tokenizer")
     captions = model.Captions(tokenizer)
-    cached = cache(args.cache, args.tier, args.cache_seed, rank, args.ranks)
-    common.meet()
-    scale = common.load(common.STATE / "latents-scale.pt")
-    latents, first, v = cached["latents"], cached["first"], vae()
+    v, px = vae(args.start)
+    if args.start and v.config.shift_factor is not None and not (common.STATE / "latents-scale.pt").exists() and rank == 0:
+        common.save(common.STATE / "latents-scale.pt", {"shift": v.config.shift_factor, "scale": v.config.scaling_factor})
+    cached = Cache(v.encoder, px, args.cache, args.tier, args.cache_seed, rank)
+    scale = cached.scale
 
     drawer = model.Drawer(len(tokenizer))
     model.initialise(drawer.text, drawer.transformer)
+    if args.start:
+        drawer.text.load_state_dict(load_file(Path(args.start) / "text_encoder" / "model.safetensors"))
+        drawer.transformer.load_state_dict(load_file(Path(args.start) / "transformer" / "diffusion_pytorch_model.safetensors"))
     common.alike(drawer)
     hidden, rest = groups(drawer)
     muon = Muon(hidden, lr=args.lr)
@@ -167,6 +203,7 @@ def main():
         adam.load_state_dict(state["adam"])
         average.restore(state["ema"])
         step = state["step"]
+        cached.next_seed += step * args.fresh
     velocity = torch.compile(drawer.velocity, dynamic=False) if args.compile else drawer.velocity
 
     def checkpoint():
@@ -180,11 +217,13 @@ def main():
     while step < args.steps:
         rng = random.Random(77_777 + step * args.ranks + rank)
         torch.manual_seed(step * args.ranks + rank)
-        rows = [rng.randrange(len(latents)) for _ in range(args.batch)]
+        if args.fresh:
+            cached.grow(args.fresh)
+        x0, seeds = cached.pick(rng, args.batch)
         texts = []
-        for r in rows:
+        for seed in seeds:
             for _ in range(4):  # wordings that fit 32 tokens: one padded length for all batches
-                text = data.sample(random.Random(first + r), rng, args.tier).caption if rng.random() > 0.06 else BLANK
+                text = data.sample(random.Random(seed), rng, args.tier).caption if rng.random() > 0.06 else BLANK
                 if len(captions.ids(text)) <= 32:
                     break
             else:
@@ -192,7 +231,6 @@ def main():
             texts.append(text)
         ids, lengths = captions.batch(texts)
         noise_words(ids, lengths, rng, len(tokenizer))
-        x0 = (latents[rows].float() - scale["shift"]) * scale["scale"]
         noise, s = torch.randn_like(x0), sigmas(args.batch, args.shift)
         x = x0 + s[:, None, None, None] * (noise - x0)
         late = max(0.0, (step - args.steps * (1 - args.cooldown)) / max(1.0, args.steps * args.cooldown))

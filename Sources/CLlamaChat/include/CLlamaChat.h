@@ -26,6 +26,8 @@ omni_templates * omni_templates_open_source(const char * source, const char * bo
 void omni_templates_close(omni_templates * templates);
 /// Whether the template speaks of reasoning, so that every answer has to be parsed.
 bool omni_templates_reason(const omni_templates * templates);
+/// Whether the template has a place for tools.
+bool omni_templates_tools(const omni_templates * templates);
 
 /// Renders a conversation. `request` is a JSON object: `messages`, and optionally `tools`, `tool_choice` (auto, none or
 /// required), `parallel_tool_calls`, `add_generation_prompt`, `continue_final_message`, `enable_thinking`,

@@ -143,7 +143,10 @@ struct JSONParser {
         let first = position
         digits()
         guard position > first else { throw failure("not a JSON value") }
-        guard position - first == 1 || bytes[first] != UInt8(ascii: "0") else { throw failure("a number may not start with 0") }
+        guard position - first == 1 || bytes[first] != UInt8(ascii: "0") else {
+            position = first + 1
+            throw failure("a number may not start with 0")
+        }
         if peek(UInt8(ascii: ".")) {
             whole = false
             let fraction = position

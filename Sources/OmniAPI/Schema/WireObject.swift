@@ -91,7 +91,8 @@ public struct Field<Root: Sendable>: Sendable {
     ) -> Field {
         Field(
             name: name, aliases: aliases, isRequired: false, decode: { $0[keyPath: path] = try type.decode($1, $2) },
-            encode: { $0[keyPath: path] == standard ? nil : type.encode($0[keyPath: path]) },
+            // A bare nil here would be JSON's null, and the default would be sent as such.
+            encode: { $0[keyPath: path] == standard ? JSONValue?.none : type.encode($0[keyPath: path]) },
             schema: { described(type.schema(), about, standard: type.encode(standard)) })
     }
 

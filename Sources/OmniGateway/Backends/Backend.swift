@@ -34,6 +34,11 @@ public struct BackendStatus: Sendable, Equatable {
     /// Longest prompt and answer together, once known.
     public var maxModelLength: Int?
     public var inputParts: [String] = []
+    /// Names of a speech model's own voices, and whether it can imitate others.
+    public var voices: [String] = []
+    public var clonesVoices = false
+    /// Hz of a speech model's own sound.
+    public var sampleRate: Int?
     public var root: String
 
     public init(state: State, root: String) {

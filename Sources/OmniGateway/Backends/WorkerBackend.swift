@@ -28,6 +28,9 @@ public final class WorkerBackend: Backend {
         var lifecycle = WorkerLifecycle()
         var maxModelLength: Int?
         var inputParts: [String] = []
+        var voices: [String] = []
+        var clonesVoices = false
+        var sampleRate: Int?
         var readySince: ContinuousClock.Instant?
         var process: Task<Void, Never>?
         var stopProcess: AsyncStream<Void>.Continuation?
@@ -74,6 +77,9 @@ public final class WorkerBackend: Backend {
             var status = BackendStatus(state: state, root: launch.root)
             status.maxModelLength = shared.maxModelLength
             status.inputParts = shared.inputParts
+            status.voices = shared.voices
+            status.clonesVoices = shared.clonesVoices
+            status.sampleRate = shared.sampleRate
             return status
         }
     }
@@ -235,17 +241,28 @@ public final class WorkerBackend: Backend {
         apply(.exited(status: outcome, servedFor: served))
     }
 
+    /// Longest time that a worker may leave its status unanswered, or an engine with work may go without finishing a step,
+    /// before it counts as hung and is ended, to be started anew. Generous: a busy machine is no fault.
+    private static let longestSilence = Duration.seconds(60)
+    private static let longestStall = 300.0
+
     /// Follows the worker's own account of itself: often while it loads, now and then once it serves.
     private func watch() async {
         let address = UpstreamClient.socketURL(launch.socket)
         var isReady = false
+        var lastAnswer = ContinuousClock.now
         var pause = Duration.milliseconds(5)
         while !Task.isCancelled {
             try? await Task.sleep(for: pause)
             let request = UpstreamRequest(method: "GET", path: "/internal/status", headers: [])
             guard let reply = try? await client.send(request, to: address, headTimeout: .seconds(10)),
                 let body = try? await reply.body.collect(upTo: 1 << 20), let report = try? JSONValue.parse(body.readableBytesView)
-            else { continue }
+            else {
+                if !Task.isCancelled, ContinuousClock.now - lastAnswer > Self.longestSilence { return endHung("it does not answer") }
+                continue
+            }
+            lastAnswer = .now
+            if let stall = report["stalled_seconds"]?.doubleValue, stall > Self.longestStall { return endHung("no step has ended for \(Int(stall)) s") }
             if !isReady { pause = .milliseconds(20) }
             switch report["state"]?.stringValue {
             case "loading": apply(.progress(report["progress"]?.doubleValue ?? 0))
@@ -260,6 +277,9 @@ public final class WorkerBackend: Backend {
                     shared.readySince = .now
                     shared.maxModelLength = report["max_model_len"]?.intValue
                     shared.inputParts = report["input_parts"]?.arrayValue?.compactMap(\.stringValue) ?? []
+                    shared.voices = report["voices"]?.arrayValue?.compactMap(\.stringValue) ?? []
+                    shared.clonesVoices = report["clones_voices"]?.boolValue ?? false
+                    shared.sampleRate = report["details"]?["sample_rate"]?.intValue
                 }
                 logger.info("model ready")
                 apply(.loaded)
@@ -272,5 +292,11 @@ public final class WorkerBackend: Backend {
                 return
             }
         }
+    }
+
+    /// Ends a process that has stopped working; the life cycle takes that for a crash and starts another.
+    private func endHung(_ reason: String) {
+        logger.error("worker hangs and is ended", metadata: ["reason": .string(reason)])
+        shared.withLock { $0.stopProcess }?.finish()
     }
 }

@@ -8,12 +8,15 @@ public struct CatalogueEntry: Sendable {
     public let aliases: [String]
     /// nil for a remote backend, which is believed to do whatever is asked of it.
     public let kind: ModelKind?
+    /// Answers requests of its kind that name no model.
+    public let isDefault: Bool
     public let backend: any Backend
 
-    public init(id: String, aliases: [String] = [], kind: ModelKind?, backend: any Backend) {
+    public init(id: String, aliases: [String] = [], kind: ModelKind?, isDefault: Bool = false, backend: any Backend) {
         self.id = id
         self.aliases = aliases
         self.kind = kind
+        self.isDefault = isDefault
         self.backend = backend
     }
 
@@ -35,8 +38,8 @@ public struct Catalogue: Sendable {
 
     /// The entry for a request that can be served by any of `kinds`, the preferred kind first.
     ///
-    /// A named model must exist (404, `param: model`) and be able. Without a name the first able model of the most preferred
-    /// kind is taken; 404 when there is none.
+    /// A named model must exist (404, `param: model`) and be able. Without a name the default of the most preferred kind is
+    /// taken, else the first; 404 when there is none.
     public func entry(named name: String?, kinds: [ModelKind], task: String) throws -> CatalogueEntry {
         if let name, !name.isEmpty {
             guard let entry = entries.first(where: { $0.names.contains(name) }) else {
@@ -48,7 +51,8 @@ public struct Catalogue: Sendable {
             return entry
         }
         for kind in kinds {
-            if let entry = entries.first(where: { $0.kind == kind }) { return entry }
+            let able = entries.filter { $0.kind == kind }
+            if let entry = able.first(where: \.isDefault) ?? able.first { return entry }
         }
         if let remote = entries.first(where: { $0.kind == nil }) { return remote }
         throw APIError(.notFound, "No served model can do \(task).", remedy: servedKinds, param: "model")

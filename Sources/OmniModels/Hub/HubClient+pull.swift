@@ -17,8 +17,8 @@ extension HubClient {
         guard let id = reference.hubID else {
             throw ModelError(.malformed, model: reference.text, "It is no Hub id.", remedy: "Ids look like owner/name, or owner/name:Q4_K_M for one of several files.")
         }
-        let commit = try await commit(of: id, revision: "main")
-        let listing = try await files(of: id, commit: commit)
+        let commit = try await commit(of: id, revision: "main", onEvent: onEvent)
+        let listing = try await files(of: id, commit: commit, onEvent: onEvent)
         let chosen = try PullSelection.choose(listing, pattern: reference.variant, for: reference.text)
         let store = PullStore(folder: HubCache(root: configuration.cache).folder(of: id), commit: commit)
         try store.prepare()
@@ -98,7 +98,7 @@ extension HubClient {
         let response: HTTPFileAnswer
         do {
             response = HTTPFileAnswer(try await open(file, of: id, commit: commit, from: offset))
-        } catch let fault as TransientError where fault.description.hasSuffix("416") {
+        } catch let fault as TransientError where fault.status == 416 {
             // The server has fewer bytes than lie here: they are of something else.
             try await writer.reset()
             throw fault

@@ -40,8 +40,8 @@ public struct HubClient: Sendable {
     }
 
     /// The commit that `revision` names now.
-    func commit(of id: HubID, revision: String) async throws -> String {
-        let json = try await self.json("\(configuration.endpoint)/api/models/\(id)/revision/\(Self.encoded(revision))", id).body
+    func commit(of id: HubID, revision: String, onEvent: @Sendable (PullEvent) -> Void = { _ in }) async throws -> String {
+        let json = try await self.json("\(configuration.endpoint)/api/models/\(id)/revision/\(Self.encoded(revision))", id, onEvent).body
         guard let sha = json["sha"]?.stringValue, HubCache.isRevision(sha) else {
             throw HubError("The Hub did not say which commit \(id) is at.", remedy: "Is \(configuration.endpoint) a Hugging Face Hub?")
         }
@@ -49,12 +49,12 @@ public struct HubClient: Sendable {
     }
 
     /// Every file of the repository at `commit`, over all pages of the listing.
-    func files(of id: HubID, commit: String) async throws -> [HubFile] {
+    func files(of id: HubID, commit: String, onEvent: @Sendable (PullEvent) -> Void = { _ in }) async throws -> [HubFile] {
         var files: [HubFile] = []
         var next: String? = "\(configuration.endpoint)/api/models/\(id)/tree/\(commit)?recursive=true"
         for _ in 0..<200 {
             guard let url = next else { return files }
-            let page = try await json(url, id)
+            let page = try await json(url, id, onEvent)
             guard let entries = page.body.arrayValue else { throw HubError("The Hub's listing of \(id) is not a list.") }
             for entry in entries {
                 if let file = try HubFile(entry: entry) { files.append(file) }
@@ -72,7 +72,7 @@ public struct HubClient: Sendable {
         return try await send(request, id)
     }
 
-    private func json(_ url: String, _ id: HubID) async throws -> (body: JSONValue, next: String?) {
+    private func json(_ url: String, _ id: HubID, _ onEvent: @Sendable (PullEvent) -> Void) async throws -> (body: JSONValue, next: String?) {
         var delay = configuration.firstDelay
         for attempt in 1... {
             do {
@@ -84,9 +84,13 @@ public struct HubClient: Sendable {
                 }
                 return (body, nextPage(response.headers.first(name: "Link"), of: url))
             } catch {
-                guard let fault = Self.transient(error), attempt < configuration.attempts else { throw Self.lasting(error, url) }
-                logger.warning("Asking the Hub again", metadata: ["url": "\(url)", "reason": "\(fault)"])
-                try await Task.sleep(for: min(fault.retryAfter ?? delay, configuration.longestDelay))
+                // A name that does not resolve at the very start is a missing network or a typing error.
+                guard let fault = Self.transient(error), attempt < configuration.attempts, !fault.description.contains("DNS error") else {
+                    throw Self.lasting(error, url)
+                }
+                let wait = min(fault.retryAfter ?? delay, configuration.longestDelay)
+                onEvent(.retrying(path: url, reason: fault.description, delay: wait))
+                try await Task.sleep(for: wait)
                 delay *= 2
             }
         }
@@ -116,7 +120,7 @@ public struct HubClient: Sendable {
         case 404: throw HubError("The Hub has no \(id), or not this file of it (404).", remedy: "Check the name on \(configuration.endpoint)/\(id).")
         case 408, 416, 425, 429, 500...599:
             let wait = response.headers.first(name: "Retry-After").flatMap { Int($0) }.map { Duration.seconds($0) }
-            throw TransientError("the server answered \(status.code)", retryAfter: wait)
+            throw TransientError("the server answered \(status.code)", status: Int(status.code), retryAfter: wait)
         default: throw HubError("The Hub answered \(status.code) for \(request.url).")
         }
     }

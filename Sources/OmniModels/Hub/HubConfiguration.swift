@@ -72,11 +72,14 @@ public struct HubError: Error, Sendable, Equatable, CustomStringConvertible {
 /// A fault that may pass by itself: the file is tried again.
 struct TransientError: Error, CustomStringConvertible {
     var description: String
+    /// The server's HTTP status, if it answered.
+    var status: Int?
     /// What the server asked to wait, if it did.
     var retryAfter: Duration?
 
-    init(_ description: String, retryAfter: Duration? = nil) {
+    init(_ description: String, status: Int? = nil, retryAfter: Duration? = nil) {
         self.description = description
+        self.status = status
         self.retryAfter = retryAfter
     }
 }

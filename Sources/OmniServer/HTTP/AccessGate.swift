@@ -15,13 +15,20 @@ struct AccessGate: Sendable {
     /// The reply to a request that may not pass: a preflight's answer, or 401.
     func refusal(of request: Request) -> Response? {
         if request.method == .options, request.headers[.origin] != nil { return preflight(request) }
-        guard !apiKeys.isEmpty, request.uri.path.hasPrefix("/v1"), !isAuthorized(request) else { return nil }
+        guard !allows(path: request.uri.path, authorization: request.headers[.authorization]) else { return nil }
         return .error(APIError(.unauthorized, "A valid API key is required.", remedy: "Send `Authorization: Bearer KEY`."))
     }
 
-    private func isAuthorized(_ request: Request) -> Bool {
-        guard let header = request.headers[.authorization] else { return false }
-        let parts = header.split(separator: " ", maxSplits: 1)
+    /// Whether a path leads into `/v1`, read as the router reads it: empty segments do not count, so `//v1/models` does.
+    static func isLocked(_ path: String) -> Bool {
+        path.split(separator: "/", maxSplits: 1).first?.hasPrefix("v1") ?? false
+    }
+
+    /// Whether a path is open, or `authorization` opens it.
+    func allows(path: String, authorization: String?) -> Bool {
+        guard !apiKeys.isEmpty, Self.isLocked(path) else { return true }
+        guard let authorization else { return false }
+        let parts = authorization.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
         let given = Array(parts[1].utf8)
         // Every key is compared whole, so that the time tells nothing about where a guess goes wrong.

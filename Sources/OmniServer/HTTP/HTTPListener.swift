@@ -36,17 +36,19 @@ public struct HTTPListener: Sendable {
 
     let configuration: Configuration
     let routes: RouteTable
+    let sockets: WebSocketRoutes
     let metrics: HTTPMetrics
     let logger: Logger
     /// Answers before routing, for the few replies that must cost next to nothing (`/health`).
     let shortcut: @Sendable (HTTPRequest) -> Response?
 
     public init(
-        configuration: Configuration, routes: RouteTable, metrics: HTTPMetrics, logger: Logger,
+        configuration: Configuration, routes: RouteTable, sockets: WebSocketRoutes = WebSocketRoutes(), metrics: HTTPMetrics, logger: Logger,
         shortcut: @escaping @Sendable (HTTPRequest) -> Response? = { _ in nil }
     ) {
         self.configuration = configuration
         self.routes = routes
+        self.sockets = sockets
         self.metrics = metrics
         self.logger = logger
         self.shortcut = shortcut
@@ -62,7 +64,10 @@ public struct HTTPListener: Sendable {
             case .tcp(let host, let port): .hostname(host, port: port)
             case .unix(let path): .unixDomainSocket(path: path)
             }
-        return try HTTPChannel.builder(idleTimeout: .seconds(300)).buildServer(
+        var sockets = sockets
+        sockets.gate = gate
+        let builder = HTTPServerBuilder { [sockets] responder in HTTPChannel(responder: responder, sockets: sockets, idleTimeout: .seconds(300)) }
+        return try builder.buildServer(
             configuration: .init(address: address, serverName: "swift-omni", backlog: 1024), eventLoopGroup: group, logger: logger
         ) { request, writer, channel in
             if var quick = shortcut(request.head) {
@@ -74,13 +79,20 @@ public struct HTTPListener: Sendable {
             let started = ContinuousClock.now
             let id = RequestID.accepted(request.headers[.xRequestID]) ?? RequestID.make()
             let context = OmniContext(source: .init(logger: logger, channel: channel, requestID: id, limits: configuration.limits))
-            try await HTTPChannel.inviteBody(request, limit: configuration.limits.maxBodySize, writer: writer)
-            var response = await respond(to: request, context: context, gate: gate, responder: responder)
+            var response: Response
+            if let refusal = gate.refusal(of: request) {
+                response = refusal
+            } else {
+                try await HTTPChannel.inviteBody(request, limit: configuration.limits.maxBodySize, writer: writer)
+                response = await respond(to: request, context: context, responder: responder)
+            }
             response.headers[.date] = date.now
             if configuration.isPublic {
                 response.headers[.xRequestID] = id
                 gate.addCORS(to: &response, for: request)
             }
+            // A body after HEAD would be read as the next reply.
+            if request.method == .head { response = response.createHeadResponse() }
             let status = response.status.code
             do {
                 try await writer.write(response: response.head, body: response.body)
@@ -95,8 +107,7 @@ public struct HTTPListener: Sendable {
         }
     }
 
-    private func respond(to request: Request, context: OmniContext, gate: AccessGate, responder: RouterResponder<OmniContext>) async -> Response {
-        if let refusal = gate.refusal(of: request) { return refusal }
+    private func respond(to request: Request, context: OmniContext, responder: RouterResponder<OmniContext>) async -> Response {
         do {
             let response = try await responder.respond(to: request, context: context)
             // The router's own reply to a path that it does not know.

@@ -52,9 +52,12 @@ public struct RequestLimits: Sendable {
     public var maxBodySize: Int
     /// Unknown fields are errors; `--strict-params`.
     public var strictParameters: Bool
+    /// On pictures, those asked for and those sent.
+    public var images: ImageRequestLimits
 
-    public init(maxBodySize: Int = 64 << 20, strictParameters: Bool = false) {
+    public init(maxBodySize: Int = 64 << 20, strictParameters: Bool = false, images: ImageRequestLimits = .init()) {
         self.maxBodySize = maxBodySize
         self.strictParameters = strictParameters
+        self.images = images
     }
 }

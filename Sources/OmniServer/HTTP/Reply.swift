@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import OmniAPI
+import OmniEngine
 
 extension Response {
     /// A JSON reply.
@@ -29,6 +30,7 @@ extension Response {
 func wireError(_ error: any Error, requestID: String) -> (error: APIError, isExpected: Bool) {
     switch error {
     case let error as APIError: (error, true)
+    case let error as ImageModelError: (APIError(error), true)
     case is NIOTooManyBytesError: (APIError(.tooLarge, "The request body is too large."), true)
     default: (APIError.unexpected(requestID: requestID), false)
     }

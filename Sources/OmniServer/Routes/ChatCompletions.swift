@@ -6,13 +6,20 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addChat(to table: inout RouteTable) {
-        addForwarding(
-            to: &table, "/v1/chat/completions", "An answer to a conversation.", task: "chat", kinds: [.text], ChatCompletionRequest.self, model: \.model)
+        table.add(.post, "/v1/chat/completions", "An answer to a conversation, in text, speech or pictures.") { request, context in
+            let body = try await context.collectJSON(request)
+            if let spoken = try await spokenAnswer(body, context) { return spoken }
+            let entry = try chatEntry(body.json)
+            let ignored = try entry.kind == .image ? context.decodeImageChat(body.json).ignored : context.decode(ChatCompletionRequest.self, from: body).ignored
+            return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
+        }
         table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
             let body = try await context.collectJSON(request)
             let conversations = try ChatBatch(body.json)
-            let entry = try gateway.catalogue.entry(named: body.json["model"]?.stringValue, kinds: [.text], task: "chat")
-            _ = try conversations.requests.map { try context.decode(ChatCompletionRequest.self, from: JSONBody(bytes: body.bytes, json: $0)) }
+            let entry = try chatEntry(body.json)
+            for json in conversations.requests {
+                if entry.kind == .image { _ = try context.decodeImageChat(json) } else { _ = try context.decode(ChatCompletionRequest.self, from: JSONBody(bytes: body.bytes, json: json)) }
+            }
             return try await forward(request, body: body.bytes, to: entry, context: context)
         }
     }
@@ -22,6 +29,7 @@ extension WorkerRoutes {
     func addChat(to table: inout RouteTable) {
         table.add(.post, "/v1/chat/completions", "An answer to a conversation.") { request, context in
             let body = try await context.collectJSON(request)
+            if drawsChats { return try await drawChat(body.json, context) }
             let (chat, ignored) = try context.decode(ChatCompletionRequest.self, from: body)
             let model = try worker.require((any TextModel).self, task: "chat")
             let reply = ChatReply(id: chat.requestID ?? context.requestID, model: worker.servedName, request: chat)
@@ -33,7 +41,9 @@ extension WorkerRoutes {
         }
         table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
             let body = try await context.collectJSON(request)
-            let requests = try ChatBatch(body.json).requests.map { try ChatCompletionRequest(json: $0) }
+            let conversations = try ChatBatch(body.json).requests
+            if drawsChats { return try await drawBatch(conversations, context) }
+            let requests = try conversations.map { try ChatCompletionRequest(json: $0) }
             let model = try worker.require((any TextModel).self, task: "chat")
             let answers = try await context.cancelOnDisconnect {
                 try await withThrowingTaskGroup(of: (Int, ChatAnswer).self) { group in

@@ -7,9 +7,6 @@ extension GatewayRoutes {
     /// the absence of an able one, saying what is served.
     func addComingRoutes(to table: inout RouteTable) {
         let json: [(path: String, task: String, kinds: [ModelKind])] = [
-            ("/v1/images/generations", "image generation", [.image]),
-            ("/v1/audio/speech", "speech", [.speech]),
-            ("/v1/audio/speech/batch", "speech", [.speech]),
             ("/v1/audio/generate", "audio generation", []),
         ]
         for route in json {
@@ -20,8 +17,7 @@ extension GatewayRoutes {
             }
         }
         let others: [(method: HTTPRequest.Method, path: String, task: String)] = [
-            (.post, "/v1/images/edits", "image edits"), (.get, "/v1/audio/voices", "speech"), (.post, "/v1/audio/voices", "speech"),
-            (.post, "/v1/audio/voice/upload", "speech"), (.post, "/v1/videos", "video generation"), (.get, "/v1/videos", "video generation"),
+            (.post, "/v1/videos", "video generation"), (.get, "/v1/videos", "video generation"),
             (.post, "/v1/videos/sync", "video generation"), (.post, "/v1/videos/generations", "video generation"),
             (.post, "/v1/audio/transcriptions", "transcription"),
         ]

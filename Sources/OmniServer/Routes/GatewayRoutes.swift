@@ -11,9 +11,14 @@ public struct GatewayRoutes: Sendable {
     let gateway: Gateway
     let metrics: MetricsRegistry
     let version: String
-    /// Who answers `/version`, in the peer's place.
-    public init(gateway: Gateway, metrics: MetricsRegistry, version: String) {
+    let voices: VoiceDesk
+    /// Models that are a chat model and a speech model behind it.
+    let pipelines: [SpeechPipeline]
+
+    public init(gateway: Gateway, voices: VoiceDesk, pipelines: [SpeechPipeline] = [], metrics: MetricsRegistry, version: String) {
         self.gateway = gateway
+        self.voices = voices
+        self.pipelines = pipelines
         self.metrics = metrics
         self.version = version
     }
@@ -26,6 +31,10 @@ public struct GatewayRoutes: Sendable {
         addCompletions(to: &table)
         addEmbeddings(to: &table)
         addTokenization(to: &table)
+        addImageGenerations(to: &table)
+        addImageEdits(to: &table)
+        addSpeech(to: &table)
+        addVoices(to: &table)
         addOperations(to: &table)
         addComingRoutes(to: &table)
         return table
@@ -46,21 +55,21 @@ public struct GatewayRoutes: Sendable {
 
     /// Sends a request on to a model's backend and relays the reply as it comes. When the client goes, so does the
     /// connection to the backend.
-    func forward(_ request: Request, body: ByteBuffer?, to entry: CatalogueEntry, context: OmniContext, ignored: String? = nil) async throws -> Response {
+    func forward(_ request: Request, body: ByteBuffer?, to entry: CatalogueEntry, context: OmniContext, ignored: String? = nil, failure: StreamFailure = .chat) async throws -> Response {
         var headers = [("X-Request-Id", context.requestID)]
         if let type = request.headers[.contentType] { headers.append(("Content-Type", type)) }
         let upstream = UpstreamRequest(method: request.method.rawValue, path: request.uri.string, headers: headers, body: body)
         let reply = try await context.cancelOnDisconnect { try await entry.backend.send(upstream) }
-        return relay(reply, from: entry, context: context, ignored: ignored)
+        return relay(reply, from: entry, context: context, ignored: ignored, failure: failure)
     }
 
-    private func relay(_ reply: UpstreamResponse, from entry: CatalogueEntry, context: OmniContext, ignored: String?) -> Response {
+    func relay(_ reply: UpstreamResponse, from entry: CatalogueEntry, context: OmniContext, ignored: String?, failure: StreamFailure) -> Response {
         var headers = HTTPFields()
         for (name, value) in reply.headers where !Self.hopByHop.contains(name.lowercased()) {
             guard let name = HTTPField.Name(name) else { continue }
             headers.append(HTTPField(name: name, value: value))
         }
-        if let ignored { headers[.xIgnoredParams] = ignored }
+        if let ignored { headers[.xIgnoredParams] = [ignored, headers[.xIgnoredParams]].compactMap(\.self).joined(separator: ",") }
         let isEvents = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
         let length = headers[.contentLength].flatMap { Int($0) }
         let body = ResponseBody(contentLength: length) { writer in
@@ -75,9 +84,8 @@ public struct GatewayRoutes: Sendable {
                 context.requestLogger.error("backend broke during a reply", metadata: ["model": .string(entry.id), "error": "\(error)"])
                 // Only an event stream has a form for an error after the status has gone out; others are cut.
                 guard isEvents else { throw error }
-                try await sink.failure(
-                    APIError(.internalError, "The worker of model `\(entry.id)` died while it served this request.", remedy: "It is being restarted; try again."))
-                try await sink.done()
+                try await failure.write(
+                    APIError(.internalError, "The worker of model `\(entry.id)` died while it served this request.", remedy: "It is being restarted; try again."), to: sink)
             }
             try await writer.finish(nil)
         }
@@ -86,4 +94,36 @@ public struct GatewayRoutes: Sendable {
 
     /// RFC 9110, 7.6.1, and what our own listener writes itself.
     private static let hopByHop: Set<String> = ["connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "date", "server", "x-request-id", "vary"]
+}
+
+/// A name under which a chat model's answers are spoken by a speech model.
+public struct SpeechPipeline: Sendable {
+    public let id: String
+    public let chat: String
+    public let speech: String
+
+    public init(id: String, chat: String, speech: String) {
+        self.id = id
+        self.chat = chat
+        self.speech = speech
+    }
+}
+
+/// How a stream of events tells that its backend broke.
+enum StreamFailure: Sendable {
+    /// An error object and `[DONE]`.
+    case chat
+    /// `speech.audio.error`.
+    case speech
+
+    func write(_ error: APIError, to sink: EventSink) async throws {
+        switch self {
+        case .chat:
+            try await sink.failure(error)
+            try await sink.done()
+        case .speech:
+            let event = SpeechStreamEvent.error(error, partialAudio: true)
+            try await sink.event(event.name, event.json)
+        }
+    }
 }

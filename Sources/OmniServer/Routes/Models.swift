@@ -10,8 +10,10 @@ extension GatewayRoutes {
             let entries = gateway.catalogue.entries.flatMap { entry in entry.names.map { Self.modelObject($0, entry) } }
             return .json(["object": "list", "data": .array(entries)])
         }
-        table.add(.get, "/v1/models/{model}", "One served model.") { _, context in
-            let name = context.parameters.get("model") ?? ""
+        // Names of models may hold a slash, and clients differ in whether they escape it.
+        table.add(.get, "/v1/models/**", "One served model.") { _, context in
+            let escaped = context.parameters.getCatchAll().joined(separator: "/")
+            let name = escaped.removingPercentEncoding ?? escaped
             guard let entry = gateway.catalogue.entries.first(where: { $0.names.contains(name) }) else {
                 throw APIError.modelNotFound(name, served: gateway.catalogue.entries.map(\.id))
             }

@@ -41,10 +41,15 @@ public final class WorkerModel: Sendable {
 public struct WorkerRoutes: Sendable {
     let worker: WorkerModel
     let metrics: MetricsRegistry
+    /// One request for pictures at a time.
+    let turnstile = Turnstile()
+    /// Gets what requests name by URL.
+    let fetcher: any MediaFetcher
 
-    public init(worker: WorkerModel, metrics: MetricsRegistry) {
+    public init(worker: WorkerModel, metrics: MetricsRegistry, fetcher: any MediaFetcher) {
         self.worker = worker
         self.metrics = metrics
+        self.fetcher = fetcher
     }
 
     public var table: RouteTable {
@@ -54,6 +59,9 @@ public struct WorkerRoutes: Sendable {
         addCompletions(to: &table)
         addEmbeddings(to: &table)
         addTokenization(to: &table)
+        addImageGenerations(to: &table)
+        addImageEdits(to: &table)
+        addSpeech(to: &table)
         return table
     }
 
@@ -66,6 +74,8 @@ public struct WorkerRoutes: Sendable {
                 return .json([
                     "state": "ready", "kind": .string(model.card.kind.rawValue), "max_model_len": model.card.maxModelLength.map { .int($0) } ?? .null,
                     "input_parts": .array(model.card.inputParts.map { .string($0) }), "details": .object(model.card.details),
+                    "voices": .array(((model as? any SpeechModel)?.voices ?? []).map { .string($0.name) }),
+                    "clones_voices": .bool((model as? any SpeechModel)?.abilities.clones ?? false),
                     "stalled_seconds": .number(model.stalledFor?.seconds ?? 0),
                 ])
             }

@@ -13,10 +13,15 @@ struct ParsedAnswer: Equatable, Sendable {
     var calls: [Call] = []
 }
 
+/// Takes apart everything that was written so far; `isPartial` while more may come.
+protocol AnswerParsing: Sendable {
+    func parse(_ text: String, isPartial: Bool) throws -> ParsedAnswer
+}
+
 /// Reads a model's own way of writing reasoning and tool calls.
 ///
 /// Unchecked: llama.cpp's parser is only read after it was made.
-final class AnswerParser: @unchecked Sendable {
+final class AnswerParser: AnswerParsing, @unchecked Sendable {
     private let handle: OpaquePointer
 
     init(_ applied: String, toolCalls: Bool) throws {
@@ -25,7 +30,6 @@ final class AnswerParser: @unchecked Sendable {
 
     deinit { omni_parser_close(handle) }
 
-    /// `text` is everything written so far; `isPartial` while more may come.
     func parse(_ text: String, isPartial: Bool) throws -> ParsedAnswer {
         var text = text
         let json = try text.withUTF8 { bytes in

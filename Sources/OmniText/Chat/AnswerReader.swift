@@ -9,11 +9,11 @@ struct AnswerReader: Sendable {
         var logprobs: [TokenLogprob] = []
     }
 
-    private let parser: AnswerParser
+    private let parser: any AnswerParsing
     private let showsReasoning: Bool
     private var choices: [Int: Choice] = [:]
 
-    init(parser: AnswerParser, showsReasoning: Bool) {
+    init(parser: any AnswerParsing, showsReasoning: Bool) {
         self.parser = parser
         self.showsReasoning = showsReasoning
     }

@@ -30,15 +30,17 @@ final class ChatTemplate: @unchecked Sendable {
     /// Whether the model thinks before it answers.
     var reasons: Bool { omni_templates_reason(handle) }
 
+    /// Whether the template tells the model of tools.
+    var knowsTools: Bool { omni_templates_tools(handle) }
+
     /// A rendered conversation.
     struct Applied: Sendable {
         var prompt: String
         var grammar: GrammarSpecification?
         var stops: [String]
         var preserved: [String]
-        /// For ``AnswerParser``; nil when the answer is plain text.
-        var parser: String?
-        var parsesToolCalls: Bool
+        /// Nil when the answer is plain text.
+        var parser: (any AnswerParsing)?
     }
 
     struct Request: Sendable {
@@ -55,7 +57,9 @@ final class ChatTemplate: @unchecked Sendable {
 
     /// Throws ``APIError`` (400) with the template's own words when it refuses the conversation.
     func apply(_ request: Request) throws -> Applied {
+        var request = request
         let tools = offeredTools(request)
+        if !tools.isEmpty, !knowsTools { return try applyInWords(&request, tools: tools) }
         let parsesToolCalls = !tools.isEmpty && request.toolChoice != .none
         let isPlain = tools.isEmpty && !reasons
         do {
@@ -66,10 +70,30 @@ final class ChatTemplate: @unchecked Sendable {
                 : GrammarSpecification(applied: applied, parameter: parsesToolCalls ? "body.tools" : "body.response_format")
             return Applied(
                 prompt: applied["prompt"]?.stringValue ?? "", grammar: grammar, stops: applied["additional_stops"]?.strings ?? [],
-                preserved: applied["preserved_tokens"]?.strings ?? [], parser: isPlain ? nil : text, parsesToolCalls: parsesToolCalls)
+                preserved: applied["preserved_tokens"]?.strings ?? [],
+                parser: isPlain ? nil : try AnswerParser(text, toolCalls: parsesToolCalls))
         } catch let error as ShimError {
             throw APIError.invalid("body.messages", "The model's chat template refuses this conversation: \(error.reason)")
         }
+    }
+
+    /// The template has no place for tools: they are told in the system message.
+    private func applyInWords(_ request: inout Request, tools: [Tool]) throws -> Applied {
+        let mustCall = switch request.toolChoice {
+        case .required, .function: true
+        case .auto, .none: false
+        }
+        let offers = request.toolChoice != .none
+        request.messages = PlainToolCalls.messages(request.messages, tools: offers ? tools : [], mustCall: mustCall)
+        request.tools = []
+        let format = request.format
+        request.toolChoice = .auto
+        var applied = try apply(request)
+        // A form for the whole answer leaves no room for calls that the model may or may not make.
+        guard offers, mustCall || format == nil || format == .text else { return applied }
+        applied.grammar = try PlainToolCalls.grammar(tools: tools, mustCall: mustCall, parallel: request.parallelToolCalls)
+        applied.parser = PlainToolCallParser()
+        return applied
     }
 
     /// A named choice leaves only that tool, which the model must then call.

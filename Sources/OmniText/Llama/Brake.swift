@@ -37,7 +37,9 @@ final class Brake: @unchecked Sendable {
         return try body()
     }
 
-    func shouldAbort() -> Bool { !owners.isEmpty && owners.allSatisfy(\.isCancelled) }
+    func shouldAbort() -> Bool { shouldAbort(for: owners) }
+
+    func shouldAbort(for owners: [CancellationToken]) -> Bool { !owners.isEmpty && owners.allSatisfy(\.isCancelled) }
 
     /// ggml's scheduler asks before each node whether it should stop after it, then tells when it has. Stops at the ends of
     /// layers only: every stop costs a start of the thread team.

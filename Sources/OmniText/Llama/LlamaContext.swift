@@ -27,6 +27,8 @@ final class LlamaContext {
 
     let handle: OpaquePointer
     let model: LlamaModel
+    /// All sequences share one set of cells.
+    let isUnified: Bool
     private let memory: OpaquePointer?
     private let brake: Brake
 
@@ -60,6 +62,7 @@ final class LlamaContext {
         self.handle = handle
         self.model = model
         self.brake = brake
+        isUnified = shape.unified
         memory = llama_get_memory(handle)
     }
 
@@ -108,9 +111,11 @@ final class LlamaContext {
         if let memory { _ = llama_memory_seq_rm(memory, Int32(sequence), -1, -1) }
     }
 
-    /// Shares the cells of `source` with `target`; with a split cache they are copied.
+    /// Shares the cells of `source` with `target`; with a split cache they are copied, which only works whole.
     func share(_ source: Int, with target: Int, upTo position: Int32) {
-        if let memory { llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, position) }
+        guard let memory else { return }
+        llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, isUnified ? position : -1)
+        if !isUnified { _ = truncate(target, from: position) }
     }
 
     func clearAll() {

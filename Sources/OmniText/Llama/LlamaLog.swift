@@ -56,7 +56,7 @@ private final class LogSink: Sendable {
             state.line = ""
             if state.level == .error { state.lastError = line }
             // Aborted graphs are what a cancelled request looks like from below.
-            let isAbort = line.contains("abort") || line.contains("failed to decode") || line.contains("removing memory module")
+            let isAbort = ["abort", "failed to decode", "failed with error 1", "compute status: 1", "removing memory module"].contains { line.contains($0) }
             state.logger?.log(level: isAbort ? .debug : state.level, "\(line)", metadata: ["component": "llama"])
         }
     }

@@ -1,16 +1,162 @@
 import CLlama
 import OmniAPI
+import OmniEngine
 
 /// A model's eyes and ears: libmtmd over the projector that belongs to it.
-final class MediaEncoder: Sendable {
+///
+/// Unchecked: the handle is written once in `init`; libmtmd cuts media into chunks from any thread, and only the engine's
+/// thread encodes.
+final class MediaEncoder: @unchecked Sendable {
+    let handle: OpaquePointer
+    /// Stands for a medium in a rendered prompt. Random, so that no user can write it.
+    let marker: String
+    /// Kept alive: the projector refers to it.
+    private let model: LlamaModel
+    private let brake: Brake
+
+    /// Loads the projector at `path`. Throws ``APIError`` when it is damaged or belongs to another model.
     init(path: String, model: LlamaModel, threads: Int, brake: Brake) throws {
-        throw APIError(.notImplemented, "Projectors are not supported yet.")
+        LlamaLog.clearLastError()
+        let marker = "<__medium_\(UInt64.random(in: .min ... .max))__>"
+        let handle = marker.withCString { marker in
+            var parameters = mtmd_context_params_default()
+            parameters.n_threads = Int32(clamping: threads)
+            parameters.print_timings = false
+            parameters.warmup = false
+            parameters.media_marker = marker
+            parameters.cb_eval = { tensor, asks, data in
+                guard let tensor, let data else { return true }
+                return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().node(tensor, asks: asks)
+            }
+            parameters.cb_eval_user_data = Unmanaged.passUnretained(brake).toOpaque()
+            return mtmd_init_from_file(path, model.handle, parameters)
+        }
+        guard let handle else {
+            let reason = LlamaLog.lastError.map { " llama.cpp says: \($0)" } ?? ""
+            throw APIError(.internalError, "The projector \(path) cannot be used with \(model.path).\(reason)", remedy: "Use the mmproj file that was published with the model.")
+        }
+        self.handle = handle
+        self.marker = marker
+        self.model = model
+        self.brake = brake
     }
 
-    var inputParts: [String] { [] }
+    deinit { mtmd_free(handle) }
+
+    var sees: Bool { mtmd_support_vision(handle) }
+    var hears: Bool { mtmd_support_audio(handle) }
+    var watches: Bool { sees && mtmd_helper_support_video(handle) }
+
+    /// Names of the content parts that the model takes besides text.
+    var inputParts: [String] {
+        (sees ? ["image_url"] : []) + (hears ? ["input_audio", "audio_url"] : []) + (watches ? ["video_url"] : [])
+    }
+
+    /// Cuts a rendered prompt and its media into what the model reads. Blocks: pictures are scaled and sounds turned into
+    /// spectra here. Throws ``APIError``.
+    func tokenize(_ text: String, media: [Medium]) throws -> Prompt {
+        guard let chunks = mtmd_input_chunks_init() else { throw APIError(.internalError, "There is no memory for the media.") }
+        defer { mtmd_input_chunks_free(chunks) }
+        var bitmaps: [OpaquePointer?] = media.map(\.handle)
+        let count = text.utf8.count
+        let status = text.withCString { characters in
+            var input = mtmd_input_text(text: characters, text_len: count, add_special: true, parse_special: true)
+            return mtmd_tokenize(handle, chunks, &input, &bitmaps, bitmaps.count)
+        }
+        guard status == 0 else {
+            throw APIError.invalid("body.messages", status == 1
+                ? "The model's chat template does not place the conversation's media." : "A picture or sound cannot be prepared for this model.")
+        }
+        var prompt = Prompt()
+        for index in 0..<mtmd_input_chunks_size(chunks) {
+            guard let chunk = mtmd_input_chunks_get(chunks, index) else { continue }
+            append(chunk, to: &prompt)
+        }
+        // Nothing can be sampled from a medium's own places.
+        if prompt.media.last?.places.upperBound == prompt.tokens.count, let vocabulary = Vocabulary(of: model) {
+            prompt.tokens += vocabulary.tokenize("\n", addSpecial: false, special: false)
+        }
+        return prompt
+    }
+
+    private func append(_ chunk: OpaquePointer, to prompt: inout Prompt) {
+        if mtmd_input_chunk_get_type(chunk) == MTMD_INPUT_CHUNK_TYPE_TEXT {
+            var count = 0
+            guard let tokens = mtmd_input_chunk_get_tokens_text(chunk, &count) else { return }
+            prompt.tokens += UnsafeBufferPointer(start: tokens, count: count)
+            return
+        }
+        guard let copy = mtmd_input_chunk_copy(chunk) else { return }
+        let count = mtmd_input_chunk_get_n_tokens(chunk)
+        let begin = prompt.tokens.count
+        let digest = MediaDigest(mtmd_input_chunk_get_id(chunk).map { String(cString: $0) }, part: prompt.media.count)
+        prompt.tokens += (0..<count).map(digest.token)
+        prompt.media.append(MediaSpan(
+            places: begin..<begin + count, positions: Int(mtmd_input_chunk_get_n_pos(chunk)), chunk: MediaChunk(adopting: copy)))
+    }
+
+    enum Outcome {
+        case done
+        case pulled
+        case failed
+    }
+
+    /// Computes a chunk's embeddings and puts them into the cache of `sequence` from `position` on. Engine's thread only.
+    func compute(_ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken]) -> Outcome {
+        let encoded = brake.run(for: owner, slicing: true) { mtmd_encode_chunk(handle, span.chunk.handle) }
+        if brake.wasPulled || brake.shouldAbort(for: owner) { return .pulled }
+        guard encoded == 0, let embeddings = mtmd_get_output_embd(handle) else { return .failed }
+        var next: llama_pos = 0
+        let decoded = brake.run(for: owner, slicing: true) {
+            mtmd_helper_decode_image_chunk(
+                handle, context.handle, span.chunk.handle, embeddings, position, Int32(sequence), Int32(clamping: batch), &next, nil, nil)
+        }
+        if brake.wasPulled || brake.shouldAbort(for: owner) { return .pulled }
+        return decoded == 0 ? .done : .failed
+    }
+}
+
+/// The numbers that stand for a medium in a prompt's tokens: a hash of its content, spread over its places, so that equal
+/// media compare equal and others do not.
+struct MediaDigest {
+    private let words: [UInt32]
+
+    /// `id` is the hexadecimal SHA-256 of the file; a medium without one equals no other. `part` tells the pieces of one
+    /// medium apart.
+    init(_ id: String?, part: Int) {
+        var digits = Substring(id ?? "")
+        var words: [UInt32] = []
+        while digits.count >= 8, let word = UInt32(digits.prefix(8), radix: 16) {
+            words.append(word ^ UInt32(truncatingIfNeeded: part &* 0x9E37_79B9))
+            digits = digits.dropFirst(8)
+        }
+        self.words = words.isEmpty ? (0..<8).map { _ in .random(in: .min ... .max) } : words
+    }
+
+    func token(_ place: Int) -> Token { -1 - Token(words[place % words.count] >> 1) }
 }
 
 extension BatchLoop {
-    /// Encodes one medium that a prompt has come to. False when none is due.
-    func computeMedium() -> Bool { false }
+    /// Encodes one medium that a prompt has come to. False when none is due. Every other step belongs to the text of
+    /// the others.
+    func computeMedium() -> Bool {
+        mediumHadItsTurn.toggle()
+        guard let encoder, mediumHadItsTurn || !running.contains(where: { $0.pending == 1 }) else { return false }
+        guard let sequence = running.first(where: { $0.prompt.medium(at: $0.evaluated) != nil }), let slot = sequence.slot,
+            let span = sequence.prompt.medium(at: sequence.evaluated)
+        else { return false }
+        let position = sequence.prompt.position(of: sequence.evaluated)
+        switch encoder.compute(span, into: context, sequence: slot, position: position, batch: batch.capacity, for: [sequence.group.request.scope.cancellation]) {
+        case .done: sequence.evaluated = span.places.upperBound
+        case .pulled: end(sequence, throwing: CancellationError(), keepsCache: false)
+        case .failed:
+            _ = context.truncate(slot, from: position)
+            if table.oldestIdle() != nil || running.count > 1 {
+                makeRoom()
+            } else {
+                end(sequence, throwing: APIError(.internalError, "The model failed to read a picture or a sound."), keepsCache: false)
+            }
+        }
+        return true
+    }
 }

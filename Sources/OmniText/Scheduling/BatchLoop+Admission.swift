@@ -33,14 +33,22 @@ extension BatchLoop {
     /// beginning lets those behind it pass.
     func admit() {
         var index = 0
-        while running.count < maxSequences, index < waiting.count {
+        while running.count < maxSequences, index < waiting.count, !isCrowded {
+            guard fits(waiting[index]) else { break }
             if place(waiting[index]) { running.append(waiting.remove(at: index)) } else { index += 1 }
         }
+    }
+
+    /// Whether the cells that no running sequence needs are enough for `sequence` and a few tokens of everybody's answer.
+    private func fits(_ sequence: Sequence) -> Bool {
+        let taken = running.reduce(0) { $0 + $1.ownCells }
+        return running.isEmpty || taken + sequence.tokens.count + 16 * (running.count + 1) <= context.cells || !context.isUnified
     }
 
     private func place(_ sequence: Sequence) -> Bool {
         let limit = sequence.scoresPrompt ? 0 : sequence.tokens.count - 1
         let slot: Int
+        sequence.shared = 0
         switch table.placement(for: sequence.prompt, limit: limit, cutsAnywhere: cutsAnywhere) {
         case .afterPrefill, .none: return false
         case .continued(let place, let reuse):
@@ -52,6 +60,7 @@ extension BatchLoop {
             context.clear(slot)
             context.share(source, with: slot, upTo: sequence.prompt.position(of: reuse))
             table.touch(source)
+            sequence.shared = reuse
             sequence.evaluated = reuse
         }
         sequence.slot = slot
@@ -97,6 +106,7 @@ extension BatchLoop {
     func free(_ sequence: Sequence, keepsCache: Bool) {
         guard let slot = sequence.slot else { return }
         sequence.slot = nil
+        isCrowded = false
         if keepsCache, sequence.evaluated > 0 {
             var held = sequence.prompt
             held.tokens.removeLast(held.tokens.count - sequence.evaluated)

@@ -21,6 +21,10 @@ final class BatchLoop {
     /// In the cache, oldest first.
     var running: [Sequence] = []
     var table: SlotTable
+    /// A sequence had to give its place back: nobody new comes in until one has left.
+    var isCrowded = false
+    /// Media and text take turns.
+    var mediumHadItsTurn = false
     var pace = Pace()
     var pieces: PieceTable
     var specialPieces: PieceTable
@@ -63,6 +67,7 @@ final class BatchLoop {
             enqueue(requests)
             dropCancelled()
             admit()
+            meter.note(running: running.count, waiting: waiting.count)
             if !computeMedium() {
                 composeDecodes()
                 composePrompts()
@@ -91,10 +96,16 @@ final class BatchLoop {
     }
 
     /// The next pieces of prompts, oldest first: as many tokens as keep the step short when others wait for theirs, a full
-    /// batch when nobody does.
+    /// batch for one when nobody does. Prompts share a batch only while it is short: a graph is abandoned when all whom it
+    /// serves have left, not when one of them has.
     private func composePrompts() {
-        var budget = min(shares.isEmpty ? batch.capacity : pace.chunk, batch.room)
+        let isAlone = shares.isEmpty
+        var budget = min(isAlone ? batch.capacity : pace.chunk, batch.room)
         for sequence in running where sequence.isPrefilling && budget > 0 {
+            if isAlone, !shares.isEmpty {
+                budget = min(budget, max(pace.chunk * 2, 64) - batch.count)
+                if sequence.pending > budget { break }
+            }
             var count = min(sequence.prompt.textRun(from: sequence.evaluated, end: sequence.tokens.count), budget)
             if sequence.scoresPrompt { count = min(count, BatchSetup.scoredChunk) }
             if count > 0 { put(count, of: sequence) }
@@ -161,6 +172,7 @@ final class BatchLoop {
                 table.release(slot, keeping: nil)
             }
             youngest.slot = nil
+            isCrowded = true
             youngest.evaluated = 0
             waiting.insert(youngest, at: 0)
             meter.countPreemption()

@@ -14,6 +14,8 @@ final class Sequence {
     /// How many of the tokens are in the KV cache.
     var evaluated = 0
     var slot: Int?
+    /// Tokens at the beginning whose cells belong to another sequence too.
+    var shared = 0
     var sampler: TokenSampler
     let grammar: Grammar?
     var assembler: TextAssembler
@@ -34,6 +36,8 @@ final class Sequence {
     }
 
     var tokens: [Token] { prompt.tokens }
+    /// KV cells that this sequence takes by itself once all its tokens are evaluated.
+    var ownCells: Int { prompt.tokens.count - shared }
     var pending: Int { prompt.tokens.count - evaluated }
     var generated: Int { prompt.tokens.count - promptCount }
     var isCancelled: Bool { group.request.scope.cancellation.isCancelled }

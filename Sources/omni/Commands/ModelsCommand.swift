@@ -67,7 +67,7 @@ extension ModelsCommand {
                 ])).jsonText)
                 return
             }
-            print("\(result.files.count) files, \(byteText(size)), in \(result.snapshot.path)")
+            print("\(result.files.count) file\(result.files.count == 1 ? "" : "s"), \(byteText(size)), in \(result.snapshot.path)")
             do throws(ModelError) {
                 let found = try ModelResolver(locations: locations).resolve(model)
                 print("Serve it (\(found.kind.rawValue)): omni serve \(model)")
@@ -82,7 +82,7 @@ extension ModelsCommand {
             let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
             source.setEventHandler {
                 tell()
-                exit(130)
+                Foundation.exit(130)
             }
             source.resume()
             return source

@@ -7,6 +7,7 @@ import OmniEngine
 import OmniGateway
 import OmniModels
 import OmniServer
+import OmniStore
 
 /// `omni serve`: the gateway and its workers. Flags have vLLM's names wherever vLLM has them.
 struct ServeCommand: AsyncParsableCommand {
@@ -65,6 +66,15 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var engine: EngineFlags
     @OptionGroup var log: LogFlags
 
+    func validate() throws {
+        if let port, !(0...65_535).contains(port) { throw ValidationError("--port must be from 0 to 65535, not \(port).") }
+        if let maxBodySize, maxBodySize < 1 { throw ValidationError("--max-body-size must be at least 1.") }
+        for (name, seconds) in [("--idle-unload", idleUnload), ("--drain-timeout", drainTimeout)] {
+            // A year is for ever; more would not fit a Duration's arithmetic.
+            if let seconds, !(0...31_536_000).contains(seconds) { throw ValidationError("\(name) must be from 0 to 31536000 seconds, not \(seconds).") }
+        }
+    }
+
     func run() async throws {
         log.bootstrap()
         let logger = Logger(label: "omni")
@@ -76,17 +86,25 @@ struct ServeCommand: AsyncParsableCommand {
             throw Failure(error.fullMessage)
         } catch let error as ModelErrors {
             throw Failure(error.description)
+        } catch let error as ModelError {
+            throw Failure(error.description)
+        } catch let error as ConfigurationError {
+            throw Failure(error.description)
         }
     }
 
     private func serve(_ logger: Logger) async throws {
-        let plans = try ServePlan(command: self).models
+        let plan = try ServePlan(command: self)
         let data = try DataDirectory(dataDir)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let client = UpstreamClient(group: group)
         let change = ChangeSignal()
-        let entries = try plans.enumerated().map { try entry($1, place: $0, data: data, client: client, logger: logger, change: change) }
-            + remoteEntries(client: client, logger: logger, change: change)
+        let entries = try plan.models.enumerated().map { try entry($1, place: $0, data: data, client: client, logger: logger, change: change) }
+            + plan.backends.map { backend in
+                CatalogueEntry(
+                    id: backend.id, kind: nil,
+                    backend: RemoteBackend(id: backend.id, urls: backend.urls, apiKey: backend.apiKey, client: client, logger: logger, onChange: change.fire))
+            }
         let gateway = Gateway(catalogue: try Catalogue(entries), client: client)
         change.connect { gateway.refreshHealth() }
         for entry in entries {
@@ -94,8 +112,11 @@ struct ServeCommand: AsyncParsableCommand {
             (entry.backend as? RemoteBackend)?.start()
         }
         let server = GatewayServer(
-            listener: .init(address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), apiKeys: keys, allowedOrigins: try origins),
-            drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
+            listener: .init(
+                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, images: engine.imageLimits), apiKeys: keys,
+                allowedOrigins: try origins),
+            voices: VoiceDesk(store: try SQLiteVoiceStore(Database(folder: data.url)), aliases: plan.voices),
+            pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
         try await server.run(gateway, group: group) { [uds, host] port in
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
             logger.info("listening", metadata: ["address": .string(place), "models": .string(entries.map(\.id).joined(separator: ","))])
@@ -134,20 +155,8 @@ struct ServeCommand: AsyncParsableCommand {
         arguments += engine.arguments + plan.flags + log.arguments
         let backend = WorkerBackend(
             id: plan.id, launch: .init(executable: try Self.ownPath(), arguments: arguments, socket: socket, root: plan.model.path.path), client: client,
-            idleUnload: idleUnload.map { .seconds($0) }, logger: logger, onChange: change.fire)
-        return CatalogueEntry(id: plan.id, aliases: plan.aliases, kind: plan.model.kind, backend: backend)
-    }
-
-    private func remoteEntries(client: UpstreamClient, logger: Logger, change: ChangeSignal) throws -> [CatalogueEntry] {
-        try backend.map { text in
-            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            let urls = parts.count == 2 ? parts[1].split(separator: ",").map(String.init) : []
-            guard !urls.isEmpty, urls.allSatisfy({ URL(string: $0).map { ["http", "https"].contains($0.scheme) && $0.host() != nil } ?? false }) else {
-                throw StartError("--backend must be NAME=http://host:port, not `\(text)`.")
-            }
-            return CatalogueEntry(
-                id: parts[0], kind: nil, backend: RemoteBackend(id: parts[0], urls: urls, apiKey: nil, client: client, logger: logger, onChange: change.fire))
-        }
+            idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, logger: logger, onChange: change.fire)
+        return CatalogueEntry(id: plan.id, aliases: plan.aliases, kind: plan.model.kind, isDefault: plan.isDefault, backend: backend)
     }
 
     /// This very program, for the workers.
@@ -158,16 +167,4 @@ struct ServeCommand: AsyncParsableCommand {
         if let path = Bundle.main.executablePath { return path }
         throw StartError("Cannot find this program's own path.")
     }
-}
-
-/// An error whose text is the whole message.
-struct Failure: Error, CustomStringConvertible, LocalizedError {
-    let description: String
-    var errorDescription: String? { description }
-    init(_ description: String) { self.description = description }
-}
-
-extension ServeCommand {
-    /// The arguments without the flags of vLLM that mean nothing here.
-    static func withoutForeignFlags(_ arguments: [String]) -> [String] { arguments }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import NIOPosix
 import OmniEngine
 import OmniServer
 
@@ -40,9 +41,10 @@ struct WorkerCommand: AsyncParsableCommand {
         logger[metadataKey: "model"] = .string(servedModelName)
         let metrics = MetricsRegistry()
         let lane = try FileLane(directory: laneDir, device: "cpu")
-        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize), logger: logger).run(servedName: servedModelName, metrics: metrics) {
+        let fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: engine.allowedMediaDomains)
+        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize, images: engine.imageLimits), fetcher: fetcher, logger: logger).run(servedName: servedModelName, metrics: metrics) {
             [logger] progress in
-            try await EngineLoader(command: self, lane: lane, logger: logger).load(progress: progress)
+            try await EngineLoader(command: self, lane: lane, fetcher: fetcher, logger: logger).load(progress: progress)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import OmniServer
 
 /// Flags of the engines: the gateway takes them and hands them on to its workers.
 struct EngineFlags: ParsableArguments {
@@ -38,18 +39,44 @@ struct EngineFlags: ParsableArguments {
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Hosts that media in prompts may be fetched from, private ones too; all public ones by default.", valueName: "host"))
     var allowedMediaDomains: [String] = []
 
+    @Option(help: ArgumentHelp("Most pixels of a picture to be drawn; 33177600 by default.", valueName: "pixels"))
+    var maxGeneratedImageSize: Int?
+
+    @Option(help: ArgumentHelp("Most working memory of a request for pictures, bytes; what the machine has free by default.", valueName: "bytes"))
+    var maxImageMemory: Int?
+
+    @Option(help: ArgumentHelp("Threads that read weights; 4 by default.", valueName: "count"))
+    var numWeightLoadThreads: Int?
+
+    @Flag(help: "Read weights with one thread.")
+    var disableMultithreadWeightLoad = false
+
+    @Option(help: ArgumentHelp("Store the matrices of an image model as q8_0, q6_k, q5_k or q4_k; fp8 and int8 mean q8_0.", valueName: "type"))
+    var quantization: String?
+
+    @Option(help: ArgumentHelp("Step cache of an image model: none.", valueName: "name"))
+    var cacheBackend: String?
+
+    @Flag(help: "Decode pictures in tiles, which takes less memory; by default where they would not fit otherwise.")
+    var vaeUseTiling = false
+
+    @Flag(help: "Decode the pictures of a request one by one, which is always done.")
+    var vaeUseSlicing = false
+
     func validate() throws {
         for (name, value) in numbers where (value ?? 1) < 1 && name != "--gpu-layers" && name != "--max-queue" {
             throw ValidationError("\(name) must be at least 1.")
         }
         if let maxQueue, maxQueue < 0 { throw ValidationError("--max-queue must be at least 0.") }
+        if let gpuLayers, gpuLayers < 0 { throw ValidationError("--gpu-layers must be at least 0.") }
     }
 
     private var numbers: [(String, Int?)] {
         [
             ("--max-model-len", maxModelLen), ("--max-num-seqs", maxNumSeqs), ("--max-queue", maxQueue), ("--max-num-batched-tokens", maxNumBatchedTokens),
             ("--threads", threads), ("--gpu-layers", gpuLayers), ("--limit-mm-bytes", limitMmBytes), ("--limit-mm-pixels", limitMmPixels),
-            ("--limit-mm-per-prompt", limitMmPerPrompt),
+            ("--limit-mm-per-prompt", limitMmPerPrompt), ("--max-generated-image-size", maxGeneratedImageSize),
+            ("--max-image-memory", maxImageMemory), ("--num-weight-load-threads", numWeightLoadThreads),
         ]
     }
 
@@ -58,7 +85,23 @@ struct EngineFlags: ParsableArguments {
         var list = numbers.flatMap { name, value in value.map { [name, String($0)] } ?? [] }
         if let limitMmSeconds { list += ["--limit-mm-seconds", String(limitMmSeconds)] }
         if let chatTemplate { list += ["--chat-template", chatTemplate] }
+        if disableMultithreadWeightLoad { list.append("--disable-multithread-weight-load") }
+        if let quantization { list += ["--quantization", quantization] }
+        if let cacheBackend { list += ["--cache-backend", cacheBackend] }
+        if vaeUseTiling { list.append("--vae-use-tiling") }
         if !allowedMediaDomains.isEmpty { list += ["--allowed-media-domains"] + allowedMediaDomains }
         return list
+    }
+}
+
+extension EngineFlags {
+    /// Limits on the pictures of requests, for the gateway and for its workers.
+    var imageLimits: ImageRequestLimits {
+        var limits = ImageRequestLimits()
+        limits.drawnPixels = maxGeneratedImageSize ?? limits.drawnPixels
+        limits.inputBytes = limitMmBytes ?? limits.inputBytes
+        limits.inputPixels = limitMmPixels ?? limits.inputPixels
+        limits.queue = maxQueue ?? limits.queue
+        return limits
     }
 }

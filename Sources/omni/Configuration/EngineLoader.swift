@@ -1,17 +1,17 @@
 import Logging
-import NIOPosix
 import OmniAPI
 import OmniEngine
-import OmniServer
+import OmniSpeech
 import OmniText
 
 /// Loads the model that a worker was started for. A new kind of engine is one more case here.
 struct EngineLoader: Sendable {
     /// The kinds of model that this build serves.
-    static let kinds: [ModelKind] = [.text, .embedding]
+    static let kinds: [ModelKind] = [.text, .embedding, .image, .speech]
 
     let command: WorkerCommand
     let lane: any ComputeLane
+    let fetcher: any MediaFetcher
     let logger: Logger
 
     func load(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
@@ -19,7 +19,13 @@ struct EngineLoader: Sendable {
         switch kind {
         case .text, .embedding:
             return try await TextEngine.load(path: command.model, options: textOptions, lane: lane, logger: logger, progress: progress)
-        case .image, .video, .speech, .transcription:
+        case .image: return try await loadDiffusion(progress: progress)
+        case .speech:
+            var options = SpeechOptions()
+            options.threads = command.engine.threads
+            options.voiceName = command.servedModelName
+            return try await SpeechEngine.load(folder: command.model, options: options, lane: lane, logger: logger, progress: progress)
+        case .video, .transcription:
             throw APIError(.invalidRequest, "This build cannot serve \(kind.rawValue) models.")
         }
     }
@@ -39,7 +45,7 @@ struct EngineLoader: Sendable {
         options.media.pixels = flags.limitMmPixels ?? options.media.pixels
         options.media.seconds = flags.limitMmSeconds ?? options.media.seconds
         options.media.parts = flags.limitMmPerPrompt ?? options.media.parts
-        options.fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: flags.allowedMediaDomains)
+        options.fetcher = fetcher
         return options
     }
 }

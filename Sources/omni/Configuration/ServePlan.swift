@@ -7,26 +7,96 @@ struct ModelPlan {
     let id: String
     let aliases: [String]
     let model: ResolvedModel
+    var isDefault = false
+    /// Never unloaded for being idle.
+    var pin = false
     /// Further flags for its worker.
     var flags: [String] = []
 }
 
-/// What a command line asks to be served: every model is found, or all that is missing is said at once.
+/// A model served elsewhere.
+struct BackendPlan {
+    let id: String
+    let urls: [String]
+    var apiKey: String?
+
+    /// `NAME=http://host:port`, several URLs apart by commas.
+    init(flag text: String) throws {
+        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+        try self.init(id: parts.first ?? "", urls: parts.count == 2 ? parts[1].split(separator: ",").map(String.init) : [])
+    }
+
+    init(id: String, urls: [String]) throws {
+        let isRight = !id.isEmpty && !urls.isEmpty && urls.allSatisfy { text in
+            URL(string: text).map { ["http", "https"].contains($0.scheme) && $0.host() != nil } ?? false
+        }
+        guard isRight else { throw StartError("A backend must be NAME=http://host:port; `\(id)` has \(urls.isEmpty ? "no address" : urls.joined(separator: ",")).") }
+        self.id = id
+        self.urls = urls
+        // Never on a command line, where everybody on the machine could read it.
+        apiKey = ProcessInfo.processInfo.environment["OMNI_BACKEND_API_KEY"]
+    }
+}
+
+/// What a command line and a configuration file ask to be served: every model is found, or all that is missing is said at
+/// once.
 struct ServePlan {
     let models: [ModelPlan]
+    let backends: [BackendPlan]
+    /// Further names of voices.
+    let voices: [String: String]
+    /// Chat models whose answers a voice speaks.
+    let pipelines: [ConfigurationFile.Pipeline]
 
     init(command: ServeCommand) throws {
-        let resolver = ModelResolver()
+        let file = try command.config.map { try ConfigurationFile.load($0, serveFlags: ServeArguments.ownFlags) } ?? ConfigurationFile()
+        voices = file.voices
+        pipelines = file.pipelines
+        backends = try command.backend.map { try BackendPlan(flag: $0) } + file.backends.map { try BackendPlan(id: $0.id, urls: $0.urls) }
         let names = command.models + command.modelOptions
-        let resolved = names.isEmpty ? resolver.starters().filter { EngineLoader.kinds.contains($0.kind) } : try resolver.resolve(names)
-        guard !resolved.isEmpty || !command.backend.isEmpty else {
+        // A server with a data folder of its own still finds the user's models.
+        let places = [command.dataDir, nil].map { ModelResolver(locations: .fromEnvironment(dataDirectory: $0)) }
+        let configured = try file.models.map { model in
+            try Self.first(places) { try Self.plan(model, $0) }
+        }
+        guard names.isEmpty else {
+            models = try Self.named(Self.first(places) { try $0.resolve(names) }, command.servedModelName, isOnly: configured.isEmpty) + configured
+            return
+        }
+        guard configured.isEmpty, backends.isEmpty else {
+            models = configured
+            return
+        }
+        let starters = places.lazy.map { $0.starters().filter { EngineLoader.kinds.contains($0.kind) } }.first { !$0.isEmpty } ?? []
+        guard !starters.isEmpty else {
             throw StartError("No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
         }
-        let given = command.servedModelName
-        guard given.isEmpty || resolved.count == 1 else {
-            throw StartError("--served-model-name names one model; with several, give names in a --config file.")
+        models = try Self.named(starters, command.servedModelName, isOnly: true)
+    }
+
+    /// What the first of `places` that can gives; the error of the last when none can.
+    private static func first<Found>(_ places: [ModelResolver], _ find: (ModelResolver) throws -> Found) throws -> Found {
+        for place in places.dropLast() {
+            if let found = try? find(place) { return found }
         }
-        models = resolved.map { ModelPlan(id: given.first ?? $0.name, aliases: Array(given.dropFirst()), model: $0) }
+        return try find(places[places.count - 1])
+    }
+
+    private static func named(_ models: [ResolvedModel], _ given: [String], isOnly: Bool) throws -> [ModelPlan] {
+        guard given.isEmpty || (models.count == 1 && isOnly) else {
+            throw StartError("--served-model-name names the one model of the command line; with several, give names in a --config file.")
+        }
+        return models.map { ModelPlan(id: given.first ?? $0.name, aliases: Array(given.dropFirst()), model: $0) }
+    }
+
+    private static func plan(_ model: ConfigurationFile.Model, _ resolver: ModelResolver) throws -> ModelPlan {
+        let resolved = try resolver.resolve(model.path, kind: model.kind)
+        let flags = model.flags.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)"] + $0.value }
+        // Parsed here, so that a wrong flag ends the start and not the worker.
+        do { _ = try EngineFlags.parse(flags) } catch {
+            throw StartError("The flags of model `\(model.id ?? model.path)` in the configuration file: \(EngineFlags.message(for: error))")
+        }
+        return ModelPlan(id: model.id ?? resolved.name, aliases: model.aliases, model: resolved, isDefault: model.isDefault, pin: model.pin, flags: flags)
     }
 }
 

@@ -28,10 +28,10 @@ extension VLLMFlags {
         ray-workers-use-nsight enable-prompt-embeds enable-mm-embeds disable-mm-preprocessor-cache interleave-mm-strings
         skip-tokenizer-init generation-config-override enable-server-load-tracking enable-force-include-usage
         enable-prompt-tokens-details enable-tokenizer-info-endpoint disable-tqdm use-tqdm-on-load kv-sharing-fast-prefill
-        log-stats async-chunk step-execution vae-use-slicing vae-use-tiling enable-cpu-offload enable-layerwise-offload
+        log-stats async-chunk step-execution enable-cpu-offload enable-layerwise-offload
         enable-diffusion-pipeline-profiler enable-ar-profiler use-hsdp headless enable-multithread-weight-load
         data-parallel-hybrid-lb data-parallel-external-lb enable-return-routed-experts return-tokens-as-token-ids
-        no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching
+        no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching enable-request-id-headers
         """
 
     private static let valued = """
@@ -42,7 +42,7 @@ extension VLLMFlags {
         gpu-memory-utilization kv-cache-memory-bytes num-gpu-blocks-override block-size swap-space cpu-offload-gb
         kv-cache-dtype kv-offloading-size kv-offloading-backend mamba-cache-dtype mamba-ssm-cache-dtype mamba-block-size
         prefix-caching-hash-algo kv-transfer-config kv-events-config ec-transfer-config
-        dtype quantization quantization-param-path load-format download-dir model-loader-extra-config config-format hf-config-path
+        dtype quantization-param-path load-format download-dir model-loader-extra-config config-format hf-config-path
         tokenizer-mode revision code-revision tokenizer-revision safetensors-load-strategy ignore-patterns model-impl
         override-attention-dtype max-seq-len-to-capture max-logprobs device task runner convert
         max-num-batched-tokens max-num-partial-prefills max-long-partial-prefills long-prefill-token-threshold
@@ -57,7 +57,7 @@ extension VLLMFlags {
         kv-cache-metrics-sample logits-processor-pattern seed
         init-timeout stage-init-timeout deploy-config stage-configs-path stage-overrides strategy-config shm-threshold-bytes
         num-gpus model-class-name diffusion-load-format usp ulysses-degree ring ring-degree allgather-degree cfg-parallel-size
-        vae-patch-parallel-size text-encoder-tp-size hsdp-shard-size hsdp-replicate-size cache-config cache-backend
+        vae-patch-parallel-size text-encoder-tp-size hsdp-shard-size hsdp-replicate-size cache-config
         request-batch-max-wait-ms vae-fast-path diffusion-offload-config diffusion-kv-cache-dtype diffusion-attention-backend
         worker-backend stage-id omni-master-address omni-master-port omni-dp-size-local omni-lb-policy omni-heartbeat-timeout
         ray-address robot-openpi-idle-timeout
@@ -75,6 +75,6 @@ extension VLLMFlags {
         allowed-local-media-path allowed-media-domains tool-server default-sampling-params default-chat-template-kwargs task-type
         forced-aligner forced-aligner-config forced-aligner-device log-file tts-max-instructions-length
         diffusers-load-kwargs diffusers-call-kwargs custom-pipeline-args boundary-ratio flow-shift diffusion-quantization-config
-        diffusion-streaming-output max-generated-image-size enable-request-id-headers grpc
+        diffusion-streaming-output grpc
         """.split(whereSeparator: \.isWhitespace).map { "--\($0)" })
 }

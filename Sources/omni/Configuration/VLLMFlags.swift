@@ -92,7 +92,7 @@ enum VLLMFlags {
 
     private static func parts(_ word: String) -> (name: String, value: String?) {
         let pair = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        let name = word.hasPrefix("--") ? pair[0].replacing("_", with: "-") : String(pair[0])
+        let name = word.hasPrefix("--") ? String(pair[0].replacing("_", with: "-")) : String(pair[0])
         return (name, pair.count == 2 ? String(pair[1]) : nil)
     }
 

@@ -27,7 +27,17 @@ struct NativeCheck {
             findings.append(.fine("native build", "\(lock["LLAMA_PACKAGE"] ?? "llama.cpp") \(version), key \(key)"))
         }
         findings.append(libraries(deps.appending(path: "lib"), rebuild))
+        if let pinned = lock["SHERPA_VERSION"] { findings.append(voices(checkout.appending(path: "deps-sherpa"), pinned: pinned, rebuild)) }
         return findings
+    }
+
+    /// sherpa-onnx and ONNX Runtime, which voices run on.
+    private func voices(_ folder: URL, pinned: String, _ rebuild: String) -> Finding {
+        guard let version = KeyValueFile(ifPresent: folder.appending(path: "BUILD"))?["SHERPA_VERSION"] else {
+            return .fault("sherpa-onnx", "\(folder.path) holds no libraries", remedy: rebuild)
+        }
+        guard version == pinned else { return .fault("sherpa-onnx", "it is version \(version), and native.lock pins \(pinned)", remedy: rebuild) }
+        return .fine("sherpa-onnx", version)
     }
 
     /// The cache key that the build script would use now, with the extra flags that the build was made with.

@@ -45,13 +45,11 @@ struct ToolsCheck {
 /// Runs a program for its output.
 enum Tool {
     /// What it printed; nil when it is not there, fails, or takes more than ten seconds.
-    static func output(_ name: String, _ arguments: [String], environment: [String: String] = [:]) async -> String? {
+    static func output(_ name: String, _ arguments: [String], environment: [Environment.Key: String?] = [:]) async -> String? {
         await withTaskGroup(of: String?.self) { group in
             group.addTask {
-                var changes: [Environment.Key: String?] = [:]
-                for (key, value) in environment { changes[Environment.Key(rawValue: key) ?? .path] = value }
                 let result = try? await Subprocess.run(
-                    .name(name), arguments: Arguments(arguments), environment: .inherit.updating(changes), output: .string(limit: 1 << 16),
+                    .name(name), arguments: Arguments(arguments), environment: .inherit.updating(environment), output: .string(limit: 1 << 16),
                     error: .discarded)
                 guard let result, result.terminationStatus.isSuccess else { return nil }
                 return result.standardOutput

@@ -1,0 +1,78 @@
+import Foundation
+import OmniDiffusion
+import OmniEngine
+import Synchronization
+
+/// Times a checkpoint stage by stage, as JSON on standard output.
+///
+///     swift run -c release image-benchmark FOLDER [--side 256] [--steps 3] [--fast] [--quantization q8_0] [--load-threads 4] [--threads 2]
+@main
+struct ImageBenchmark {
+    static func main() async throws {
+        var arguments = Array(CommandLine.arguments.dropFirst())
+        func option(_ name: String) -> String? {
+            guard let place = arguments.firstIndex(of: name), place + 1 < arguments.count else { return nil }
+            defer { arguments.removeSubrange(place...place + 1) }
+            return arguments[place + 1]
+        }
+        let side = option("--side").flatMap { Int($0) } ?? 256
+        let steps = option("--steps").flatMap { Int($0) } ?? 3
+        var options = DiffusionOptions()
+        options.loadThreads = option("--load-threads").flatMap { Int($0) } ?? 4
+        if let type = option("--quantization") { options.quantize(transformerAndTextEncoder: type) }
+        if let threads = option("--threads").flatMap({ Int($0) }) { options.threads = threads }
+        if arguments.contains("--fast") { options.rounding = .fast }
+        guard let folder = arguments.first(where: { !$0.hasPrefix("--") }) else { return print("give a checkpoint's folder") }
+
+        let lane = StopwatchLane()
+        let start = ContinuousClock.now
+        let engine = try await DiffusionEngine.load(folder: folder, options: options, lane: lane)
+        let load = start.duration(to: .now)
+        var request = ImageRequest(prompt: "a red fox runs over the green hill while the sun is setting behind the mountains", seed: 1)
+        (request.width, request.height, request.steps, request.guidanceScale) = (side, side, steps, 0)
+        let price = try await engine.price(request)
+        let loaded = Memory.resident
+
+        var marks: [(stage: String, time: ContinuousClock.Instant, cpu: Double)] = [("start", .now, Processor.seconds)]
+        for try await event in try await engine.generate(request, scope: RequestScope(id: "benchmark")) {
+            if case .progress(let stage, _, _) = event { marks.append((stage.rawValue, .now, Processor.seconds)) }
+        }
+        let spans = zip(marks.dropFirst(), marks).map { (stage: $0.stage, wall: $1.time.duration(to: $0.time) / .seconds(1), cpu: $0.cpu - $1.cpu) }
+        func seconds(_ stage: String) -> [Double] { spans.filter { $0.stage == stage }.map(\.wall) }
+        func processor(_ stage: String) -> Double { spans.filter { $0.stage == stage }.reduce(0) { $0 + $1.cpu } }
+        let step = seconds("denoise").sorted()
+        let report: [String: Any] = [
+            "engine": "swift-omni", "side": side, "load_s": load / .seconds(1), "text_s": seconds("encode_prompt").reduce(0, +),
+            "step_s": step[step.count / 2], "decode_s": seconds("decode").reduce(0, +),
+            "text_cpu_s": processor("encode_prompt"), "step_cpu_s": processor("denoise") / Double(steps), "decode_cpu_s": processor("decode"), "price_bytes": price.bytes,
+            "loaded_bytes": loaded, "peak_bytes": Memory.peak, "over_plan_bytes": Memory.peak - loaded - price.bytes,
+            "slices": lane.slices.count, "longest_slice_ms": lane.slices.max() ?? 0, "slices_over_50ms": lane.slices.filter { $0 > 50 }.count,
+        ]
+        print(String(decoding: try JSONSerialization.data(withJSONObject: report, options: [.sortedKeys]), as: UTF8.self))
+    }
+}
+
+/// Keeps how long each slice held the lane, milliseconds.
+final class StopwatchLane: ComputeLane {
+    private let state = Mutex<(start: ContinuousClock.Instant, slices: [Double])>((.now, []))
+    var slices: [Double] { state.withLock { $0.slices } }
+    func acquire() { state.withLock { $0.start = .now } }
+    func release() { state.withLock { $0.slices.append($0.start.duration(to: .now) / .milliseconds(1)) } }
+}
+
+/// Processor time of all threads, seconds.
+enum Processor {
+    static var seconds: Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
+}
+
+/// What Linux says of this process, bytes.
+enum Memory {
+    static var resident: Int { field("VmRSS:") }
+    static var peak: Int { field("VmHWM:") }
+
+    private static func field(_ name: String) -> Int {
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix(name) }
+        return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import OmniEngine
+import OmniTensor
+
+/// Low-rank adapters in memory, the last few that were used. Confined to the worker's queue.
+final class Adapters {
+    private let family: any DiffusionFamily
+    private let backend: Backend
+    private var loaded: [(path: String, changed: Date?, adapter: Adapter)] = []
+    private static let kept = 4
+
+    init(_ family: any DiffusionFamily, _ backend: Backend) {
+        self.family = family
+        self.backend = backend
+    }
+
+    /// The changes that a request's adapters make together.
+    func deltas(_ wanted: [ImageAdapter]) throws -> LowRankDeltas {
+        var deltas = LowRankDeltas()
+        for adapter in wanted { try load(adapter.path).add(to: &deltas, family, scale: adapter.scale) }
+        return deltas
+    }
+
+    private func load(_ path: String) throws -> Adapter {
+        let changed = (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+        if let place = loaded.firstIndex(where: { $0.path == path && $0.changed == changed }) {
+            loaded.append(loaded.remove(at: place))
+            return loaded[loaded.count - 1].adapter
+        }
+        let adapter: Adapter
+        do {
+            adapter = try Adapter(path, family, backend)
+        } catch let error as TensorError {
+            throw ImageModelError.invalid(parameter: "lora", reason: "\(error)")
+        }
+        loaded.removeAll { $0.path == path }
+        loaded.append((path, changed, adapter))
+        if loaded.count > Self.kept { loaded.removeFirst() }
+        return adapter
+    }
+}
+
+/// One adapter file. Names are the model's with `transformer.` or `diffusion_model.` before and `.lora_A` / `.lora_B` or
+/// `.lora_down` / `.lora_up` behind; or flat, `lora_unet_` and underscores.
+struct Adapter {
+    private struct Change {
+        let target, down, up: String
+        let scale: Float
+    }
+
+    private let store: WeightStore
+    private let changes: [Change]
+
+    init(_ path: String, _ family: any DiffusionFamily, _ backend: Backend) throws {
+        let files = try WeightFiles(path: path)
+        let targets = Self.targets(family.adaptable)
+        var options = WeightOptions()
+        options.order = { name, outputs in
+            guard let part = Part(name), part.kind == .up, let target = targets[part.module] else { return nil }
+            return family.order(target, outputs)
+        }
+        let store = try WeightStore(files, on: backend, options: options)
+        self.store = store
+        var modules: [String: [Part.Kind: String]] = [:]
+        for name in store.names {
+            guard let part = Part(name) else { throw ImageModelError.invalid(parameter: "lora", reason: "\(path) holds \(name), which is not supported") }
+            modules[part.module, default: [:]][part.kind] = name
+        }
+        changes = try modules.sorted { $0.key < $1.key }.map { module, parts in
+            guard let target = targets[module] else { throw ImageModelError.invalid(parameter: "lora", reason: "\(path) changes \(module), which the model does not have") }
+            guard let down = parts[.down], let up = parts[.up] else { throw ImageModelError.invalid(parameter: "lora", reason: "\(path) has only one half of \(module)") }
+            return Change(target: target, down: down, up: up, scale: Self.scale(store, down: down, alpha: parts[.alpha]))
+        }
+    }
+
+    func add(to deltas: inout LowRankDeltas, _ family: any DiffusionFamily, scale: Float) throws {
+        for change in changes {
+            do {
+                try deltas.add(to: tensor(family.adaptable, change.target), down: tensor(store, change.down), up: tensor(store, change.up), scale: scale * change.scale)
+            } catch let error as TensorError {
+                throw ImageModelError.invalid(parameter: "lora", reason: "\(change.target): \(error)")
+            }
+        }
+    }
+
+    private func tensor(_ store: WeightStore, _ name: String) throws -> Tensor { try store.tensor(name, store.shape(name) ?? []) }
+
+    /// `alpha / rank`, or 1 where the file has no alpha.
+    private static func scale(_ store: WeightStore, down: String, alpha: String?) -> Float {
+        guard let alpha = alpha.flatMap({ store.values($0)?.first }), let shape = store.shape(down) else { return 1 }
+        return alpha / Float(shape.count > 1 ? shape[1] : 1)
+    }
+
+    /// The model's matrices by module name, dotted and flat.
+    private static func targets(_ store: WeightStore) -> [String: String] {
+        var targets: [String: String] = [:]
+        for name in store.names where name.hasSuffix(".weight") && store.shape(name)?.count == 2 {
+            let module = String(name.dropLast(".weight".count))
+            targets[module] = name
+            targets["lora_unet_" + module.replacingOccurrences(of: ".", with: "_")] = name
+        }
+        return targets
+    }
+
+    /// What a tensor of the file is.
+    private struct Part {
+        enum Kind { case down, up, alpha }
+
+        let module: String
+        let kind: Kind
+
+        private static let endings: [(String, Kind)] = [
+            (".lora_A.weight", .down), (".lora_down.weight", .down), (".lora_B.weight", .up), (".lora_up.weight", .up), (".alpha", .alpha),
+        ]
+
+        init?(_ name: String) {
+            let plain = name.replacingOccurrences(of: ".default.", with: ".")
+            guard let (ending, kind) = Self.endings.first(where: { plain.hasSuffix($0.0) }) else { return nil }
+            var module = String(plain.dropLast(ending.count))
+            for prefix in ["transformer.", "diffusion_model."] where module.hasPrefix(prefix) { module.removeFirst(prefix.count) }
+            self.module = module
+            self.kind = kind
+        }
+    }
+}

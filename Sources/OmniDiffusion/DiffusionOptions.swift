@@ -1,0 +1,50 @@
+import Foundation
+import OmniTensor
+
+/// How a checkpoint is loaded and run.
+public struct DiffusionOptions: Sendable {
+    /// CPU threads of a graph.
+    public var threads = ProcessInfo.processInfo.activeProcessorCount
+    public var useGPU = true
+    /// Threads that read weights; 1 reads one file after the other.
+    public var loadThreads = 4
+    /// Type to store matrices as, by component (`transformer`, `text_encoder`); others stay as published.
+    public var quantization: [String: ElementType] = [:]
+    public var rounding = Rounding.exact
+    public var tiling = Tiling.automatic
+    /// Steps and guidance where a request leaves them open; nil takes the family's.
+    public var steps: Int?
+    public var guidanceScale: Float?
+    /// Bytes a request may take; nil asks the machine.
+    public var memoryLimit: Int?
+
+    public enum Rounding: Sendable {
+        /// As the reference computes: f32 attention.
+        case exact
+        /// Keys and values of the transformer as f16, which takes less memory.
+        case fast
+    }
+
+    public enum Tiling: Sendable {
+        /// Where the whole picture would not fit.
+        case automatic
+        case always
+        case never
+    }
+
+    public init() {}
+
+    /// Stores the matrices of the transformer and the text encoder as the type of that name (`q8_0`, `q4_k`, …). The
+    /// autoencoder has none worth it.
+    ///
+    /// - Returns: false where no such type is known.
+    @discardableResult
+    public mutating func quantize(transformerAndTextEncoder name: String) -> Bool {
+        guard let type = ElementType(named: name) else { return false }
+        quantization["transformer"] = type
+        quantization["text_encoder"] = type
+        return true
+    }
+
+    var precision: AttentionPrecision { rounding == .exact ? .exact : .flash }
+}

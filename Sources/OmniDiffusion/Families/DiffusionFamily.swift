@@ -1,0 +1,58 @@
+import OmniEngine
+import OmniTensor
+
+/// A family of models: what the shared pipeline cannot know. One folder with its networks, and one line in `all`.
+protocol DiffusionFamily: Sendable {
+    /// `_class_name` in `model_index.json`.
+    static var pipelineClass: String { get }
+    static func load(_ checkpoint: Checkpoint) throws -> any DiffusionFamily
+
+    var defaults: ImageDefaults { get }
+    var vae: AutoencoderKL { get }
+    var scheduler: FlowMatchEuler { get }
+    /// Everything loaded, for counting bytes and for finding what made numbers infinite.
+    var stores: [WeightStore] { get }
+
+    /// The transformer's weights, which adapters change.
+    var adaptable: WeightStore { get }
+    /// The order in which outputs of the transformer's tensor `name` were loaded; nil where the file's was kept.
+    func order(_ name: String, _ outputs: Int) -> [Int]?
+    /// Tokens of a prompt, as the text encoder takes them.
+    func tokenize(_ prompt: String) throws -> [Int]
+    /// What the denoiser needs of a prompt, once for all steps.
+    func condition(_ graph: Graph, tokens: [Int]) throws -> Tensor
+    /// Tokens that latents of this size become; sets a dynamic shift.
+    func pictureTokens(_ latents: Plane) -> Int
+    /// The velocity `noise − picture` for `latents`, as the transformer lays it out.
+    ///
+    /// - Parameter progress: share of the way that is done, 0 at noise.
+    func velocity(_ graph: Graph, _ latents: Plane, progress: Float, condition: Condition) throws -> Tensor
+    /// The transformer's layout back to `[width, height, channels]`.
+    func unpack(_ values: [Float], like latents: Plane) -> Plane
+    /// Throws for a picture that the family cannot draw.
+    func check(_ latents: Plane, tokens: Int) throws
+}
+
+/// A prompt as the denoiser takes it.
+struct Condition: Sendable {
+    /// As the family's `condition` made them.
+    var values: [Float]
+    /// Tokens of the prompt.
+    var tokens: Int
+    /// The shape of `values`.
+    var shape: [Int]
+}
+
+/// Every family that is built.
+enum DiffusionFamilies {
+    static let all: [any DiffusionFamily.Type] = [
+        ZImageFamily.self
+    ]
+
+    static func load(_ checkpoint: Checkpoint) throws -> any DiffusionFamily {
+        guard let family = all.first(where: { $0.pipelineClass == checkpoint.pipelineClass }) else {
+            throw DiffusionError.unsupported("a checkpoint of \(checkpoint.pipelineClass)")
+        }
+        return try family.load(checkpoint)
+    }
+}

@@ -1,0 +1,45 @@
+import OmniEngine
+import OmniTensor
+
+extension ImagePlan {
+    /// Bytes of working memory: the largest graph, and the arrays that live beside it. Sets which pictures are tiled.
+    ///
+    /// - Parameter available: bytes there are; above half of them the autoencoder works in tiles.
+    mutating func price(_ family: any DiffusionFamily, _ executor: Executor, tiling: DiffusionOptions.Tiling, available: Int?) throws -> Int {
+        let longest = max(tokens.count, negativeTokens.count)
+        var shape: [Int] = []
+        let text = try executor.price { graph in
+            let condition = try family.condition(graph, tokens: [Int](repeating: 0, count: longest))
+            shape = condition.shape
+            return [condition]
+        }
+        let condition = Condition(values: [], tokens: longest, shape: shape)
+        let step = try executor.price { [try family.velocity($0, latents, progress: 0, condition: condition)] }
+        let vae = family.vae
+        func tiles(_ bytes: Int) -> Bool {
+            switch tiling {
+            case .always: true
+            case .never: false
+            case .automatic: available.map { bytes > $0 / 2 } ?? false
+            }
+        }
+        var decode = try executor.price { [try vae.decodeGraph($0, latents)] }
+        tilesDecode = tiles(decode)
+        if tilesDecode { decode = try executor.price { [try vae.decodeGraph($0, latents.limited(vae.latentTileSide))] } }
+        var encode = 0
+        if let input {
+            let picture = Plane(width: input.width, height: input.height, channels: 3, values: [])
+            encode = try executor.price { [try vae.encodeGraph($0, picture)] }
+            tilesEncode = tiles(encode)
+            if tilesEncode { encode = try executor.price { [try vae.encodeGraph($0, picture.limited(vae.tileSide))] } }
+        }
+        let pixels = latents.width * latents.height * vae.config.scale * vae.config.scale
+        let arrays = 4 * (6 * latents.values.count * count + 8 * pixels * 3 + 4 * shape.reduce(1, *))
+        return max(text, step, decode, encode) + arrays
+    }
+}
+
+extension Plane {
+    /// Without values, neither side longer than `side`: for pricing.
+    func limited(_ side: Int) -> Plane { Plane(width: min(width, side), height: min(height, side), channels: channels, values: []) }
+}

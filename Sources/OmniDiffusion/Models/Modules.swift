@@ -1,0 +1,81 @@
+import OmniTensor
+
+/// A place in a store's tree of names.
+struct Weights {
+    let store: WeightStore
+    let prefix: String
+
+    init(_ store: WeightStore, _ prefix: String = "") {
+        self.store = store
+        self.prefix = prefix
+    }
+
+    func at(_ name: String) -> Weights { Weights(store, prefix + name + ".") }
+
+    /// The tensor `name`, which must have `shape`, fastest axis first.
+    func callAsFunction(_ name: String, _ shape: Int...) throws -> Tensor { try store.tensor(prefix + name, shape) }
+
+    func contains(_ name: String) -> Bool { store.contains(prefix + name) }
+}
+
+/// `x [in, tokens]` to `[out, tokens]`.
+struct Linear: Sendable {
+    let weight: Tensor
+    let bias: Tensor?
+
+    init(_ weights: Weights, _ inputs: Int, _ outputs: Int, bias: Bool = false) throws {
+        weight = try weights("weight", inputs, outputs)
+        self.bias = bias ? try weights("bias", outputs) : nil
+    }
+
+    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.linear(x, weight, bias: bias) }
+}
+
+/// `x [in, width, height]` to `[out, width', height']`.
+struct Convolution: Sendable {
+    let kernel: Tensor
+    let bias: Tensor
+    let size: Int
+    let stride: Int
+    let padding: Int
+
+    init(_ weights: Weights, _ inputs: Int, _ outputs: Int, size: Int = 3, stride: Int = 1, padding: Int = 1) throws {
+        kernel = try weights("weight", inputs * size * size, outputs)
+        bias = try weights("bias", outputs)
+        self.size = size
+        self.stride = stride
+        self.padding = padding
+    }
+
+    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
+        try graph.conv2d(x, kernel: kernel, bias: bias, size: size, stride: stride, padding: padding)
+    }
+}
+
+struct GroupNorm: Sendable {
+    let groups: Int
+    let weight: Tensor
+    let bias: Tensor
+
+    init(_ weights: Weights, groups: Int, channels: Int) throws {
+        self.groups = groups
+        weight = try weights("weight", channels)
+        bias = try weights("bias", channels)
+    }
+
+    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
+        try graph.groupNorm(x, groups: groups, weight: weight, bias: bias, epsilon: 1e-6)
+    }
+}
+
+struct RMSNorm: Sendable {
+    let weight: Tensor
+    let epsilon: Float
+
+    init(_ weights: Weights, _ features: Int, epsilon: Float) throws {
+        weight = try weights("weight", features)
+        self.epsilon = epsilon
+    }
+
+    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.rmsNorm(x, weight, epsilon: epsilon) }
+}

@@ -1,0 +1,117 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import OmniAPI
+import OmniEngine
+import OmniGateway
+
+extension GatewayRoutes {
+    /// Who answers a chat: the named model; without a name the default image model when a picture is asked for, else the
+    /// default text model, else any that can.
+    func chatEntry(_ json: JSONValue) throws -> CatalogueEntry {
+        let kinds: [ModelKind] = ImageChatRequest.asksForPicture(json) ? [.image, .text] : [.text, .image]
+        return try gateway.catalogue.entry(named: json["model"]?.stringValue, kinds: kinds, task: "chat")
+    }
+}
+
+extension OmniContext {
+    /// Decodes and checks a chat request to an image model; the second result is the value of `x-ignored-params`.
+    func decodeImageChat(_ json: JSONValue) throws -> (ImageChatRequest, ignored: String?) {
+        var ignored = IgnoredFields()
+        let chat = try ImageChatRequest(json: json, ignored: &ignored)
+        if limits.strictParameters, let name = ignored.names.first {
+            throw APIError(.badRequest, "Unknown field `\(name)`.", remedy: "The server runs with --strict-params.", param: "body.\(name)")
+        }
+        _ = try chat.parameters.extras(ignored: &ignored)
+        ignored.names += chat.unused
+        return (chat, joined(ignored, to: nil))
+    }
+}
+
+extension WorkerRoutes {
+    /// Whether chats are answered with pictures.
+    var drawsChats: Bool {
+        if case .ready(let model) = worker.state { model is any ImageModel } else { false }
+    }
+
+    /// A chat answered with pictures.
+    func drawChat(_ json: JSONValue, _ context: OmniContext) async throws -> Response {
+        let (asked, ignored) = try context.decodeImageChat(json)
+        let studio = try studio(context, task: "chat")
+        let job = try await context.cancelOnDisconnect { try await Self.job(asked, studio) }
+        let reply = ImageChatReply(id: asked.chat.requestID ?? context.requestID, model: worker.servedName)
+        if asked.chat.stream { return try await streamChat(job, asked, studio, reply, context: context, ignored: ignored) }
+        let pictures = try await context.cancelOnDisconnect { try await studio.draw(job, output: ImageOutput(), id: context.requestID) }
+        return .json(reply.completion([reply.answer(pictures, to: asked)]), ignored: ignored)
+    }
+
+    /// Several conversations, one after the other, in one reply.
+    func drawBatch(_ conversations: [JSONValue], _ context: OmniContext) async throws -> Response {
+        let asked = try conversations.map { try context.decodeImageChat($0).0 }
+        let studio = try studio(context, task: "chat")
+        let reply = ImageChatReply(id: "batch-\(context.requestID)", model: worker.servedName)
+        let answers = try await context.cancelOnDisconnect {
+            var answers: [ImageChatReply.Answer] = []
+            for request in asked {
+                let job = try await Self.job(request, studio)
+                answers.append(reply.answer(try await studio.draw(job, output: ImageOutput(), id: context.requestID), to: request))
+            }
+            return answers
+        }
+        return .json(reply.completion(answers))
+    }
+
+    private func streamChat(
+        _ job: ImageJob, _ asked: ImageChatRequest, _ studio: ImageStudio, _ reply: ImageChatReply, context: OmniContext, ignored: String?
+    ) async throws -> Response {
+        let drawing = try await context.cancelOnDisconnect { try await studio.begin(job, id: context.requestID) }
+        return context.eventStream(ignored: ignored) { sink in
+            let pictures = try await studio.meter.running(job) {
+                var pictures = ImageStudio.Pictures(clock: StageClock(start: drawing.start))
+                try await drawing.run { event in
+                    pictures.clock.note(event)
+                    switch event {
+                    case .progress(let stage, let step, let steps): try await sink.comment("\(stage.rawValue) \(step)/\(steps)")
+                    case .preview: break
+                    case .image(_, let image): pictures.files.append(try await studio.file(image, job, ImageOutput()))
+                    }
+                }
+                return pictures
+            }
+            let answer = reply.answer(pictures, to: asked)
+            try await sink.data(reply.chunk(answer))
+            if asked.chat.streamOptions?.includeUsage == true { try await sink.data(reply.usageChunk(answer)) }
+            try await sink.done()
+        }
+    }
+
+    private static func job(_ asked: ImageChatRequest, _ studio: ImageStudio) async throws -> ImageJob {
+        let parameters = asked.parameters
+        try studio.refuseAdapter(parameters.drawing)
+        let urls = asked.pictures
+        guard urls.count <= 1 else {
+            throw APIError.invalid("body.messages", "Received \(urls.count) input images. At most 1 image is supported by this model.")
+        }
+        let inputs = studio.inputs
+        var picture = try await urls.first.asyncMap { try await inputs.load(.url($0), param: "body.messages") }
+        let defaults = studio.model.imageDefaults
+        let own = picture.map { ImageSize(width: $0.width, height: $0.height) } ?? ImageSize(width: defaults.width, height: defaults.height)
+        let asksSize = parameters.size ?? parameters.resolution.map(own.area(ofSquare:)) ?? own
+        let size = ImageSize(width: parameters.width ?? asksSize.width, height: parameters.height ?? asksSize.height)
+        try studio.limits.check(size)
+        if let whole = picture { picture = try await inputs.resized(whole, to: size) }
+        var ignored = IgnoredFields()
+        var job = ImageJob(
+            prompt: asked.prompt, count: parameters.count, size: size, drawing: parameters.drawing, extras: try parameters.extras(ignored: &ignored),
+            seed: ImageJob.seed(parameters.drawing.seed))
+        job.source = picture
+        job.strength = parameters.strength
+        return job
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Value>(_ change: (Wrapped) async throws -> Value) async rethrows -> Value? {
+        if let self { try await change(self) } else { nil }
+    }
+}

@@ -1,0 +1,105 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import OmniAPI
+import OmniEngine
+import OmniGateway
+
+extension GatewayRoutes {
+    func addImageGenerations(to table: inout RouteTable) {
+        table.add(.post, "/v1/images/generations", "Pictures from a prompt.") { request, context in
+            let body = try await context.collectImageJSON(request)
+            let (decoded, ignored) = try context.decodeDrawing(ImageGenerationRequest.self, from: body)
+            let entry = try gateway.catalogue.entry(named: decoded.model, kinds: [.image], task: "image generation")
+            if let size = decoded.size { try context.limits.images.check(size) }
+            return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
+        }
+    }
+}
+
+extension WorkerRoutes {
+    func addImageGenerations(to table: inout RouteTable) {
+        table.add(.post, "/v1/images/generations", "Pictures from a prompt.") { request, context in
+            let (asked, ignored) = try context.decodeDrawing(ImageGenerationRequest.self, from: try await context.collectImageJSON(request))
+            let studio = try studio(context, task: "image generation")
+            try studio.refuseAdapter(asked.drawing)
+            var unknown = IgnoredFields()
+            let size = asked.size ?? ImageSize(width: studio.model.imageDefaults.width, height: studio.model.imageDefaults.height)
+            try context.limits.images.check(size)
+            var job = ImageJob(
+                prompt: asked.prompt, count: asked.n, size: size, drawing: asked.drawing, extras: try asked.extras(ignored: &unknown),
+                seed: ImageJob.seed(asked.drawing.seed))
+            let reply = ImagesReply(kind: .generation, output: asked.output, detailed: asked.returnStageMetrics)
+            if asked.stream {
+                job.previews = asked.partialImages
+                return try await stream(job, studio, reply, context: context, ignored: ignored)
+            }
+            let pictures = try await context.cancelOnDisconnect { [job] in try await studio.draw(job, output: asked.output, id: context.requestID) }
+            return asked.responseFormat == .file ? reply.files(pictures, ignored: ignored) : reply.whole(pictures, ignored: ignored)
+        }
+    }
+
+    /// Previews and pictures as they come, with progress as comments. The status goes out with the first event.
+    func stream(_ job: ImageJob, _ studio: ImageStudio, _ reply: ImagesReply, context: OmniContext, ignored: String?) async throws -> Response {
+        let drawing = try await context.cancelOnDisconnect { try await studio.begin(job, id: context.requestID) }
+        return context.eventStream(ignored: ignored) { sink in
+            try await studio.meter.running(job) {
+                var clock = StageClock(start: drawing.start)
+                try await drawing.run { event in
+                    clock.note(event)
+                    switch event {
+                    case .progress(let stage, let step, let steps): try await sink.comment("\(stage.rawValue) \(step)/\(steps)")
+                    case .preview(let index, let number, let image):
+                        let file = try await ImageFile.encode(image, cropped: job.size, as: reply.output)
+                        try await sink.event(reply.partialName, reply.partial(file, index: index, number: number))
+                    case .image(let index, let image):
+                        let file = try await studio.file(image, job, reply.output)
+                        try await sink.event(reply.completedName, reply.completed(file, index: index, of: job.count, clock))
+                    }
+                }
+            }
+            try await sink.done()
+        }
+    }
+}
+
+extension ImageStudio {
+    /// Adapters would change the picture; to leave one out in silence would deceive.
+    func refuseAdapter(_ drawing: DrawingParameters) throws {
+        guard let lora = drawing.lora else { return }
+        throw APIError.invalid("body.lora", "The model `\(modelName)` takes no LoRA adapters; `\(lora.name)` was asked for.", remedy: "Leave `lora` out.")
+    }
+}
+
+extension OmniContext {
+    /// As ``collectJSON(_:ofAnyType:)``, but no body at all is a fault of the body.
+    func collectImageJSON(_ request: Request) async throws -> JSONBody {
+        let body = try await collectJSON(request)
+        if request.headers[.contentLength] == "0" || (request.headers[.contentLength] == nil && request.headers[.transferEncoding] == nil) {
+            throw APIError.field(.body, "is empty; a JSON object is required.")
+        }
+        return body
+    }
+
+    /// As ``decode(_:from:)``; fields that have no effect and unknown `extra_params` are named among the ignored ones.
+    func decodeDrawing<Body: DrawingRequest>(_ type: Body.Type, from body: JSONBody) throws -> (Body, ignored: String?) {
+        let (value, header) = try decode(type, from: body)
+        var ignored = IgnoredFields()
+        ignored.names = Body.unusedNames.filter { body.json[$0].map { !$0.isNull } ?? false }
+        _ = try value.extras(ignored: &ignored)
+        return (value, joined(ignored, to: header))
+    }
+
+    /// `x-ignored-params` with further names.
+    func joined(_ ignored: IgnoredFields, to header: String?) -> String? {
+        // A header holds visible ASCII only; a name from the wire may be anything.
+        let names = ignored.names.prefix(32).map { String($0.unicodeScalars.filter { (0x21...0x7E).contains($0.value) && $0 != "," }.prefix(64).map(Character.init)) }
+        let all = (header.map { [$0] } ?? []) + names
+        return all.isEmpty ? nil : all.joined(separator: ",")
+    }
+}
+
+extension EventSink {
+    /// A comment, which clients skip.
+    func comment(_ text: String) async throws { try await write(ByteBuffer(string: ": \(text)\n\n")) }
+}

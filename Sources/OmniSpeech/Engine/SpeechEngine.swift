@@ -1,0 +1,161 @@
+import Foundation
+import Logging
+import OmniAPI
+import OmniEngine
+
+/// A voice folder spoken by sherpa-onnx.
+public final class SpeechEngine: SpeechModel {
+    public let card: ModelCard
+    public let voices: [SpeechVoice]
+    public let abilities: SpeechAbilities
+    public let family: VoiceFamily
+    private let thread: SynthesisThread
+    private let espeakVoice: String?
+    private let espeakLanguages: Set<String>
+    private let options: SpeechOptions
+    private let logger: Logger
+
+    /// Loads the voice in a folder (or of a file in it), recognised from its files.
+    ///
+    /// - Parameters:
+    ///   - lane: for the engine's one thread; held for one sentence at a time.
+    ///   - progress: the share that is loaded, 0…1.
+    /// - Throws: ``APIError`` with the reason when a file is missing, damaged or of no known kind. Damaged files are found
+    ///   before sherpa-onnx sees them: it would end the process.
+    public static func load(
+        folder: String, options: SpeechOptions = SpeechOptions(), lane: any ComputeLane = FreeLane(), logger: Logger,
+        progress: @escaping @Sendable (Double) -> Void = { _ in }
+    ) async throws -> SpeechEngine {
+        // Loading blocks for seconds: on a thread of its own.
+        try await withCheckedThrowingContinuation { continuation in
+            let loader = Thread {
+                continuation.resume(with: Result { try SpeechEngine(folder: folder, options: options, lane: lane, logger: logger, progress: progress) })
+            }
+            loader.stackSize = 8 << 20
+            loader.start()
+        }
+    }
+
+    private init(folder path: String, options: SpeechOptions, lane: any ComputeLane, logger: Logger, progress: @escaping @Sendable (Double) -> Void) throws {
+        progress(0)
+        let folder = try VoiceFolder(path: path)
+        let scratch = "\(options.scratchFolder ?? NSTemporaryDirectory())/omni-voice-\(UUID().uuidString)"
+        var prepared = try PreparedVoice(folder, scratch: scratch)
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        prepared.noiseScale = options.noiseScale ?? prepared.noiseScale
+        prepared.noiseScaleW = options.noiseScaleW ?? prepared.noiseScaleW
+        progress(0.3)
+        let voice = prepared, loaded = LoadedFacts()
+        let threads = options.threads ?? min(4, ProcessInfo.processInfo.activeProcessorCount)
+        thread = try SynthesisThread(lane: lane) {
+            let phonemizer = try voice.espeakVoice.map { _ in try Phonemizer() }
+            if let phonemizer, let name = voice.espeakVoice, !phonemizer.languages.contains(name.lowercased()) {
+                throw APIError.unusableVoice(path, "espeak-ng does not speak its language, \(name)")
+            }
+            let sherpa = try SherpaVoice(voice, threads: threads)
+            loaded.set(LoadedFacts.Facts(sampleRate: sherpa.sampleRate, speakers: sherpa.speakerCount, languages: phonemizer?.languages ?? []))
+            return (sherpa, SpeechFrontEnd(phonemizer: phonemizer, table: voice.symbols))
+        }
+        let facts = loaded.facts
+        family = voice.family
+        espeakLanguages = facts.languages
+        espeakVoice = voice.espeakVoice
+        voices = Self.voices(voice, count: facts.speakers, name: options.voiceName ?? Self.name(of: folder.path))
+        abilities = Self.abilities(voice, sampleRate: facts.sampleRate)
+        self.options = options
+        self.logger = logger
+        card = ModelCard(kind: .speech, root: path, details: JSONObject([
+            ("family", .string(family.rawValue)), ("sample_rate", .int(facts.sampleRate)), ("voices", .int(voices.count)),
+            ("clones", .bool(abilities.clones)), ("language", .string(voice.espeakVoice)),
+        ]))
+        progress(1)
+        logger.info("loaded a voice", metadata: ["family": "\(family.rawValue)", "root": "\(path)", "sample_rate": "\(facts.sampleRate)", "voices": "\(voices.count)"])
+    }
+
+    deinit { thread.close() }
+
+    public var stalledFor: Duration? { thread.stalledFor }
+
+    public func shutdown() async {
+        let thread = thread
+        await withCheckedContinuation { continuation in
+            Thread {
+                thread.close()
+                thread.join()
+                continuation.resume()
+            }.start()
+        }
+    }
+
+    public func speak(_ request: SpeechSynthesis, scope: RequestScope) async throws -> SpeechGeneration {
+        let plan = try plan(request)
+        guard request.text.unicodeScalars.count <= options.longestText else {
+            throw APIError(
+                .tooLarge, "The text has \(request.text.unicodeScalars.count) characters; the limit is \(options.longestText).",
+                remedy: "Send it in parts.", param: "input")
+        }
+        guard thread.count < options.mostRequests else {
+            throw APIError(.unavailable, "The speech model has \(options.mostRequests) requests already.", remedy: "Try again later.", retryAfter: 5)
+        }
+        let text = SpeechText(request.text, longest: options.longestUnit)
+        guard !text.units.isEmpty else { throw APIError.invalid("input", "Input text cannot be empty") }
+        let thread = thread, dropped = CancellationToken()
+        let mailbox = SpeechMailbox { thread.wake() }
+        var logger = logger
+        logger[metadataKey: "request"] = "\(scope.id)"
+        let job = try SpeechJob(text: text, plan: plan, mailbox: mailbox, scope: scope, dropped: dropped, logger: logger)
+        guard thread.submit(job) else { throw APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
+        let events = mailbox.stream {
+            dropped.cancel()
+            thread.wake()
+        }
+        return SpeechGeneration(sampleRate: plan.sampleRate, ignored: ignored(request), events: events)
+    }
+
+    private func plan(_ request: SpeechSynthesis) throws -> SpeechJob.Plan {
+        guard (0.25...4).contains(request.speed) else { throw APIError.invalid("speed", "speed: must be from 0.25 to 4, not \(request.speed).") }
+        let sampleRate = request.sampleRate ?? abilities.sampleRate
+        guard (8000...48_000).contains(sampleRate) else {
+            throw APIError.invalid("sample_rate", "sample_rate: must be from 8000 to 48000, not \(sampleRate).")
+        }
+        if request.reference != nil, !abilities.clones {
+            throw APIError.invalid("ref_audio", "This model cannot imitate a voice.", remedy: "Its voices are: \(voices.map(\.name).joined(separator: ", ")).")
+        }
+        if abilities.clones, family != .supertonic, request.reference == nil {
+            throw APIError.invalid("ref_audio", "This model has no voices of its own.", remedy: "Upload a voice, or send ref_audio.")
+        }
+        if abilities.cloningNeedsText, request.reference?.text?.isEmpty != false {
+            throw APIError.invalid("ref_text", "This model needs the text that is spoken in the sample.")
+        }
+        var extra = JSONObject()
+        if let seed = request.seed, abilities.honoursSeed { extra.append("seed", .int(Int(UInt32(truncatingIfNeeded: seed) >> 1))) }
+        if family == .supertonic, let language = request.language { extra.append("lang", .string(SpeechLanguage.code(language))) }
+        return SpeechJob.Plan(
+            speaker: try speaker(request.voice), espeakVoice: try espeakVoice(for: request.language), reference: request.reference, extra: extra,
+            speed: request.speed, modelRate: abilities.sampleRate, sampleRate: sampleRate, options: options)
+    }
+
+    private func speaker(_ name: String?) throws -> Int {
+        guard let name, !name.isEmpty else { return 0 }
+        if let index = voices.firstIndex(where: { $0.name.lowercased() == name.lowercased() }) { return index }
+        if name.lowercased() == "default" { return 0 }
+        throw APIError.invalid("voice", "Invalid voice '\(name)'. Supported: \(voices.map(\.name).joined(separator: ", "))")
+    }
+
+    private func espeakVoice(for language: String?) throws -> String? {
+        guard let own = espeakVoice, let language, !SpeechLanguage.isAutomatic(language) else { return espeakVoice }
+        let wanted = SpeechLanguage.espeakVoice(language)
+        // "English" is spoken by an en-gb voice in its own way.
+        if own.split(separator: "-").first == wanted.split(separator: "-").first { return own }
+        guard espeakLanguages.contains(wanted) else { throw APIError.invalid("language", "The language '\(language)' is not known.") }
+        return wanted
+    }
+
+    private func ignored(_ request: SpeechSynthesis) -> [String] {
+        var ignored: [String] = []
+        if request.seed != nil, !abilities.honoursSeed, !abilities.isDeterministic { ignored.append("seed") }
+        if request.instructions?.isEmpty == false, !abilities.honoursInstructions { ignored.append("instructions") }
+        if let language = request.language, espeakVoice == nil, family != .supertonic, !SpeechLanguage.isAutomatic(language) { ignored.append("language") }
+        return ignored
+    }
+}

@@ -1,0 +1,29 @@
+import OmniAPI
+
+/// Makes of a unit what the model reads. Owned by the synthesis thread.
+final class SpeechFrontEnd {
+    private let phonemizer: Phonemizer?
+    private let table: SymbolTable?
+
+    /// Both nil for models that read text themselves.
+    init(phonemizer: Phonemizer?, table: SymbolTable?) {
+        self.phonemizer = phonemizer
+        self.table = table
+    }
+
+    struct Prepared {
+        /// nil: there is nothing to say.
+        var input: SherpaUtterance.Input?
+        var symbols: Int
+        var dropped: [String] = []
+    }
+
+    func prepare(_ text: String, espeakVoice: String?) throws -> Prepared {
+        guard let phonemizer, let table, let espeakVoice else {
+            let isSpoken = text.contains { $0.isLetter || $0.isNumber }
+            return Prepared(input: isSpoken ? .text(text) : nil, symbols: text.unicodeScalars.count)
+        }
+        let phonemes = try PhonemeText(text, table: table) { try phonemizer.phonemes($0, voice: espeakVoice) }
+        return Prepared(input: phonemes.isSilent ? nil : .phonemes(phonemes.codepoints), symbols: phonemes.symbols.count, dropped: phonemes.dropped)
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import OmniAPI
+
+/// What must be known of an ONNX file before sherpa-onnx sees it: sherpa ends the process over a missing entry, and ONNX
+/// Runtime throws over a damaged one.
+struct ONNXFile {
+    let path: String
+    private(set) var metadata: [String: String] = [:]
+    private(set) var inputs: [String] = []
+    private(set) var outputs: [String] = []
+
+    /// Reads the structure of a file, weights' sizes included, and throws ``APIError`` with the reason when it is damaged.
+    init(path: String) throws {
+        self.path = path
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+        } catch {
+            throw APIError.unusableVoice(path, "it cannot be opened: \(error.localizedDescription)")
+        }
+        do {
+            try data.withUnsafeBytes { try readModel(ProtobufReader($0)) }
+        } catch let fault as ProtobufReader.Malformed {
+            throw APIError.unusableVoice(path, fault.reason)
+        }
+    }
+
+    // Field numbers are those of onnx.proto (ONNX IR version 10).
+    private mutating func readModel(_ reader: ProtobufReader) throws {
+        var reader = reader
+        var hasGraph = false, hasOpset = false
+        while let (field, value) = try reader.next() {
+            switch (field, value) {
+            case (7, .bytes(let graph)):
+                hasGraph = true
+                try readGraph(ProtobufReader(graph))
+            case (8, .bytes): hasOpset = true
+            case (14, .bytes(let entry)): try readMetadata(ProtobufReader(entry))
+            default: break
+            }
+        }
+        guard hasGraph, hasOpset else { throw ProtobufReader.Malformed(reason: "it is no ONNX model: no graph in it") }
+    }
+
+    private mutating func readGraph(_ reader: ProtobufReader) throws {
+        var reader = reader
+        var nodes = 0
+        while let (field, value) = try reader.next() {
+            guard case .bytes(let bytes) = value else { continue }
+            switch field {
+            case 1: nodes += 1
+            case 5: try checkWeights(ProtobufReader(bytes))
+            case 11: inputs += try name(of: ProtobufReader(bytes))
+            case 12: outputs += try name(of: ProtobufReader(bytes))
+            default: break
+            }
+        }
+        guard nodes > 0, !outputs.isEmpty else { throw ProtobufReader.Malformed(reason: "its graph is empty") }
+    }
+
+    private func name(of reader: ProtobufReader) throws -> [String] {
+        var reader = reader
+        while let (field, value) = try reader.next() {
+            if field == 1, case .bytes(let text) = value { return [String(decoding: text, as: UTF8.self)] }
+        }
+        return []
+    }
+
+    private mutating func readMetadata(_ reader: ProtobufReader) throws {
+        var reader = reader
+        var key = "", text = ""
+        while let (field, value) = try reader.next() {
+            guard case .bytes(let bytes) = value else { continue }
+            if field == 1 { key = String(decoding: bytes, as: UTF8.self) }
+            if field == 2 { text = String(decoding: bytes, as: UTF8.self) }
+        }
+        metadata[key] = text
+    }
+
+    /// The raw bytes of a tensor must be as many as its shape and type say.
+    private func checkWeights(_ reader: ProtobufReader) throws {
+        var reader = reader
+        var elements = 1, type: UInt64 = 0, raw: Int?, name = "?"
+        func multiply(_ dimension: UInt64) throws {
+            let (product, overflow) = elements.multipliedReportingOverflow(by: Int(exactly: dimension) ?? .max)
+            guard !overflow else { throw ProtobufReader.Malformed(reason: "a tensor of impossible size") }
+            elements = product
+        }
+        while let (field, value) = try reader.next() {
+            switch (field, value) {
+            case (1, .number(let dimension)): try multiply(dimension)
+            case (1, .bytes(let packed)): for dimension in try Self.varints(packed) { try multiply(dimension) }
+            case (2, .number(let number)): type = number
+            case (8, .bytes(let text)): name = String(decoding: text, as: UTF8.self)
+            case (9, .bytes(let bytes)): raw = bytes.count
+            default: break
+            }
+        }
+        guard let raw, let size = Self.elementSizes[type] else { return }
+        let (expected, overflow) = elements.multipliedReportingOverflow(by: size)
+        guard !overflow, raw == expected else {
+            throw ProtobufReader.Malformed(reason: "the weights \(name) have \(raw) bytes; their shape needs \(expected)")
+        }
+    }
+
+    private static func varints(_ packed: UnsafeRawBufferPointer) throws -> [UInt64] {
+        var values: [UInt64] = []
+        var value: UInt64 = 0, shift: UInt64 = 0
+        for byte in packed {
+            guard shift < 64 else { throw ProtobufReader.Malformed(reason: "a number too long") }
+            value |= UInt64(byte & 0x7F) << shift
+            shift += 7
+            if byte & 0x80 == 0 {
+                values.append(value)
+                (value, shift) = (0, 0)
+            }
+        }
+        return values
+    }
+
+    /// Bytes per element by TensorProto.DataType; packed 4-bit types are left out.
+    private static let elementSizes: [UInt64: Int] = [1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2]
+
+    /// Writes a copy that has more metadata. `metadata_props` is the repeated field 14 of the model, and protobuf joins what is
+    /// appended to a message with what was there.
+    func writeCopy(to target: String, adding entries: [(key: String, text: String)]) throws {
+        try? FileManager.default.removeItem(atPath: target)
+        try FileManager.default.copyItem(atPath: path, toPath: target)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: target))
+        defer { try? file.close() }
+        try file.seekToEnd()
+        try file.write(contentsOf: Data(entries.flatMap { Self.metadataField(key: $0.key, text: $0.text) }))
+    }
+
+    private static func metadataField(key: String, text: String) -> [UInt8] {
+        func varint(_ value: Int) -> [UInt8] {
+            value < 0x80 ? [UInt8(value)] : [UInt8(value & 0x7F) | 0x80] + varint(value >> 7)
+        }
+        func field(_ tag: UInt8, _ bytes: [UInt8]) -> [UInt8] { [tag] + varint(bytes.count) + bytes }
+        return field(0x72, field(0x0A, Array(key.utf8)) + field(0x12, Array(text.utf8)))
+    }
+}
+
+extension APIError {
+    /// A voice whose files cannot be used; ends loading, with the reason in the log and in `/health/ready`.
+    static func unusableVoice(_ path: String, _ reason: String) -> APIError {
+        APIError(.internalError, "The voice file \(path) cannot be used: \(reason).")
+    }
+}

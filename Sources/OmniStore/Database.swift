@@ -1,0 +1,54 @@
+import Foundation
+import GRDB
+import OmniAPI
+
+/// The server's database, `omni.sqlite` in the data folder: write-ahead log, one writer, the schema's version in
+/// `user_version`.
+public final class Database: Sendable {
+    let pool: DatabasePool
+    let folder: URL
+
+    /// Opens, makes, or brings up to date. Throws ``APIError`` saying what is wrong with the file.
+    public init(folder: URL) throws {
+        self.folder = folder
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(10)
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            pool = try DatabasePool(path: folder.appending(path: "omni.sqlite").path, configuration: configuration)
+            try pool.write(Self.migrate)
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw APIError(.internalError, "The database in \(folder.path) cannot be opened: \(error).", remedy: "Move omni.sqlite away to start afresh, or choose another --data-dir.")
+        }
+    }
+
+    /// One step per version, never changed once released.
+    private static let migrations = [
+        """
+        CREATE TABLE voices (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, name_key TEXT NOT NULL UNIQUE, consent TEXT NOT NULL, created_at INTEGER NOT NULL,
+            mime_type TEXT, file_size INTEGER, ref_text TEXT, speaker_description TEXT, embedding BLOB, has_sample INTEGER NOT NULL
+        )
+        """
+    ]
+
+    private static func migrate(_ database: GRDB.Database) throws {
+        let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        guard version <= migrations.count else {
+            throw APIError(.internalError, "The database is of a later version (\(version)) than this program knows (\(migrations.count)).", remedy: "Use a newer swift-omni.")
+        }
+        for step in version..<migrations.count {
+            try database.execute(sql: migrations[step])
+            try database.execute(sql: "PRAGMA user_version = \(step + 1)")
+        }
+    }
+
+    /// A full disk under the database is 507, as it is for files.
+    static func translated(_ error: any Error) -> any Error {
+        guard let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL || error.resultCode == .SQLITE_IOERR else { return error }
+        return APIError(.insufficientStorage, "The server's disk is full.", remedy: "Free space in its data folder and try again.")
+    }
+}

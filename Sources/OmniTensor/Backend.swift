@@ -1,0 +1,69 @@
+import CLlama
+import Foundation
+import OmniEngine
+import Synchronization
+
+/// The device that computes, and the CPU for whatever it cannot: owns ggml's handles.
+// @unchecked: the handles never change, and an engine computes on one thread at a time.
+public final class Backend: @unchecked Sendable {
+    /// In order of preference; the CPU is last.
+    let handles: [ggml_backend_t]
+    /// Human name of the first device.
+    public let name: String
+    public let threads: Int
+    /// Whether tensors lie in memory that this process can address.
+    let isHost: Bool
+    let pacer = SlicePacer()
+    /// The token of the graph that is running; read by ggml's abort callback on its own threads.
+    private let running = RunningToken()
+
+    /// The first GPU where the library was built with one and `useGPU` is true, else the CPU alone.
+    ///
+    /// - Parameter threads: CPU threads of a graph; as many as there are cores is best (NATIVE.md).
+    public init(threads: Int = ProcessInfo.processInfo.activeProcessorCount, useGPU: Bool = true) throws {
+        ggml_backend_load_all()
+        var handles: [ggml_backend_t] = []
+        if useGPU, let device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU), let gpu = ggml_backend_dev_init(device, nil) {
+            handles.append(gpu)
+        }
+        guard let cpu = ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nil) else {
+            handles.forEach { ggml_backend_free($0) }
+            throw TensorError.backend("ggml has no CPU backend")
+        }
+        handles.append(cpu)
+        self.handles = handles
+        self.threads = max(1, threads)
+        name = String(cString: ggml_backend_name(handles[0]))
+        isHost = handles.count == 1
+        ggml_backend_cpu_set_n_threads(cpu, Int32(self.threads))
+        ggml_backend_cpu_set_abort_callback(cpu, { user in
+            guard let user else { return false }
+            return Unmanaged<RunningToken>.fromOpaque(user).takeUnretainedValue().isCancelled
+        }, Unmanaged.passUnretained(running).toOpaque())
+    }
+
+    deinit { handles.forEach { ggml_backend_free($0) } }
+
+    /// Memory for tensors that stay: weights.
+    func makeBuffer(_ context: OpaquePointer, bytes: Int) throws -> OpaquePointer {
+        guard let buffer = ggml_backend_alloc_ctx_tensors(context, handles[0]) else {
+            throw TensorError.memory(bytes: bytes, what: "weights on \(name)")
+        }
+        ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS)
+        return buffer
+    }
+
+    /// Makes `token` what the abort callback polls while `body` runs.
+    func abortable<Result>(by token: CancellationToken, _ body: () throws -> Result) rethrows -> Result {
+        running.set(token)
+        defer { running.set(nil) }
+        return try body()
+    }
+}
+
+/// Where the abort callback finds the current token. One graph runs at a time on a backend.
+private final class RunningToken: Sendable {
+    private let token = Mutex<CancellationToken?>(nil)
+    func set(_ value: CancellationToken?) { token.withLock { $0 = value } }
+    var isCancelled: Bool { token.withLock { $0?.isCancelled ?? false } }
+}

@@ -1,0 +1,119 @@
+import CLlama
+import OmniEngine
+
+/// What a run of graphs needs besides numbers: the right to compute, and the wish to stop.
+public struct ComputeScope: Sendable {
+    public let lane: any ComputeLane
+    public let cancellation: CancellationToken
+
+    public init(lane: any ComputeLane = FreeLane(), cancellation: CancellationToken = CancellationToken()) {
+        self.lane = lane
+        self.cancellation = cancellation
+    }
+}
+
+/// Runs graphs on a backend, one after the other, in slices of about 25 ms that each hold the compute lane.
+///
+/// Belongs to one request and one thread: its memory goes back when it does.
+public final class Executor {
+    public let backend: Backend
+    /// Changes of weights for the graphs to come.
+    public var deltas = LowRankDeltas()
+    private let capacity: Int
+    private let scheduler: OpaquePointer
+
+    /// - Parameter capacity: nodes of the largest graph.
+    public init(_ backend: Backend, capacity: Int = 65536) throws {
+        self.backend = backend
+        self.capacity = capacity
+        var handles = backend.handles.map(Optional.some)
+        guard let scheduler = ggml_backend_sched_new(&handles, nil, Int32(handles.count), capacity, false, true) else {
+            throw TensorError.backend("ggml made no scheduler")
+        }
+        self.scheduler = scheduler
+    }
+
+    deinit { ggml_backend_sched_free(scheduler) }
+
+    /// Builds a graph, runs it, and returns the values of its outputs.
+    ///
+    /// - Throws: `CancellationError` when the scope was cancelled, at the latest one node after; `TensorError.memory` when
+    ///   the device has not enough.
+    public func evaluate(_ scope: ComputeScope, _ build: (Graph) throws -> [Tensor]) throws -> [[Float]] {
+        try scope.cancellation.check()
+        let graph = try Graph(capacity: capacity, deltas: deltas)
+        let outputs = try graph.finish(build(graph))
+        ggml_backend_sched_reset(scheduler)
+        guard ggml_backend_sched_alloc_graph(scheduler, graph.handle) else {
+            throw TensorError.memory(bytes: (try? price(build)) ?? 0, what: "a graph on \(backend.name)")
+        }
+        try graph.upload()
+        try compute(graph, scope)
+        return outputs.map { Self.read($0) }
+    }
+
+    /// Bytes of working memory that the graph would take. Allocates nothing and runs nothing.
+    public func price(_ build: (Graph) throws -> [Tensor]) throws -> Int {
+        let graph = try Graph(capacity: capacity, deltas: deltas)
+        _ = try graph.finish(build(graph))
+        var sizes = [Int](repeating: 0, count: backend.handles.count)
+        ggml_backend_sched_reserve_size(scheduler, graph.handle, &sizes)
+        ggml_backend_sched_reset(scheduler)
+        return sizes.reduce(0, +)
+    }
+
+    private func compute(_ graph: Graph, _ scope: ComputeScope) throws {
+        let slices = SliceRun(scope: scope, pacer: backend.pacer)
+        ggml_backend_sched_set_eval_callback(scheduler, { node, ask, user in
+            guard let node, let user else { return true }
+            return Unmanaged<SliceRun>.fromOpaque(user).takeUnretainedValue().visit(node, ask: ask)
+        }, Unmanaged.passUnretained(slices).toOpaque())
+        defer { ggml_backend_sched_set_eval_callback(scheduler, nil, nil) }
+        let status = backend.abortable(by: scope.cancellation) {
+            slices.begin()
+            defer { slices.end() }
+            return withExtendedLifetime(slices) { ggml_backend_sched_graph_compute(scheduler, graph.handle) }
+        }
+        // A cancelled graph's numbers mean nothing, whatever status came back.
+        try scope.cancellation.check()
+        guard status == GGML_STATUS_SUCCESS else { throw TensorError.backend("the graph failed with status \(status.rawValue)") }
+    }
+
+    private static func read(_ tensor: Tensor) -> [Float] {
+        [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
+            ggml_backend_tensor_get(tensor.raw, buffer.baseAddress, 0, tensor.count * MemoryLayout<Float>.size)
+            count = tensor.count
+        }
+    }
+}
+
+/// One run of a graph: gives the lane back between slices.
+private final class SliceRun {
+    private let scope: ComputeScope
+    private let pacer: SlicePacer
+    private var started = ContinuousClock.now
+
+    init(scope: ComputeScope, pacer: SlicePacer) {
+        self.scope = scope
+        self.pacer = pacer
+    }
+
+    func begin() {
+        scope.lane.acquire()
+        started = .now
+    }
+
+    func end() {
+        pacer.finished(after: started.duration(to: .now) / .seconds(1))
+        scope.lane.release()
+    }
+
+    /// ggml asks of each node whether the slice ends there, and reports back when it was computed. False stops the run.
+    func visit(_ node: UnsafeMutablePointer<ggml_tensor>, ask: Bool) -> Bool {
+        if ask { return pacer.endsSlice(at: node) }
+        end()
+        let proceed = !scope.cancellation.isCancelled
+        begin()
+        return proceed
+    }
+}

@@ -1,0 +1,48 @@
+import CLlama
+
+/// How attention rounds.
+public enum AttentionPrecision: Sendable {
+    /// f32 scores, keys and values: what the reference does.
+    case exact
+    /// Keys and values as f16, scores never stored: less memory.
+    case flash
+}
+
+extension Graph {
+    /// softmax(scale · keys · query) · values for each head (arXiv:1706.03762).
+    ///
+    /// - Parameters:
+    ///   - query: `[head, heads, tokens]`.
+    ///   - keys: `[head, groups, others]`, `heads` a multiple of `groups`: neighbouring heads share keys and values.
+    ///   - values: `[head, groups, others]`.
+    ///   - mask: `[others, tokens]`, added to the scores; only with `exact`.
+    /// - Returns: `[head · heads, tokens]`.
+    public func attention(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor? = nil, precision: AttentionPrecision) throws -> Tensor {
+        try require(keys.dimensions == values.dimensions && keys[0] == query[0] && query[1] % keys[1] == 0 && query[3] == 1, "attention",
+                    "query \(query.label), keys \(keys.label), values \(values.label)")
+        if let mask { try require(mask.shape == [keys[2], query[2]], "attention", "mask \(mask.label) for \(query.label)") }
+        let scale = 1 / Float(query[0]).squareRoot()
+        let tall = try permute(query, [0, 2, 1, 3])
+        let k = try permute(keys, [0, 2, 1, 3])
+        let cost = 4 * query[0] * query[1] * keys[2]
+        switch precision {
+        case .flash where mask == nil:
+            let (k16, v16) = try (cast(k, .f16), cast(permute(values, [0, 2, 1, 3]), .f16))
+            let heads = try inPortions(of: tall, axis: 1, cost: cost, joinedAlong: 2) { part in
+                try node { ggml_flash_attn_ext(context, part.raw, k16.raw, v16.raw, nil, scale, 0, 0) }
+            }
+            return try reshape(heads, [query[0] * query[1], query[2]])
+        default:
+            let (whole, v) = try (contiguous(k), contiguous(permute(values, [1, 2, 0, 3])))
+            var start = 0
+            let heads = try inPortions(of: tall, axis: 1, cost: max(cost, keys[2] * query[1] * 64), joinedAlong: 1) { part in
+                defer { start += part[1] }
+                let scores = try node { ggml_mul_mat(context, whole.raw, part.raw) }
+                let rows = try mask.map { try contiguous(slice($0, axis: 1, start..<start + part[1])) }
+                let weights = try node { ggml_soft_max_ext(context, scores.raw, rows?.raw, scale, 0) }
+                return try node { ggml_mul_mat(context, v.raw, weights.raw) }
+            }
+            return try reshape(permute(heads, [0, 2, 1, 3]), [query[0] * query[1], query[2]])
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import CLlama
+
+/// The layers that models are made of.
+extension Graph {
+    /// Operations that one node may take so that no node holds the compute lane much longer than 50 ms on a small CPU.
+    static var nodeBudget: Int { 4_000_000_000 }
+
+    /// `weightᵀ · x + bias`: `x [in, tokens]`, `weight [in, out]`, `bias [out]`, result `[out, tokens]`.
+    ///
+    /// Tokens are taken in portions where the whole product would hold the lane too long.
+    public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
+        try require(weight.dimensions[2...] == [1, 1] && weight[0] == x[0], "linear", "weight \(weight.label) for \(x.label)")
+        let portions = try inPortions(of: x, axis: 1, cost: 2 * weight.count * x[2] * x[3]) { part in
+            try node { ggml_mul_mat(context, weight.raw, part.raw) }
+        }
+        // Low-rank changes cost little: in one piece.
+        let changed = try deltas[weight].reduce(portions) { sum, delta in
+            let inner = try node { ggml_mul_mat(context, delta.down.raw, x.raw) }
+            return try add(sum, scale(node { ggml_mul_mat(context, delta.up.raw, inner.raw) }, by: delta.scale))
+        }
+        return try bias.map { try add(changed, $0) } ?? changed
+    }
+
+    /// Runs `body` on portions of `x` along `axis` and joins the results, along the same axis unless `target` says another.
+    ///
+    /// - Parameter cost: operations for each element along `axis`.
+    public func inPortions(of x: Tensor, axis: Int, cost: Int, joinedAlong target: Int? = nil, _ body: (Tensor) throws -> Tensor) throws -> Tensor {
+        let step = max(16, Self.nodeBudget / max(cost, 1))
+        guard x[axis] > step + step / 2 else { return try body(x) }
+        let parts = try stride(from: 0, to: x[axis], by: step).map { start in
+            try body(slice(x, axis: axis, start..<min(start + step, x[axis])))
+        }
+        return try concat(parts, axis: target ?? axis)
+    }
+
+    /// Rows of `table [features, words]` for `ids [tokens]`: `[features, tokens]`.
+    public func embedding(_ table: Tensor, ids: Tensor) throws -> Tensor {
+        try require(ids.type == .i32 && ids.shape.count == 1, "embedding", "ids \(ids.label) are no row of i32")
+        return try node { ggml_get_rows(context, table.raw, ids.raw) }
+    }
+
+    /// Rotates the halves of each head against each other (arXiv:2104.09864): `x [head, heads, tokens]`.
+    ///
+    /// - Parameters:
+    ///   - positions: `[4 · tokens]`, i32: the positions along the first axis for all tokens, then along the next ones.
+    ///   - sections: pairs of features that turn with each axis; they sum to `head / 2`.
+    ///   - divisors: `[head / 2]`: position over divisor is the angle of a pair, in radians.
+    public func rotate(_ x: Tensor, positions: Tensor, sections: [Int], divisors: Tensor) throws -> Tensor {
+        try require(sections.count == 4 && sections.reduce(0, +) * 2 == x[0], "rotate", "sections \(sections) for heads of \(x.label)")
+        try require(positions.count == 4 * x[2] && positions.type == .i32, "rotate", "positions \(positions.label) for \(x.label)")
+        try require(divisors.count * 2 == x[0], "rotate", "divisors \(divisors.label) for \(x.label)")
+        var axes = sections.map(Int32.init)
+        // A base of one leaves the angles to the divisors alone.
+        return try node {
+            ggml_rope_multi(context, x.raw, positions.raw, divisors.raw, Int32(x[0]), &axes, Int32(GGML_ROPE_TYPE_MROPE), 0, 1, 1, 0, 1, 32, 1)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import CLlama
+
+/// A computation under construction: nodes that ggml will compute later. Operations check shapes before ggml sees them,
+/// which would end the process, and throw a ``TensorError/shape(operation:reason:)`` that says what did not fit.
+///
+/// Made, filled and run on one thread by ``Executor``.
+public final class Graph {
+    let handle: OpaquePointer
+    let context: OpaquePointer
+    let deltas: LowRankDeltas
+    private let capacity: Int
+    private var uploads: [() throws -> Void] = []
+    private var nodes = 0
+
+    init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas()) throws {
+        self.capacity = capacity
+        self.deltas = deltas
+        let arena = ggml_tensor_overhead() * capacity + ggml_graph_overhead_custom(capacity, false)
+        guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
+            throw TensorError.memory(bytes: arena, what: "the nodes of a graph")
+        }
+        guard let handle = ggml_new_graph_custom(context, capacity, false) else {
+            ggml_free(context)
+            throw TensorError.memory(bytes: arena, what: "the nodes of a graph")
+        }
+        self.context = context
+        self.handle = handle
+    }
+
+    deinit { ggml_free(context) }
+
+    /// A place for values that are written before the graph runs. `values` is asked for then, not when only measured.
+    public func input(_ shape: [Int], _ values: @escaping @autoclosure () -> [Float]) throws -> Tensor {
+        let tensor = try newInput(shape, GGML_TYPE_F32)
+        uploads.append { try Self.write(values(), to: tensor) }
+        return tensor
+    }
+
+    /// A place for whole numbers: token ids, positions.
+    public func input(_ shape: [Int], integers: @escaping @autoclosure () -> [Int32]) throws -> Tensor {
+        let tensor = try newInput(shape, GGML_TYPE_I32)
+        uploads.append { try Self.write(integers(), to: tensor) }
+        return tensor
+    }
+
+    private func newInput(_ shape: [Int], _ type: ggml_type) throws -> Tensor {
+        guard (1...4).contains(shape.count), shape.allSatisfy({ $0 > 0 }) else {
+            throw TensorError.shape(operation: "input", reason: "\(shape) is no shape")
+        }
+        let tensor = try node { ggml_new_tensor(context, type, Int32(shape.count), shape.map(Int64.init)) }
+        ggml_set_input(tensor.raw)
+        return tensor
+    }
+
+    /// Takes one of the arena's places for what `make` returns.
+    func node(_ make: () throws -> UnsafeMutablePointer<ggml_tensor>?) throws -> Tensor {
+        // Two places are kept for the small views that some ggml operations make on the way.
+        nodes += 1
+        guard nodes + 2 < capacity, let raw = try make() else { throw TensorError.tooManyNodes(capacity: capacity) }
+        return Tensor(raw, owner: self)
+    }
+
+    /// Says which tensors are wanted, in f32 and in one piece.
+    func finish(_ outputs: [Tensor]) throws -> [Tensor] {
+        try outputs.map { output in
+            guard output.type == .f32 else {
+                throw TensorError.shape(operation: "output", reason: "\(output.label) is \(output.type), not f32")
+            }
+            let whole = try contiguous(output)
+            ggml_set_output(whole.raw)
+            ggml_build_forward_expand(handle, whole.raw)
+            return whole
+        }
+    }
+
+    /// Writes the inputs, once the graph has memory.
+    func upload() throws {
+        for write in uploads { try write() }
+        uploads.removeAll()
+    }
+
+    private static func write<Value: BitwiseCopyable>(_ values: [Value], to tensor: Tensor) throws {
+        // An input that no output depends on gets no memory.
+        guard tensor.raw.pointee.buffer != nil else { return }
+        guard values.count == tensor.count else {
+            throw TensorError.shape(operation: "input", reason: "\(tensor.shape) got \(values.count) values")
+        }
+        ggml_backend_tensor_set(tensor.raw, values, 0, values.count * MemoryLayout<Value>.size)
+    }
+
+    func require(_ condition: Bool, _ operation: String, _ reason: @autoclosure () -> String) throws {
+        if !condition { throw TensorError.shape(operation: operation, reason: reason()) }
+    }
+}

@@ -1,0 +1,68 @@
+import CLlama
+
+/// A tensor as it lies in a file.
+public struct WeightEntry: Sendable {
+    public let name: String
+    /// Fastest axis first, at most four.
+    public let shape: [Int]
+    /// Whether the file has more axes, whose slowest are one here.
+    var isFolded = false
+    public let encoding: WeightEncoding
+    let file: WeightFile
+    /// Bytes from the file's start.
+    let offset: Int
+    let byteCount: Int
+
+    /// Elements of a row, and the number of rows.
+    var rowLength: Int { shape.first ?? 1 }
+    var rows: Int { shape.dropFirst().reduce(1, *) }
+}
+
+/// How a file stores the elements of a tensor.
+public enum WeightEncoding: Sendable, Equatable, CustomStringConvertible {
+    /// As ggml does.
+    case native(ElementType)
+    /// 8-bit floats, sign · exponent · mantissa (arXiv:2209.05433).
+    case e4m3, e5m2
+
+    public var description: String {
+        switch self {
+        case .native(let type): type.description
+        case .e4m3: "f8_e4m3"
+        case .e5m2: "f8_e5m2"
+        }
+    }
+
+    /// Bytes of a row of `count` elements; nil where a quantized type's blocks do not fill it.
+    func rowBytes(_ count: Int) -> Int? {
+        guard case .native(let type) = self else { return count }
+        return count % type.blockSize == 0 ? type.rowBytes(count) : nil
+    }
+
+    /// Writes `count` elements from `source` as f32.
+    func decode(_ source: UnsafeRawPointer, _ count: Int, into target: UnsafeMutablePointer<Float>) {
+        switch self {
+        case .native(.f32):
+            target.update(from: source.assumingMemoryBound(to: Float.self), count: count)
+        case .native(.f64):
+            for index in 0..<count { target[index] = Float(source.loadUnaligned(fromByteOffset: 8 * index, as: Double.self)) }
+        case .native(let type):
+            ggml_get_type_traits(type.raw)?.pointee.to_float?(source, target, Int64(count))
+        case .e4m3:
+            for index in 0..<count { target[index] = Self.e4m3Table[Int(source.load(fromByteOffset: index, as: UInt8.self))] }
+        case .e5m2:
+            for index in 0..<count { target[index] = Self.e5m2Table[Int(source.load(fromByteOffset: index, as: UInt8.self))] }
+        }
+    }
+
+    /// e4m3fn: no infinities; all ones is no number.
+    private static let e4m3Table = (0..<256).map { bits -> Float in
+        let magnitude = bits & 0x7f
+        if magnitude == 0x7f { return .nan }
+        let value = magnitude < 8 ? Float(magnitude) / 512 : Float(sign: .plus, exponent: (magnitude >> 3) - 7, significand: 1 + Float(magnitude & 7) / 8)
+        return bits < 128 ? value : -value
+    }
+
+    /// e5m2 is the upper half of an f16.
+    private static let e5m2Table = (0..<256).map { ggml_fp16_to_fp32(UInt16($0) << 8) }
+}

@@ -1,0 +1,138 @@
+import CLlama
+
+/// What is done to weights while they are loaded.
+public struct WeightOptions: Sendable {
+    /// Threads that read shards; 1 reads one after the other.
+    public var threads = 4
+    /// Stores matrices as this type; nil keeps what the file has. Rows that its blocks do not fill stay as they are.
+    public var quantization: ElementType?
+    /// Which tensors to load.
+    public var select: @Sendable (String) -> Bool = { _ in true }
+    /// Matrices to keep out of quantization, by name: embeddings and first and last layers.
+    public var keep: @Sendable (String) -> Bool = { _ in false }
+    /// Kernels of 2D convolutions keep the file's type; f32 otherwise. Only 16-bit floats are any faster.
+    public var keepsKernels = false
+    /// For a matrix or vector by name and number of outputs: which output of the file becomes output `i`. Nil keeps the order.
+    public var order: @Sendable (String, Int) -> [Int]? = { _, _ in nil }
+
+    public init() {}
+
+    /// How the values of `entry` are laid out anew.
+    func arrangement(of entry: WeightEntry) -> WeightArrangement {
+        if entry.shape.count == 4, !entry.isFolded { return .channelsFirst }
+        return order(entry.name, entry.shape.count == 1 ? entry.rowLength : entry.rows).map { .outputs($0) } ?? .asIs
+    }
+
+    /// Vectors are small and used in f32. Matrices stay as they are, or are quantized.
+    func storage(of entry: WeightEntry) -> ElementType {
+        let floats: ElementType
+        switch entry.encoding {
+        case .native(let type) where [.i8, .i16, .i32, .i64].contains(type): return type
+        case .native(let type): floats = type == .f64 ? .f32 : type
+        case .e4m3, .e5m2: floats = .bf16
+        }
+        if entry.shape.count == 4 { return keepsKernels ? floats : .f32 }
+        if entry.shape.count != 2 || entry.rows == 1 { return .f32 }
+        guard let quantization, !floats.isQuantized, !keep(entry.name), entry.rowLength % quantization.blockSize == 0 else { return floats }
+        return quantization
+    }
+}
+
+/// Weights in a device's memory, by name.
+// @unchecked: filled before the initializer returns, only read afterwards.
+public final class WeightStore: @unchecked Sendable {
+    /// Bytes on the device.
+    public let byteCount: Int
+    /// Folder or file the weights came from, for messages.
+    public let source: String
+    private let tensors: [String: UnsafeMutablePointer<ggml_tensor>]
+    private let context: OpaquePointer
+    private let buffer: OpaquePointer
+    private let backend: Backend
+
+    /// Loads `files` onto `backend`. Blocks; several threads read at once.
+    ///
+    /// - Parameter progress: called now and then, from any thread, with bytes read and bytes in all.
+    public init(_ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(), progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }) throws {
+        let entries = files.entries.values.filter { options.select($0.name) }.sorted { ($0.file.path, $0.offset) < ($1.file.path, $1.offset) }
+        guard !entries.isEmpty else { throw TensorError.file(path: files.source, reason: "holds no weights of this model") }
+        let arena = ggml_tensor_overhead() * (entries.count + 1)
+        guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
+            throw TensorError.memory(bytes: arena, what: "the list of weights")
+        }
+        var jobs: [WeightLoader.Job] = []
+        var tensors: [String: UnsafeMutablePointer<ggml_tensor>] = [:]
+        var bytes = 0
+        for entry in entries {
+            let (type, arrangement) = (options.storage(of: entry), options.arrangement(of: entry))
+            let shape = arrangement.shape(entry.shape)
+            guard let tensor = ggml_new_tensor(context, type.raw, Int32(shape.count), shape.map(Int64.init)) else { continue }
+            ggml_set_name(tensor, entry.name)
+            tensors[entry.name] = tensor
+            bytes += ggml_nbytes(tensor)
+            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement))
+        }
+        do {
+            buffer = try backend.makeBuffer(context, bytes: bytes)
+        } catch {
+            ggml_free(context)
+            throw error
+        }
+        do {
+            try WeightLoader(isHost: backend.isHost, threads: options.threads, progress: progress).run(jobs)
+        } catch {
+            ggml_backend_buffer_free(buffer)
+            ggml_free(context)
+            throw error
+        }
+        self.tensors = tensors
+        self.context = context
+        self.backend = backend
+        byteCount = bytes
+        source = files.source
+    }
+
+    deinit {
+        ggml_backend_buffer_free(buffer)
+        ggml_free(context)
+    }
+
+    public func contains(_ name: String) -> Bool { tensors[name] != nil }
+
+    /// The tensor of that name, which must have `shape` (fastest axis first).
+    public func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+        guard let raw = tensors[name] else { throw TensorError.missing(tensor: name, among: source) }
+        let tensor = Tensor(raw, owner: self)
+        var wanted = shape
+        while wanted.count > 1, wanted.last == 1 { wanted.removeLast() }
+        guard tensor.shape == wanted else { throw TensorError.mismatch(tensor: name, expected: "\(wanted)", found: "\(tensor.shape)") }
+        guard [.f32, .f16, .bf16].contains(tensor.type) || tensor.type.isQuantized else {
+            throw TensorError.mismatch(tensor: name, expected: "floating point", found: tensor.type.description)
+        }
+        return tensor
+    }
+
+    public var names: [String] { tensors.keys.sorted() }
+
+    /// The values of a tensor as f32, whatever it is stored as; nil where there is none of that name.
+    public func values(_ name: String) -> [Float]? {
+        guard let raw = tensors[name] else { return nil }
+        let tensor = Tensor(raw, owner: self)
+        var bytes = [UInt8](repeating: 0, count: tensor.byteCount)
+        ggml_backend_tensor_get(raw, &bytes, 0, bytes.count)
+        var values = [Float](repeating: 0, count: tensor.count)
+        bytes.withUnsafeBytes { source in
+            guard let base = source.baseAddress else { return }
+            WeightEncoding.native(tensor.type).decode(base, tensor.count, into: &values)
+        }
+        return values
+    }
+
+    /// The shape of a tensor, fastest axis first.
+    public func shape(_ name: String) -> [Int]? { tensors[name].map { Tensor($0, owner: self).shape } }
+
+    /// A tensor that holds a value that is infinite or no number; slow, for explaining a failure.
+    public func firstNotFinite() -> String? {
+        names.first { values($0)?.allSatisfy(\.isFinite) == false }
+    }
+}

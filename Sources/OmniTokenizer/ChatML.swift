@@ -1,0 +1,31 @@
+import Foundation
+
+/// The chat form of the Qwen models, `<|im_start|>role … <|im_end|>`, which diffusion pipelines put round a prompt.
+public struct ChatML: Sendable {
+    /// Checks that the tokenizer in `folder` uses this form: its template must hold the two markers.
+    ///
+    /// - Throws: ``TokenizerError`` where the template is another, or there is none.
+    public init(tokenizer folder: String) throws {
+        let path = "\(folder)/chat_template.jinja"
+        let template = try Self.template(path) ?? Self.templateInConfig("\(folder)/tokenizer_config.json")
+        guard let template else { throw TokenizerError(path: folder, reason: "has no chat template") }
+        guard template.contains("<|im_start|>"), template.contains("<|im_end|>") else {
+            throw TokenizerError(path: folder, reason: "has a chat template of another form than <|im_start|>role … <|im_end|>")
+        }
+    }
+
+    /// One user message and the start of the answer, with thinking allowed: the template then adds nothing.
+    public func prompt(_ text: String) -> String {
+        "<|im_start|>user\n\(text)<|im_end|>\n<|im_start|>assistant\n"
+    }
+
+    private static func template(_ path: String) throws -> String? {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func templateInConfig(_ path: String) throws -> String? {
+        struct Config: Decodable { let chat_template: String? }
+        guard let data = FileManager.default.contents(atPath: path) else { return nil }
+        return try? JSONDecoder().decode(Config.self, from: data).chat_template
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+import OmniAPI
+import OmniDiffusion
+import OmniEngine
+import OmniTensor
+
+extension EngineLoader {
+    func loadDiffusion(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
+        let meter = DiffusionLoadMeter(folder: command.model, report: progress)
+        return try await DiffusionEngine.load(folder: command.model, options: diffusionOptions, lane: lane, logger: logger) { meter.note($0) }
+    }
+
+    private var diffusionOptions: DiffusionOptions {
+        get throws {
+            let flags = command.engine
+            var options = DiffusionOptions()
+            options.threads = flags.threads ?? options.threads
+            options.useGPU = flags.gpuLayers != 0
+            options.loadThreads = flags.disableMultithreadWeightLoad ? 1 : flags.numWeightLoadThreads ?? options.loadThreads
+            options.tiling = flags.vaeUseTiling ? .always : .automatic
+            options.memoryLimit = flags.maxImageMemory
+            if let name = flags.quantization {
+                // vLLM's names for eight bits.
+                guard let type = ElementType(named: ["fp8", "int8"].contains(name) ? "q8_0" : name) else {
+                    throw APIError(.invalidRequest, "--quantization \(name) is not known.", remedy: "Use q8_0, q6_k, q5_k, q5_0, q4_k or q4_0.")
+                }
+                options.quantization = ["transformer": type, "text_encoder": type]
+            }
+            if let cache = flags.cacheBackend, cache != "none" {
+                logger.warning("this build has no step cache; every step is computed", metadata: ["cache-backend": .string(cache)])
+            }
+            return options
+        }
+    }
+}
+
+/// Joins the progress of a checkpoint's components, each with its own count of bytes, to one share of the whole.
+private final class DiffusionLoadMeter: Sendable {
+    private let report: @Sendable (Double) -> Void
+    /// Bytes of weights on the disk.
+    private let whole: Double
+    private let done = NIOLockedValueBox<[String: Int]>([:])
+
+    init(folder: String, report: @escaping @Sendable (Double) -> Void) {
+        self.report = report
+        let files = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        let weights = files.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }
+        let sizes = weights.map { name -> Int in
+            // Hub caches hold links; the size is the file's behind it.
+            let path = URL(filePath: "\(folder)/\(name)").resolvingSymlinksInPath().path
+            return (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        }
+        whole = Double(max(1, sizes.reduce(0, +)))
+    }
+
+    func note(_ progress: LoadProgress) {
+        let sum = done.withLockedValue { done in
+            done[progress.component] = progress.done
+            return done.values.reduce(0, +)
+        }
+        report(min(1, Double(sum) / whole))
+    }
+}

@@ -1,0 +1,38 @@
+"""The recorded wire cases of the contract, played against real servers."""
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from harness import ROOT, Server
+
+SHARED = pathlib.Path(os.environ.get("OMNI_SHARED") or ROOT.parent / "shared")
+#: In a worktree the shared folder stands one level further up.
+CONTRACT = next((p / "contract" for p in (SHARED, ROOT.parent.parent / "shared") if (p / "contract/replay.py").exists()), None)
+
+pytestmark = pytest.mark.skipif(CONTRACT is None, reason=f"THE RECORDED CASES ARE MISSING: no contract/replay.py in {SHARED}; set OMNI_SHARED")
+
+NAMES = ("--served-model-name", "stub/model")
+#: The flags that recorded cases name.
+FLAGS = "--api-key sekret --max-generated-image-size 262144 --enable-request-id-headers"
+
+
+def replay(server, needs, *arguments):
+    done = subprocess.run(
+        [sys.executable, CONTRACT / "replay.py", "--base-url", server.base_url, "--cases", CONTRACT / "cases.jsonl", "--needs", needs, *arguments],
+        capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_cases_for_any_server_and_text(start):
+    replay(start(*NAMES), "any,text")
+
+
+def test_cases_about_sleeping(start):
+    replay(start(*NAMES), "sleep")
+
+
+def test_cases_with_a_key(start):
+    replay(start(*NAMES, *FLAGS.split()), "any-auth,any", "--api-key", "sekret", "--flags", FLAGS)

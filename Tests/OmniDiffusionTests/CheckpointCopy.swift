@@ -1,0 +1,56 @@
+import Foundation
+
+@testable import OmniTensor
+
+/// A copy of a fixture that a test may spoil; it goes away with the test.
+final class CheckpointCopy {
+    struct Stored {
+        var type: String
+        /// Slowest axis first, as the file has it.
+        var shape: [Int]
+        var bytes: [UInt8]
+    }
+
+    let folder = NSTemporaryDirectory() + "checkpoint-\(UUID().uuidString)"
+
+    init(_ name: String) throws { try FileManager.default.copyItem(atPath: "\(Fixtures.root)/\(name)", toPath: folder) }
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// Rewrites every file of tensors of a component, or of all.
+    func rewrite(_ component: String? = nil, _ change: (inout [String: Stored]) -> Void) throws {
+        for path in try files(component) {
+            var tensors: [String: Stored] = [:]
+            for entry in try Safetensors.entries(path: path) {
+                tensors[entry.name] = Stored(type: "F32", shape: entry.shape.reversed(), bytes: try entry.file.read(at: entry.offset, count: entry.byteCount))
+            }
+            change(&tensors)
+            try Self.write(tensors, path)
+        }
+    }
+
+    func files(_ component: String?) throws -> [String] {
+        let all = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        return all.filter { $0.hasSuffix(".safetensors") && $0.hasPrefix(component ?? "") }.sorted().map { "\(folder)/\($0)" }
+    }
+
+    /// Every tensor as bf16, rounded to the nearest.
+    func roundToBF16() throws {
+        try rewrite { tensors in
+            for (name, stored) in tensors {
+                let halves = stored.bytes.withUnsafeBytes { $0.bindMemory(to: UInt32.self).map { UInt16(truncatingIfNeeded: ($0 + 0x7fff + ($0 >> 16 & 1)) >> 16) } }
+                tensors[name] = Stored(type: "BF16", shape: stored.shape, bytes: halves.withUnsafeBytes { Array($0) })
+            }
+        }
+    }
+
+    private static func write(_ tensors: [String: Stored], _ path: String) throws {
+        var (claims, data) = ([String](), [UInt8]())
+        for (name, stored) in tensors.sorted(by: { $0.key < $1.key }) {
+            claims.append("\"\(name)\":{\"dtype\":\"\(stored.type)\",\"shape\":\(stored.shape),\"data_offsets\":[\(data.count),\(data.count + stored.bytes.count)]}")
+            data += stored.bytes
+        }
+        let header = Array("{\(claims.joined(separator: ","))}".utf8)
+        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+        try Data(length + header + data).write(to: URL(fileURLWithPath: path))
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Testing
+
+@testable import OmniDiffusion
+@testable import OmniEngine
+@testable import OmniTensor
+
+/// The three pipelines from prompt to picture, at the reference's seeds.
+@Suite struct PictureParityTests {
+    struct Case: CustomStringConvertible, Sendable {
+        let name: String
+        let request: @Sendable (Goldens, FloatImage, FloatImage) -> ImageRequest
+        var description: String { name }
+    }
+
+    static func request(_ seed: UInt64, steps: Int, guidance: Float = 0, _ change: (inout ImageRequest) -> Void = { _ in }) -> ImageRequest {
+        var request = ImageRequest(prompt: Fixtures.prompt, seed: seed)
+        (request.steps, request.guidanceScale) = (steps, guidance)
+        change(&request)
+        return request
+    }
+
+    static let cases = [
+        Case(name: "text") { _, _, _ in request(42, steps: 4) },
+        Case(name: "text.cfg") { _, _, _ in request(43, steps: 4, guidance: 3.5) { $0.negativePrompt = Fixtures.negative } },
+        Case(name: "text.cfgnorm") { _, _, _ in
+            request(44, steps: 5, guidance: 6) { ($0.guidanceNormalization, $0.guidanceTruncation) = (1, 0.6) }
+        },
+        Case(name: "text.two") { _, _, _ in request(45, steps: 2) { $0.count = 2 } },
+        Case(name: "image") { _, source, _ in request(46, steps: 5) { ($0.input, $0.strength) = (source, 0.6) } },
+        Case(name: "image.cfg") { _, source, _ in request(47, steps: 4, guidance: 2) { ($0.input, $0.strength) = (source, 0.85) } },
+        Case(name: "inpaint") { _, source, mask in request(48, steps: 4) { ($0.input, $0.mask, $0.strength) = (source, mask, 1) } },
+        Case(name: "inpaint.partial") { _, source, mask in request(49, steps: 5) { ($0.input, $0.mask, $0.strength) = (source, mask, 0.7) } },
+    ]
+
+    /// Latents after each step and the pictures.
+    static func run(_ family: ZImageFamily, _ backend: Backend, _ request: ImageRequest) throws -> (steps: [[Float]], images: [FloatImage]) {
+        var steps: [[Float]] = []
+        var images: [FloatImage] = []
+        var pipeline = DiffusionPipeline(family: family, executor: try Executor(backend), scope: ComputeScope(), plan: try ImagePlan(request, family)) {
+            if case .image(_, let image) = $0 { images.append(image) }
+        }
+        pipeline.observe = { steps.append($0.latents.flatMap { $0 }) }
+        try pipeline.run()
+        return (steps, images)
+    }
+
+    @Test(arguments: ["small", "other"], cases) func picturesEqualTheReference(name: String, test: Case) throws {
+        let (family, backend) = try Fixtures.family(name)
+        let goldens = try Goldens("\(name).goldens")
+        let (source, mask) = (try goldens.image("source"), try goldens.image("mask"))
+        var request = test.request(goldens, source, mask)
+        (request.width, request.height) = (source.width, source.height)
+        let (steps, images) = try Self.run(family, backend, request)
+        let reference = try goldens["\(test.name).steps"]
+        let size = reference.count / max(steps.count, 1)
+        #expect(steps.reduce(0) { $0 + $1.count } == reference.count)
+        for (index, latents) in steps.enumerated() {
+            #expect(relativeError(latents, Array(reference[index * size..<(index + 1) * size])) < 1e-3, "step \(index + 1)")
+        }
+        let values = images.flatMap(\.values)
+        let distance = peakSignalToNoise(values, try goldens["\(test.name).image"])
+        #expect(distance >= 45, "PSNR \(distance)")
+    }
+}

@@ -1,0 +1,66 @@
+import OmniAPI
+import Synchronization
+import Testing
+
+@testable import OmniServer
+
+@Suite struct TurnstileTests {
+    /// Waits for a condition, at most ten seconds.
+    static func wait(_ condition: () -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while !condition() {
+            try #require(ContinuousClock.now < deadline)
+            await Task.yield()
+        }
+    }
+
+    @Test func turnsComeInOrder() async throws {
+        let turnstile = Turnstile()
+        var first: Turn? = try await turnstile.enter(limit: 8)
+        let order = Mutex<[Int]>([])
+        var waiters: [Task<Void, any Error>] = []
+        for number in 0..<5 {
+            waiters.append(
+                Task {
+                    let turn = try await turnstile.enter(limit: 8)
+                    order.withLock { $0.append(number) }
+                    withExtendedLifetime(turn) {}
+                })
+            try await Self.wait { turnstile.waiting == number + 1 }
+        }
+        withExtendedLifetime(first) {}
+        first = nil
+        for waiter in waiters { try await waiter.value }
+        #expect(order.withLock { $0 } == [0, 1, 2, 3, 4])
+        #expect(!turnstile.isBusy)
+    }
+
+    @Test func whoLeavesGivesThePlaceUp() async throws {
+        let turnstile = Turnstile()
+        var first: Turn? = try await turnstile.enter(limit: 2)
+        let leaver = Task { _ = try await turnstile.enter(limit: 2) }
+        try await Self.wait { turnstile.waiting == 1 }
+        let stayer = Task { _ = try await turnstile.enter(limit: 2) }
+        try await Self.wait { turnstile.waiting == 2 }
+        leaver.cancel()
+        await #expect(throws: CancellationError.self) { try await leaver.value }
+        #expect(turnstile.waiting == 1)
+        withExtendedLifetime(first) {}
+        first = nil
+        try await stayer.value
+        #expect(!turnstile.isBusy)
+    }
+
+    @Test func aFullQueueIsRefusedAtOnce() async throws {
+        let turnstile = Turnstile()
+        let first = try await turnstile.enter(limit: 0)
+        do {
+            _ = try await turnstile.enter(limit: 0)
+            Issue.record("entered a full queue")
+        } catch let error as APIError {
+            #expect(error.status == 503)
+            #expect((error.retryAfter ?? 0) >= 1)
+        }
+        withExtendedLifetime(first) {}
+    }
+}

@@ -1,0 +1,101 @@
+import OmniEngine
+import Testing
+
+@testable import OmniTensor
+
+@Suite struct GraphTests {
+    static func evaluate(_ build: (Graph) throws -> Tensor) throws -> [Float] {
+        try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope()) { [try build($0)] }[0]
+    }
+
+    @Test func linearIsAProductOfMatrices() throws {
+        // x is two tokens of three features; the weight has two outputs.
+        let values = try Self.evaluate { graph in
+            try graph.linear(graph.input([3, 2], [1, 2, 3, 4, 5, 6]), graph.input([3, 2], [1, 0, 0, 0, 1, 1]), bias: graph.input([2], [10, 20]))
+        }
+        #expect(values == [11, 25, 14, 31])
+    }
+
+    @Test func aConvolutionOfOnesCountsNeighbours() throws {
+        let values = try Self.evaluate { graph in
+            try graph.conv2d(graph.input([1, 3, 3], [Float](repeating: 1, count: 9)), kernel: graph.input([9, 1], [Float](repeating: 1, count: 9)),
+                             bias: graph.input([1], [0.5]), size: 3, padding: 1)
+        }
+        #expect(values == [4.5, 6.5, 4.5, 6.5, 9.5, 6.5, 4.5, 6.5, 4.5])
+    }
+
+    @Test func portionsJoinToTheWhole() throws {
+        let input = (0..<200).map { Float($0) }
+        let values = try Self.evaluate { graph in
+            try graph.inPortions(of: graph.input([2, 100], input), axis: 1, cost: Graph.nodeBudget / 20) { try graph.scale($0, by: 2) }
+        }
+        #expect(values == input.map { $0 * 2 })
+    }
+
+    @Test func flashAttentionIsCloseToExact() throws {
+        func run(_ precision: AttentionPrecision) throws -> [Float] {
+            try Self.evaluate { graph in
+                func part(_ seed: Int, _ heads: Int, _ tokens: Int) throws -> Tensor {
+                    try graph.input([32, heads, tokens], (0..<32 * heads * tokens).map { Float(($0 * 7919 + seed * 104_729) % 1009) / 504.5 - 1 })
+                }
+                return try graph.attention(query: part(1, 4, 24), keys: part(2, 2, 40), values: part(3, 2, 40), precision: precision)
+            }
+        }
+        let (exact, flash) = (try run(.exact), try run(.flash))
+        #expect(zip(exact, flash).allSatisfy { abs($0 - $1) < 5e-3 })
+    }
+
+    @Test func shapesThatDoNotFitAreToldApart() throws {
+        let error = #expect(throws: TensorError.self) {
+            try Self.evaluate { graph in try graph.linear(graph.input([3, 2], []), graph.input([4, 2], [])) }
+        }
+        #expect(error == .shape(operation: "linear", reason: "weight [4, 2] for [3, 2]"))
+        #expect(throws: TensorError.self) { try Self.evaluate { try $0.reshape($0.input([6], []), [4, 2]) } }
+        #expect(throws: TensorError.self) { try Self.evaluate { try $0.slice($0.input([6], []), axis: 0, 4..<9) } }
+        #expect(throws: TensorError.self) { try Self.evaluate { try $0.input([2, 3], [1, 2]) } }
+        #expect(throws: TensorError.tooManyNodes(capacity: 64)) {
+            try Executor(Backend(threads: 1, useGPU: false), capacity: 64).evaluate(ComputeScope()) { graph in
+                var x = try graph.input([1], [1])
+                while true { x = try graph.scale(x, by: 2) }
+            }
+        }
+    }
+
+    /// A lane that counts, and may cancel a token when it is given back.
+    final class CountingLane: ComputeLane {
+        let count = Counter()
+        let cancels: CancellationToken?
+        init(cancels: CancellationToken? = nil) { self.cancels = cancels }
+        func acquire() { count.change { $0 += 1 } }
+        func release() { cancels?.cancel() }
+    }
+
+    static func longGraph(_ graph: Graph) throws -> [Tensor] {
+        let side = 512
+        var x = try graph.input([side, side], [Float](repeating: 0.001, count: side * side))
+        let weight = x
+        for _ in 0..<200 { x = try graph.linear(x, weight) }
+        return [x]
+    }
+
+    @Test func longGraphsGiveTheLaneBack() throws {
+        let lane = CountingLane()
+        _ = try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope(lane: lane), Self.longGraph)
+        #expect(lane.count.value > 3)
+    }
+
+    @Test func cancellationStopsBetweenSlices() throws {
+        let token = CancellationToken()
+        let lane = CountingLane(cancels: token)
+        #expect(throws: CancellationError.self) {
+            try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope(lane: lane, cancellation: token), Self.longGraph)
+        }
+        #expect(lane.count.value <= 2)
+    }
+
+    @Test func aPriceIsAtLeastItsLargestTensors() throws {
+        let executor = try Executor(Backend(threads: 1, useGPU: false))
+        let price = try executor.price { graph in [try graph.scale(graph.input([1000, 1000], []), by: 2)] }
+        #expect(price >= 4_000_000 && price < 20_000_000)
+    }
+}

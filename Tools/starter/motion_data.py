@@ -1,0 +1,105 @@
+"""The clips and captions that omni-emoji-motion learns from: one subject, one motion, on a flat ground or in a scene.
+
+As in data.py, a caption says everything: what it leaves unsaid has one answer, and `rng` decides the picture, `words` the caption.
+"""
+
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+import data
+
+FRAMES, FPS = 9, 8
+START = 112  # size of the subject on a side of 256
+
+# Motions: name, wordings ("{s}" is the subject with its article, "{n}" without), and where the subject is at part t in 0…1
+# of the clip: (centre x, centre y, size, angle in degrees, counter-clockwise).
+MOTIONS = {
+    "up": (["{s} moving up", "{s} rising", "{s} flying upwards", "{s} going up"], lambda t: (128, 190 - 124 * t, START, 0)),
+    "down": (["{s} moving down", "{s} falling", "{s} sinking", "{s} going down"], lambda t: (128, 66 + 124 * t, START, 0)),
+    "left": (["{s} moving left", "{s} moving to the left", "{s} going left"], lambda t: (190 - 124 * t, 128, START, 0)),
+    "right": (["{s} moving right", "{s} moving to the right", "{s} going right"], lambda t: (66 + 124 * t, 128, START, 0)),
+    "growing": (["{s} growing", "{s} getting bigger", "{s} coming closer"], lambda t: (128, 128, 64 + 128 * t, 0)),
+    "shrinking": (["{s} shrinking", "{s} getting smaller", "{s} going away"], lambda t: (128, 128, 192 - 128 * t, 0)),
+    "turning": (["{s} turning", "{s} rotating", "{s} spinning", "a spinning {n}"], lambda t: (128, 128, 144, -360 * t * 8 / 9)),
+    "bouncing": (["{s} bouncing", "{s} jumping", "{s} bouncing up and down", "a bouncing {n}"],
+                 lambda t: (128, 188 - 120 * abs(math.sin(2 * math.pi * t)), START, 0)),
+    "still": (["{s} standing still", "{s} not moving", "{s}"], lambda t: (128, 128, 144, 0)),
+}
+HELD_OUT = {
+    "up": "{s} climbs up", "down": "{s} drops down", "left": "{s} travels to the left", "right": "{s} travels to the right",
+    "growing": "{s} that grows", "shrinking": "{s} that shrinks", "turning": "{s} that spins", "bouncing": "{s} that bounces",
+}
+GROUNDS = ["white", "light blue", "green", "pink", "yellow", "black", "gray", "purple"]
+SCENES = ["night", "sky", "sunset", "mountains", "grass"]
+ON = ["{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background", "{p} on {b}"]
+
+
+@dataclass
+class Clip:
+    caption: str
+    background: tuple
+    emoji: str
+    motion: str
+
+
+def sample(rng, words=None, tier=1, limit=30):
+    """One random clip; the subjects are the first `limit` of the tier, so that few are learned well."""
+    words = words or rng
+    s = rng.choice(data.subjects(tier)[:limit])
+    motion = rng.choice(list(MOTIONS))
+    name = s.phrase(words)
+    text = words.choice(MOTIONS[motion][0]).replace("{s}", name).replace("{n}", data._lead(name))
+    r = rng.random()
+    background = ("flat", (255, 255, 255))
+    if r < 0.6:
+        colour = rng.choice(GROUNDS)
+        background = ("flat", data.COLOURS[colour])
+        text = words.choice(ON).replace("{p}", text).replace("{b}", data._colour_word(words, colour))
+    elif r < 0.85:
+        scene = rng.choice(SCENES)
+        background = ("scene", scene)
+        text += " " + words.choice(data.SCENES[scene][1])
+    return Clip(data._finish(words, text), background, s.emoji, motion)
+
+
+def _turned(emoji, size, angle):
+    if angle % 360 == 0:
+        return data.sized(emoji, size)
+    mark = data.sized(emoji, size)
+    planes = [np.asarray(Image.fromarray(mark[..., c]).rotate(angle, Image.BICUBIC)) for c in range(4)]
+    return np.clip(np.stack(planes, -1), 0, 1)
+
+
+def draw(clip, px=128, frames=FRAMES):
+    """The clip, float32 [frames, px, px, 3] in 0…1. Places are whole pixels: nothing shimmers."""
+    ground, k, out = data._background(px, clip.background), px / data.SIDE, []
+    where = MOTIONS[clip.motion][1]
+    for f in range(frames):
+        x, y, size, angle = where(f / (frames - 1) if frames > 1 else 0.0)
+        s = max(4, round(size * k))
+        mark = _turned(clip.emoji, s, angle)
+        x0, y0 = round(x * k - s / 2), round(y * k - s / 2)
+        ax, ay, bx, by = max(0, x0), max(0, y0), min(px, x0 + s), min(px, y0 + s)
+        frame = ground.copy()
+        if ax < bx and ay < by:
+            m = mark[ay - y0 : by - y0, ax - x0 : bx - x0]
+            frame[ay:by, ax:bx] = frame[ay:by, ax:bx] * (1 - m[..., 3:]) + m[..., :3]
+        out.append(np.clip(frame, 0, 1))
+    return np.stack(out)
+
+
+if __name__ == "__main__":  # python motion_data.py OUT.png: one clip a row
+    import sys
+
+    rng = random.Random(3)
+    clips = [sample(rng) for _ in range(10)]
+    sheet = Image.new("RGB", (FRAMES * 96, len(clips) * 96))
+    for j, c in enumerate(clips):
+        print(c.caption)
+        for i, f in enumerate(draw(c, 96)):
+            sheet.paste(Image.fromarray((f * 255 + 0.5).astype(np.uint8)), (i * 96, j * 96))
+    sheet.save(sys.argv[1])

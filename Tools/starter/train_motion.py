@@ -1,0 +1,304 @@
+"""Trains omni-emoji-motion: the AutoencoderKLWan, then the UMT5 encoder and the Wan transformer on its latents.
+
+    python train_motion.py frames --steps 3000   the autoencoder on single frames: its convolutions' last tap in time
+    python train_motion.py clips --steps 1500    the autoencoder on clips: time comes in
+    python train_motion.py film --steps 12000    text encoder and transformer, by flow matching
+Each resumes from STATE/motion-<stage>.pt by itself, and `clips` starts from `frames`, `film` from `clips`.
+"""
+
+import argparse
+import random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
+from PIL import Image
+
+import common
+import data
+import motion_data
+import motion_model
+import train_vae
+from muon import Muon
+from train_image import noise_words, sigmas
+
+PX = 128
+_full = WanCausalConv3d.forward
+
+
+def _one_frame(self, x, cache_x=None):
+    """The first frame of a clip sees zeros in the past: only the last tap of a convolution counts. A third of the work."""
+    if cache_x is None and x.shape[2] == 1 and self.kernel_size[0] == 3 and self.stride[0] == 1:
+        p = self._padding
+        return F.conv2d(F.pad(x[:, :, 0], p[:4]), self.weight[:, :, -1], self.bias)[:, :, None]
+    return _full(self, x, cache_x)
+
+
+WanCausalConv3d.forward = _one_frame
+
+
+def still_in_time(vae):
+    """Before the first clip: taps that look back start at nothing, halving and doubling of time at "the same frame"."""
+    with torch.no_grad():
+        for name, m in vae.named_modules():
+            if isinstance(m, WanCausalConv3d) and m.kernel_size[0] == 3:
+                if name.endswith("time_conv"):
+                    m.weight.zero_()
+                    m.bias.zero_()
+                    n = m.in_channels
+                    for part in range(m.out_channels // n):
+                        m.weight[part * n : (part + 1) * n, :, -1, 0, 0] = torch.eye(n)
+                else:
+                    m.weight[:, :, :-1] = 0
+
+
+def encoded(vae, x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mean, logvar = vae._encode(x).float().chunk(2, 1)
+    return mean, logvar.clamp(-10, 4)
+
+
+def decoded(vae, z):
+    """The VAE's own decoding, without its clamp: a clamp has no gradient where it is needed most."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        vae.clear_cache()
+        x, out = vae.post_quant_conv(z), []
+        for i in range(z.shape[2]):
+            vae._conv_idx = [0]
+            out.append(vae.decoder(x[:, :, i : i + 1], feat_cache=vae._feat_map, feat_idx=vae._conv_idx, first_chunk=i == 0).float())
+        vae.clear_cache()
+    return torch.cat(out, 2)
+
+
+def flat(x):
+    """Clips as pictures, for the picture loss."""
+    return x.transpose(1, 2).flatten(0, 1)
+
+
+def frames_batch(rng, count, others):
+    return train_vae.stack(train_vae.samples(rng, count, others), PX)[:, :, None]
+
+
+def clips_batch(rng, count, tier=1, limit=30):
+    clips = [motion_data.sample(rng, random.Random(0), tier, limit) for _ in range(count)]
+    return torch.from_numpy(np.stack([motion_data.draw(c, PX) for c in clips])).permute(0, 4, 1, 2, 3).contiguous() * 2 - 1
+
+
+def rows(clips, path):
+    """One clip a row, as a PNG."""
+    pictures = ((clips.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).numpy()
+    n, frames, px = pictures.shape[:3]
+    sheet = Image.new("RGB", (frames * px, n * px))
+    for j in range(n):
+        for i in range(frames):
+            sheet.paste(Image.fromarray(pictures[j, i]), (i * px, j * px))
+    sheet.save(path)
+
+
+class Run:
+    """A loop with two optimizers, an average, checkpoints: what the three stages share."""
+
+    def __init__(self, stage, module, hidden, rest, args, rank):
+        common.alike(module)
+        self.module, self.args, self.rank, self.stage = module, args, rank, stage
+        self.muon = Muon(hidden, lr=args.lr)
+        self.adam = torch.optim.AdamW(rest, lr=args.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)
+        self.names = [n for n, p in module.named_parameters() if p.requires_grad]
+        self.average = common.Average(module.parameters(), args.average)
+        self.path = common.STATE / f"motion-{stage}.pt"
+        state = common.load(self.path)
+        self.step, self.clock, self.running = 0, common.Clock(state["seconds"] if state else 0.0), None
+        if state:
+            module.load_state_dict(state["model"])
+            self.muon.load_state_dict(state["muon"])
+            self.adam.load_state_dict(state["adam"])
+            self.average.restore(state["ema"])
+            self.step = state["step"]
+
+    def save(self):
+        weights = dict(self.module.state_dict())
+        weights.update(zip(self.names, self.average.values))
+        common.save(self.path, {
+            "model": self.module.state_dict(), "muon": self.muon.state_dict(), "adam": self.adam.state_dict(),
+            "ema": self.average.state(), "average": weights, "step": self.step, "seconds": self.clock.seconds,
+        })
+
+    def loop(self, losses, look):
+        """`losses(rng)` gives the terms of one batch; `look()` writes a picture with the averaged weights."""
+        a = self.args
+        while self.step < a.steps:
+            rng = random.Random(991 + self.step * a.ranks + self.rank)
+            torch.manual_seed(self.step * a.ranks + self.rank)
+            late = max(0.0, (self.step - a.steps * (1 - a.cooldown)) / max(1.0, a.steps * a.cooldown))
+            rate = min(1.0, (self.step + 1) / 100) * (1 - late)
+            self.muon.param_groups[0]["lr"], self.adam.param_groups[0]["lr"] = a.lr * rate, a.adam_lr * rate
+            terms = losses(rng)
+            self.muon.zero_grad(set_to_none=True)
+            self.adam.zero_grad(set_to_none=True)
+            sum(terms).backward()
+            common.share(self.module.parameters())
+            torch.nn.utils.clip_grad_norm_(self.adam.param_groups[0]["params"], 1.0)
+            self.muon.step()
+            self.adam.step()
+            self.step += 1
+            now = torch.stack([t.detach() for t in terms])
+            self.running = now if self.running is None else self.running.lerp(now, 0.03)
+            if self.rank:
+                continue
+            self.average.update()
+            if self.step % 25 == 0:
+                print(f"step {self.step} " + " ".join(f"{float(r):.4f}" for r in self.running) + f" {self.clock.seconds:.0f} s", flush=True)
+            if self.clock.due("save", 300):
+                self.save()
+            if self.clock.due("look", a.look_every):
+                self.look(look)
+        if self.rank == 0:
+            self.save()
+            self.look(look)
+            print("done", flush=True)
+
+    def look(self, look):
+        self.average.swap()
+        with torch.no_grad():
+            look()
+        self.average.swap()
+
+
+def train_autoencoder(args, rank):
+    vae = motion_model.make_vae()
+    if args.stage == "clips":
+        vae.load_state_dict(common.load(common.STATE / "motion-frames.pt")["average"])
+        still_in_time(vae)
+    else:
+        for name, p in vae.named_parameters():  # not used by single frames
+            if "time_conv" in name:
+                p.requires_grad_(False)
+    hidden = [p for n, p in vae.named_parameters() if p.requires_grad and p.ndim > 3 and "conv_in" not in n and "decoder.conv_out" not in n and "gamma" not in n]
+    chosen = {id(p) for p in hidden}
+    rest = [p for p in vae.parameters() if p.requires_grad and id(p) not in chosen]
+    run = Run(args.stage, vae, hidden, rest, args, rank)
+    others = train_vae.every_emoji()
+
+    def losses(rng):
+        x = frames_batch(rng, args.batch, others) if args.stage == "frames" else clips_batch(rng, args.batch, 1, 91)
+        mean, logvar = encoded(vae, x)
+        y = decoded(vae, mean + torch.randn_like(mean) * (0.5 * logvar).exp())
+        kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
+        return train_vae.picture_loss(flat(y), flat(x)), 5e-4 * kl
+
+    def look():
+        rng = random.Random(4)
+        x = frames_batch(rng, 8, others).transpose(0, 2) if args.stage == "frames" else clips_batch(rng, 3)
+        if args.stage == "frames":
+            y = decoded(vae, encoded(vae, x.transpose(0, 2))[0]).transpose(0, 2)
+        else:
+            y = decoded(vae, encoded(vae, x)[0])
+        rows(torch.cat((x, y)), common.STATE / f"motion-{args.stage}.png")
+
+    run.loop(losses, look)
+
+
+def latents_of(vae, args, rank):
+    """Latents of `args.cache` clips with the seeds that drew them, and each channel's mean and deviation."""
+    first = 50_000_000 + rank * 10_000_000
+    path = common.STATE / f"motion-latents-{args.cache}-{args.limit}-{rank}.pt"
+    state = common.load(path)
+    if state is None:
+        parts = []
+        with torch.no_grad():
+            for a in range(0, args.cache, 4):
+                clips = [motion_data.sample(random.Random(first + i), random.Random(0), 1, args.limit) for i in range(a, a + 4)]
+                x = torch.from_numpy(np.stack([motion_data.draw(c, PX) for c in clips])).permute(0, 4, 1, 2, 3) * 2 - 1
+                parts.append(encoded(vae, x.contiguous())[0].bfloat16())
+        state = {"latents": torch.cat(parts)}
+        common.save(path, state)
+    latents = state["latents"]
+    scale = common.STATE / "motion-scale.pt"
+    if rank == 0 and not scale.exists():
+        f = latents.float()
+        common.save(scale, {"mean": f.mean((0, 2, 3, 4)), "std": f.std((0, 2, 3, 4))})
+    common.meet()
+    return latents, first, common.load(scale)
+
+
+PROBES = ["a rocket moving up", "a car moving left on a yellow background", "a spinning star on a black background", "a balloon rising in the sky",
+          "an apple bouncing", "a cat getting bigger on a pink background"]
+
+
+@torch.no_grad()
+def film(filmer, captions, prompts, scale, frames=3, steps=12, shift=3.0, guidance=1.0, seed=42):
+    """What WanPipeline does with FlowMatchEulerDiscreteScheduler, the fast way: raw latents for the VAE."""
+    ids, lengths = captions.batch(prompts)
+    blank, blank_lengths = captions.batch([""] * len(prompts))
+    x = torch.stack([torch.randn(16, frames, PX // 8, PX // 8, generator=torch.Generator().manual_seed(seed + i)) for i in range(len(prompts))])
+    low = shift / 1000 / (1 + (shift - 1) / 1000)  # the scheduler's sigma_min
+    s = torch.linspace(1, low, steps)
+    s = torch.cat((shift * s / (1 + (shift - 1) * s), torch.zeros(1)))
+    for i in range(steps):
+        t = (s[i] * 1000).expand(len(x))
+        v = filmer.velocity(x, t, ids, lengths).float()
+        if guidance > 1:
+            w = filmer.velocity(x, t, blank, blank_lengths).float()
+            v = w + guidance * (v - w)
+        x = x + (s[i + 1] - s[i]) * v
+    return x * scale["std"].view(1, -1, 1, 1, 1) + scale["mean"].view(1, -1, 1, 1, 1)
+
+
+def train_film(args, rank):
+    vae = motion_model.make_vae()
+    vae.load_state_dict(common.load(common.STATE / "motion-clips.pt")["average"])
+    vae.requires_grad_(False).eval()
+    if rank == 0:
+        motion_model.tokenizer_at(common.STATE / "motion-tokenizer")
+    common.meet()
+    tokenizer = motion_model.tokenizer_at(common.STATE / "motion-tokenizer")
+    captions = motion_model.Captions(tokenizer)
+    latents, first, scale = latents_of(vae, args, rank)
+    filmer = motion_model.Filmer(tokenizer.get_vocab_size())
+    torch.nn.init.zeros_(filmer.transformer.proj_out.weight)
+    hidden = [p for n, p in filmer.named_parameters() if p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n]
+    chosen = {id(p) for p in hidden}
+    run = Run("film", filmer, hidden, [p for p in filmer.parameters() if id(p) not in chosen], args, rank)
+    mean, std = scale["mean"].view(1, -1, 1, 1, 1), scale["std"].view(1, -1, 1, 1, 1)
+
+    def losses(rng):
+        picked = [rng.randrange(len(latents)) for _ in range(args.batch)]
+        texts = [motion_data.sample(random.Random(first + i), rng, 1, args.limit).caption if rng.random() > 0.08 else "" for i in picked]
+        ids, lengths = captions.batch(texts)
+        noise_words(ids, lengths, rng, tokenizer.get_vocab_size())
+        x0 = (latents[picked].float() - mean) / std
+        noise, s = torch.randn_like(x0), sigmas(args.batch, 2.0)
+        x = x0 + s.view(-1, 1, 1, 1, 1) * (noise - x0)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            out = filmer.velocity(x, s * 1000, ids, lengths)
+        return (((out.float() - (noise - x0)) ** 2).mean(),)
+
+    def look():
+        rows(decoded(vae, film(filmer, captions, PROBES, scale)), common.STATE / "motion-film.png")
+
+    run.loop(losses, look)
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("stage", choices=["frames", "clips", "film"])
+    a.add_argument("--steps", type=int, required=True)
+    a.add_argument("--cooldown", type=float, default=0.4)
+    a.add_argument("--batch", type=int, help="of each process: 4 frames, 1 clip, or 12 clips' latents")
+    a.add_argument("--lr", type=float, default=0.02, help="of Muon")
+    a.add_argument("--adam-lr", type=float, default=2e-3)
+    a.add_argument("--average", type=float, default=0.998)
+    a.add_argument("--limit", type=int, default=30, help="how many of the first subjects move")
+    a.add_argument("--cache", type=int, default=1500, help="clips of each process")
+    a.add_argument("--ranks", type=int, default=2)
+    a.add_argument("--look-every", type=int, default=600)
+    args = a.parse_args()
+    args.batch = args.batch or {"frames": 4, "clips": 1, "film": 12}[args.stage]
+    rank = common.setup(args.ranks)
+    torch.manual_seed(rank)
+    train_film(args, rank) if args.stage == "film" else train_autoencoder(args, rank)
+
+
+if __name__ == "__main__":
+    main()
