@@ -65,16 +65,17 @@ let package = Package(
         .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
         .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
+        .target(name: "OmniGGUF"),
 
         // The engines; none knows another
-        .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", logging], linkerSettings: nativeLink),
+        .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", "OmniGGUF", logging], linkerSettings: nativeLink),
         .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
         .target(name: "OmniSpeech", dependencies: ["CSherpa", "OmniEngine", "OmniMedia", logging]),
 
         // The server
         .target(
             name: "OmniModels",
-            dependencies: ["OmniAPI", "OmniEngine", httpClient, logging, nioCore, .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["OmniAPI", "OmniEngine", "OmniGGUF", httpClient, logging, nioCore, .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "OmniStore", dependencies: ["OmniAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "OmniGateway",
@@ -115,7 +116,7 @@ let package = Package(
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
         .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
         .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
-        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"]),
+        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"], resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniStoreTests", dependencies: ["OmniStore"]),
     ],
     swiftLanguageModes: [.v6],

@@ -30,24 +30,25 @@ def main():
     pipe.set_progress_bar_config(disable=True)
     prompt = "a red fox runs over the green hill while the sun is setting behind the mountains"
     with torch.no_grad():
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         embeds, _ = pipe.encode_prompt(prompt, do_classifier_free_guidance=False, device="cpu")
-        text = time.perf_counter() - start
+        text, text_cpu = time.perf_counter() - start, time.process_time() - processor
         marks = []
 
         def mark(pipe, index, timestep, values):
             marks.append(time.perf_counter())
             return values
 
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         latents = pipe(prompt_embeds=embeds, height=options.side, width=options.side, num_inference_steps=options.steps, guidance_scale=0.0,
                        generator=torch.Generator().manual_seed(1), callback_on_step_end=mark, output_type="latent").images
+        steps_cpu = (time.process_time() - processor) / options.steps
         steps = sorted(after - before for before, after in zip([start] + marks, marks))
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         pipe.vae.decode(latents.to(torch.bfloat16) / pipe.vae.config.scaling_factor + pipe.vae.config.shift_factor)
-        decode = time.perf_counter() - start
+        decode, decode_cpu = time.perf_counter() - start, time.process_time() - processor
     print(json.dumps({"engine": "diffusers", "side": options.side, "load_s": load, "text_s": text, "step_s": steps[len(steps) // 2],
-                      "decode_s": decode, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+                      "decode_s": decode, "text_cpu_s": text_cpu, "step_cpu_s": steps_cpu, "decode_cpu_s": decode_cpu, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 
 
 if __name__ == "__main__":

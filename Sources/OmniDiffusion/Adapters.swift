@@ -67,8 +67,9 @@ struct Adapter {
             modules[part.module, default: [:]][part.kind] = name
         }
         changes = try modules.sorted { $0.key < $1.key }.map { module, parts in
-            guard let target = targets[module] else { throw ImageModelError.invalid(parameter: "lora", reason: "\(path) changes \(module), which the model does not have") }
-            guard let down = parts[.down], let up = parts[.up] else { throw ImageModelError.invalid(parameter: "lora", reason: "\(path) has only one half of \(module)") }
+            func invalid(_ reason: String) -> ImageModelError { .invalid(parameter: "lora", reason: "\(path) \(reason)") }
+            guard let target = targets[module] else { throw invalid("changes \(module), which the model does not have") }
+            guard let down = parts[.down], let up = parts[.up] else { throw invalid("has only one half of \(module)") }
             return Change(target: target, down: down, up: up, scale: Self.scale(store, down: down, alpha: parts[.alpha]))
         }
     }
@@ -76,7 +77,9 @@ struct Adapter {
     func add(to deltas: inout LowRankDeltas, _ family: any DiffusionFamily, scale: Float) throws {
         for change in changes {
             do {
-                try deltas.add(to: tensor(family.adaptable, change.target), down: tensor(store, change.down), up: tensor(store, change.up), scale: scale * change.scale)
+                try deltas.add(
+                    to: tensor(family.adaptable, change.target), down: tensor(store, change.down), up: tensor(store, change.up),
+                    scale: scale * change.scale)
             } catch let error as TensorError {
                 throw ImageModelError.invalid(parameter: "lora", reason: "\(change.target): \(error)")
             }

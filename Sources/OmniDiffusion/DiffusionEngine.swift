@@ -35,8 +35,10 @@ public final class DiffusionEngine: ImageModel {
     ///   - lane: held for each slice of a graph.
     ///   - progress: called now and then, from any thread.
     /// - Throws: ``DiffusionError``, `TensorError` or `TokenizerError`, naming the file and what is wrong with it.
-    public static func load(folder: String, options: DiffusionOptions = DiffusionOptions(), lane: any ComputeLane = FreeLane(), logger: Logger = Logger(label: "diffusion"),
-                            progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }) async throws -> DiffusionEngine {
+    public static func load(
+        folder: String, options: DiffusionOptions = DiffusionOptions(), lane: any ComputeLane = FreeLane(),
+        logger: Logger = Logger(label: "diffusion"), progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
+    ) async throws -> DiffusionEngine {
         let worker = DispatchQueue(label: "omni.diffusion")
         let loaded = try await worker.run {
             let backend = try Backend(threads: options.threads, useGPU: options.useGPU)
@@ -44,7 +46,8 @@ public final class DiffusionEngine: ImageModel {
             let checkpoint = try Checkpoint(folder: folder, backend: backend, options: options, progress: progress)
             let family = try DiffusionFamilies.load(checkpoint)
             let bytes = family.stores.reduce(0) { $0 + $1.byteCount }
-            logger.info("loaded", metadata: ["folder": "\(folder)", "bytes": "\(bytes)", "seconds": "\(start.duration(to: .now) / .seconds(1))", "device": "\(backend.name)"])
+            let seconds = start.duration(to: .now) / .seconds(1)
+            logger.info("loaded", metadata: ["folder": "\(folder)", "bytes": "\(bytes)", "seconds": "\(seconds)", "device": "\(backend.name)"])
             return Loaded(family: family, backend: backend, adapters: Adapters(family, backend))
         }
         return DiffusionEngine(folder, loaded, worker, options, lane, logger)

@@ -8,6 +8,8 @@ public struct DiffusionOptions: Sendable {
     public var useGPU = true
     /// Threads that read weights; 1 reads one file after the other.
     public var loadThreads = 4
+    /// Uses the checkpoint's files as memory where their bytes can stay as they are (CPU only).
+    public var mapsWeights = true
     /// Type to store matrices as, by component (`transformer`, `text_encoder`); others stay as published.
     public var quantization: [String: ElementType] = [:]
     public var rounding = Rounding.exact

@@ -11,7 +11,12 @@ struct Pricing {
         self.options = options
     }
 
-    private var available: Int? { options.memoryLimit ?? loaded.backend.availableBytes }
+    private var available: Int? { options.memoryLimit ?? unclaimed }
+
+    /// What the machine has, less the mapped weights: the kernel counts them as free to drop.
+    private var unclaimed: Int? {
+        loaded.backend.availableBytes.map { max(0, $0 - loaded.family.stores.reduce(0) { $0 + $1.mappedBytes }) }
+    }
 
     func price(_ request: ImageRequest) throws -> ImagePrice {
         let available = self.available

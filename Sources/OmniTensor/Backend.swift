@@ -21,7 +21,7 @@ public final class Backend: @unchecked Sendable {
     ///
     /// - Parameter threads: CPU threads of a graph; as many as there are cores is best (NATIVE.md).
     public init(threads: Int = ProcessInfo.processInfo.activeProcessorCount, useGPU: Bool = true) throws {
-        ggml_backend_load_all()
+        Self.loadAll
         var handles: [ggml_backend_t] = []
         if useGPU, let device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU), let gpu = ggml_backend_dev_init(device, nil) {
             handles.append(gpu)
@@ -41,6 +41,9 @@ public final class Backend: @unchecked Sendable {
             return Unmanaged<RunningToken>.fromOpaque(user).takeUnretainedValue().isCancelled
         }, Unmanaged.passUnretained(running).toOpaque())
     }
+
+    /// Finds the backends that are libraries of their own, once.
+    private static let loadAll: Void = ggml_backend_load_all()
 
     deinit { handles.forEach { ggml_backend_free($0) } }
 

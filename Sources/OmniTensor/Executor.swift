@@ -59,7 +59,9 @@ public final class Executor {
         var sizes = [Int](repeating: 0, count: backend.handles.count)
         ggml_backend_sched_reserve_size(scheduler, graph.handle, &sizes)
         ggml_backend_sched_reset(scheduler)
-        return sizes.reduce(0, +)
+        // Where the CPU rounds or sorts an operand it needs a place for it, the largest node's.
+        let scratch = backend.isHost ? ggml_graph_plan(graph.handle, Int32(backend.threads), nil).work_size : 0
+        return sizes.reduce(0, +) + scratch
     }
 
     private func compute(_ graph: Graph, _ scope: ComputeScope) throws {

@@ -18,7 +18,8 @@ public final class EmbeddingEngine: EmbeddingModel {
         guard let vocabulary = Vocabulary(of: model) else {
             throw APIError(.internalError, "The model file \(model.path) has no vocabulary.")
         }
-        let length = min(options.maxModelLength ?? model.trainedContextLength, max(model.trainedContextLength, 1))
+        // A text is read in one batch, whose buffers grow with it: a longer one has to be asked for.
+        let length = max(min(options.maxModelLength ?? 2048, model.trainedContextLength), 1)
         let brake = Brake(lane: lane)
         let jobs = JobQueue(maxQueue: options.maxQueue)
         self.vocabulary = vocabulary

@@ -14,7 +14,7 @@ extension TextEngine {
         plan.logprobs = request.logprobs ? request.topLogprobs ?? 0 : nil
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
         try start(GenerationRequest(
-            prompts: [prompt], choices: request.n, plan: plan, grammar: applied.grammar,
+            prompts: [prompt], choices: request.n, plan: plan, grammars: try grammars(applied.grammar, count: request.n),
             maxTokens: try tokenLimit(request.tokenLimit, prompt: prompt, param: "body.messages"),
             preserved: Set(applied.preserved.compactMap(singleToken)), templateStops: applied.stops, scope: scope, events: events))
         guard let parser = applied.parser else { return TextGeneration(promptTokens: prompt.tokens.count, events: stream) }
@@ -27,6 +27,12 @@ extension TextEngine {
         if let source = request.chatTemplate { return try ChatTemplate(model: model, source: source) }
         guard let template else { throw APIError.invalid("body.messages", "This model has no chat template.", remedy: "Use /v1/completions, or pass --chat-template.") }
         return template
+    }
+
+    /// Compiles a grammar once for each answer: every one keeps its own place in it.
+    func grammars(_ specification: GrammarSpecification?, count: Int) throws -> [Grammar] {
+        guard let specification else { return [] }
+        return try (0..<count).map { _ in try Grammar(specification, vocabulary: vocabulary) }
     }
 
     private func singleToken(_ text: String) -> Token? {

@@ -10,8 +10,9 @@ extension TextEngine {
         plan.logprobs = request.logprobs
         let limits = try prompts.map { try tokenLimit(request.maxTokens, prompt: $0, param: "body.prompt") }
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
+        let grammars = try grammars(GrammarSpecification(request.responseFormat), count: prompts.count * request.n)
         try start(GenerationRequest(
-            prompts: prompts, choices: request.n, plan: plan, grammar: try GrammarSpecification(request.responseFormat),
+            prompts: prompts, choices: request.n, plan: plan, grammars: grammars,
             maxTokens: limits.max() ?? 0, echo: request.echo, scope: scope, events: events))
         return TextGeneration(promptTokens: prompts.reduce(0) { $0 + $1.tokens.count }, events: stream)
     }

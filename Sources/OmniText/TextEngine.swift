@@ -35,14 +35,14 @@ public final class TextEngine: TextModel {
     ) async throws -> any ServedModel {
         LlamaLog.start(logger: logger)
         return try await EngineThread.blocking(name: "omni-load") {
-            let header = try GGUFHeader(path: path)
-            guard header.tensorCount > 0, header.hasTokenizer else {
-                throw APIError(.internalError, "\(path) holds no language model (architecture \(header.architecture ?? "unknown")).", remedy: "A projector (mmproj) is given with --mmproj beside its model.")
+            let file = try ModelFile(path: path)
+            guard file.header.tensorCount > 0, file.hasTokenizer else {
+                throw APIError(.internalError, "\(path) holds no language model (architecture \(file.header.architecture)).", remedy: "A projector (mmproj) is given with --mmproj beside its model.")
             }
-            if let mmproj = options.mmproj { _ = try GGUFHeader(path: mmproj) }
+            if let mmproj = options.mmproj { _ = try ModelFile(path: mmproj) }
             let model = try LlamaModel(path: path, gpuLayers: options.gpuLayers) { progress($0 * 0.9) }
             defer { progress(1) }
-            if header.hasPooling || !header.isCausal || !model.hasDecoder {
+            if file.hasPooling || !file.isCausal || !model.hasDecoder {
                 return try EmbeddingEngine(model: model, options: options, lane: lane, logger: logger)
             }
             return try TextEngine(model: model, options: options, lane: lane, logger: logger)

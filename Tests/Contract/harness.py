@@ -116,7 +116,7 @@ class Server:
         def listening():
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log}"
             if not self.uds and not self.port:
-                match = re.search(r" listening address=http://[^ ]*?:(\d+)", self.log)
+                match = re.search(r"address[=\":]+http:\\?/\\?/[^ \"]*?:(\d+)", self.log)
                 if not match:
                     return False
                 self.port = int(match[1])

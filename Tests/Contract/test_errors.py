@@ -64,7 +64,7 @@ def test_an_unknown_model_is_not_found(client):
     ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0.text"),
     ({"model": 7}, "model"),
     ({"user": 7}, "user"),
-    ({"chat_template": "{% if %}"}, "chat_template"),
+    ({"chat_template": "{{ messages }}"}, "chat_template"),
 ])
 def test_a_wrong_field_is_named(server, fields, param):
     reply = server.post("/v1/chat/completions", chat_body(max_tokens=1) | fields)
@@ -91,6 +91,15 @@ def test_what_the_peer_takes_is_taken(server, fields):
 def test_a_wrong_completion_is_named(server, fields, param):
     reply = server.post("/v1/completions", fields)
     assert reply.status == 400 and field(reply.error) == param, reply
+
+
+def test_a_template_of_a_strangers_is_not_run(server):
+    """Recursion in a template ends the worker that runs it, a loop keeps it busy: vLLM refuses them by default too."""
+    recursion = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"
+    for path, body in (("/v1/chat/completions", chat_body(chat_template=recursion)),
+                       ("/v1/chat/completions/batch", {"messages": [HI], "chat_template": recursion})):
+        reply = server.post(path, body)
+        assert reply.status == 400 and field(reply.error) == "chat_template" and "--trust-request-chat-template" in reply.error["message"]
 
 
 def test_an_empty_prompt_is_answered_or_refused(server):

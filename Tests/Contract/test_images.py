@@ -356,6 +356,51 @@ def test_a_body_over_the_limit(checkpoint, start):
     assert "20000" in reply.error["message"] and "--max-body-size" in reply.error["message"]
 
 
+def test_pictures_from_addresses(checkpoint, start):
+    import http.server
+    import threading
+
+    class Files(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/a.png" else 404)
+            self.end_headers()
+            self.wfile.write(pictures.png(40, 24))
+
+        def log_message(self, *_):
+            pass
+
+    files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    threading.Thread(target=files.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{files.server_port}"
+    try:
+        server = start("--allowed-media-domains", "127.0.0.1", models=[checkpoint])
+        assert edit(server, [], url=f"{address}/a.png").json["size"] == "40x24"
+        assert edit(server, [], 400, url=f"{address}/none.png").error["param"] == "body.image"
+        content = [{"type": "image_url", "image_url": {"url": f"{address}/a.png"}}, {"type": "text", "text": "blue"}]
+        reply = server.post("/v1/chat/completions", {"messages": [{"role": "user", "content": content}], "num_inference_steps": 3})
+        url = reply.json["choices"][0]["message"]["content"][0]["image_url"]["url"]
+        assert pictures.decode(base64.b64decode(url.split(",")[1]))[:2] == (40, 24)
+    finally:
+        files.shutdown()
+
+
+def test_private_addresses_are_not_asked(images):
+    assert edit(images, [], 400, url="http://127.0.0.1:9/x.png").error["param"] == "body.image"
+
+
+def test_a_shard_cut_short_is_named(checkpoint, start, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(checkpoint, broken)
+    shard = next((broken / "transformer").glob("*.safetensors"))
+    shard.write_bytes(shard.read_bytes()[:-1000])
+    server = start(models=[broken], ready=False)
+    server.wait_listening()
+    wait_until(lambda: server.model_states()["broken"] == "failed", "the model to fail")
+    reply = server.get("/health")
+    assert reply.status == 503 and shard.name in reply.json["faults"]["broken"]
+    assert generate(server, 503).error["message"]
+
+
 # MARK: - Several models
 
 

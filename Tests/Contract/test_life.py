@@ -65,7 +65,8 @@ def test_a_data_folder_with_a_very_long_path(start, tmp_path):
 @pytest.mark.parametrize("flags, word", [
     (["--no-such-flag"], "--no-such-flag"), (["--port", "many"], "port"), (["--port", "99999"], "port"), (["--max-num-seqs", "0"], "--max-num-seqs"),
     (["--max-queue", "-1"], "--max-queue"), (["--backend", "x"], "backend"), (["--backend", "x=ftp://y"], "ftp://y"), (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
-    (["--log-level", "loud"], "loud"), (["--allowed-origins", "me"], "--allowed-origins"), (["--max-body-size", "-5"], "max-body-size"), (["--idle-unload", "-1"], "idle-unload"),
+    (["--log-level", "loud"], "loud"), (["--allowed-origins", "me"], "--allowed-origins"), (["--max-body-size=-5"], "max-body-size"), (["--idle-unload=-1"], "idle-unload"), (["--idle-unload=nan"], "idle-unload"), (["--drain-timeout=inf"], "drain-timeout"),
+    (["--port=-3"], "--port"), (["--gpu-layers=-5"], "gpu-layers"),
     (["--host", "not a host"], "not a host"),
 ])
 def test_wrong_flags_end_the_start_with_a_reason(start, flags, word):
@@ -81,7 +82,7 @@ def test_a_vllm_line_works_with_the_programs_name_changed(start):
 
 
 def test_a_unix_socket(start, tmp_path):
-    import httpx
+    import httpx2 as httpx  # what this release of the client is built on
     import openai
 
     path = tmp_path / "omni.sock"
@@ -136,7 +137,7 @@ def test_a_log_whose_reader_has_gone(start):
 def test_the_json_log_is_json_with_request_ids(start):
     server = start("--log-format", "json")
     server.post("/v1/chat/completions", chat_body(max_tokens=1), {"X-Request-Id": 'find"me'})
-    server.get("/nowhere\u0007" if False else "/no%0Awhere")
+    server.get("/no%0Awhere%22")
     lines = wait_until(lambda: [json.loads(l) for l in server.log.splitlines() if "find" in l], "the request's line")
     assert lines[-1]["request_id"] == 'find"me' and lines[-1]["status"] == "200" and lines[-1]["path"] == "/v1/chat/completions"
     for line in server.log.splitlines():
@@ -147,6 +148,12 @@ def test_version_and_help():
     assert re.search(r"\d+\.\d+", run("--version").stdout)
     assert "serve" in run("--help").stdout and "--port" in run("serve", "--help").stdout
     assert run("dance").returncode != 0
+
+
+def test_a_template_from_a_request_is_run_only_where_clients_are_trusted(start):
+    """A template is a program: a loop in it hangs a worker, a recursion ends one."""
+    server = start("--trust-request-chat-template")
+    assert server.chat("x", chat_template="{{ messages[0]['content'] * 20 }}", max_tokens=1).json["usage"]["prompt_tokens"] >= 10
 
 
 # End.
@@ -288,7 +295,8 @@ models:
   - id: small
     path: {starter_model()}
     aliases: [tiny]
-    max-model-len: 128
+    flags:
+      max-model-len: 128
   - id: other
     path: {starter_model()}
 """)

@@ -189,7 +189,7 @@ struct ChatRequestTests {
             {"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","content":"1","tool_call_id":"c"}],
             "model":"m","n":2,"max_tokens":9,"stream":true,"stream_options":{"include_usage":true},"logprobs":true,"top_logprobs":3,
             "tools":[\#(tool)],"tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false,"response_format":{"type":"json_object"},
-            "temperature":0.5,"top_p":0.9,"top_k":5,"min_p":0.1,"frequency_penalty":1,"presence_penalty":-1,"repetition_penalty":1.1,"logit_bias":{"5":2},
+            "temperature":0.5,"top_p":0.9,"top_k":5,"min_p":0.1,"frequency_penalty":1.5,"presence_penalty":-1.5,"repetition_penalty":1.1,"logit_bias":{"5":2.5},
             "seed":4,"stop":["a","b"],"stop_token_ids":[3],"ignore_eos":true,"min_tokens":2}
             """#
         let first = try ChatCompletionRequest(json: try JSONValue.parse(text))

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import OmniGGUF
 @testable import OmniModels
 
 @Suite struct GGUFHeaderTests {

@@ -5,6 +5,10 @@ import Testing
 @testable import OmniServer
 
 @Suite struct TurnstileTests {
+    private final class Order: Sendable {
+        let numbers = Mutex<[Int]>([])
+    }
+
     /// Waits for a condition, at most ten seconds.
     static func wait(_ condition: () -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(10)
@@ -17,13 +21,13 @@ import Testing
     @Test func turnsComeInOrder() async throws {
         let turnstile = Turnstile()
         var first: Turn? = try await turnstile.enter(limit: 8)
-        let order = Mutex<[Int]>([])
+        let order = Order()
         var waiters: [Task<Void, any Error>] = []
         for number in 0..<5 {
             waiters.append(
                 Task {
                     let turn = try await turnstile.enter(limit: 8)
-                    order.withLock { $0.append(number) }
+                    order.numbers.withLock { $0.append(number) }
                     withExtendedLifetime(turn) {}
                 })
             try await Self.wait { turnstile.waiting == number + 1 }
@@ -31,7 +35,7 @@ import Testing
         withExtendedLifetime(first) {}
         first = nil
         for waiter in waiters { try await waiter.value }
-        #expect(order.withLock { $0 } == [0, 1, 2, 3, 4])
+        #expect(order.numbers.withLock { $0 } == [0, 1, 2, 3, 4])
         #expect(!turnstile.isBusy)
     }
 

@@ -62,6 +62,25 @@ struct ChatTests {
         await engine.shutdown()
     }
 
+    @Test("a cache for each sequence gives the same answers, and still shares beginnings")
+    func splitCache() async throws {
+        let engine = try await TestModel.engine()
+        let wanted = try await engine.answers(comparable("Who wrote Hamlet?")).first
+        await engine.shutdown()
+        var options = TextEngineOptions()
+        options.unifiedCache = false
+        options.maxModelLength = 512
+        options.maxSequences = 3
+        let split = try await TestModel.engine(options)
+        async let other = split.answers(comparable("Name three colors."))
+        async let one = split.answers(comparable("Who wrote Hamlet?"))
+        #expect(try await one.first.agrees(with: wanted))
+        _ = try await other
+        let again = try await split.answers(comparable("Who wrote Macbeth?"))
+        #expect(again.usage.cachedTokens > 20)
+        await split.shutdown()
+    }
+
     @Test("several answers to one prompt differ, and share its computation")
     func choices() async throws {
         let engine = try await TestModel.engine()

@@ -27,27 +27,27 @@ BLANK = ""
 
 
 def vae(folder=None):
-    """The autoencoder whose latents are learned, and the size of the pictures it takes. Without checkpoints of our own
+    """The autoencoder whose latents are learned, the size of the pictures it takes, its training step. Without checkpoints of our own
     (another machine), the published one in `folder`: it takes 256 pixels and finds the same latents."""
     state = common.load(common.STATE / "vae-base.pt")
     if state is None:
-        return AutoencoderKL.from_pretrained(folder, subfolder="vae").float().requires_grad_(False).eval(), 256
+        return AutoencoderKL.from_pretrained(folder, subfolder="vae").float().requires_grad_(False).eval(), 256, -1
     v = train_vae.make(tuple(state["channels"]))
     v.load_state_dict(state["average"])
-    return v.requires_grad_(False).eval(), 128
+    return v.requires_grad_(False).eval(), 128, state["step"]
 
 
 class Cache:
     """Latents of composed pictures, each with the seed that drew it (a caption is drawn anew at every use).
 
     It starts with `count` of them, kept on disk, and takes in a few new ones at every step of the training. Each process
-    has its own. `scale` holds the scalars that make latents mean 0 and deviation 1, fixed by the very first cache: later ones and the
-    export use the same."""
+    has its own. `scale` holds the scalars that make latents mean 0 and deviation 1, fixed by the first cache of an
+    autoencoder (`version` is its training step): later ones and the export use the same."""
 
-    def __init__(self, encoder, px, count, tier, first_seed, rank):
+    def __init__(self, encoder, version, px, count, tier, first_seed, rank):
         self.encoder, self.px, self.tier = encoder, px, tier
         self.next_seed = first_seed + rank * 100_000_000
-        path = common.STATE / f"latents-t{tier}-s{self.next_seed}-{count}.pt"
+        path = common.STATE / f"latents-v{version}-t{tier}-s{self.next_seed}-{count}.pt"
         state, start = common.load(path), time.time()
         if state is None:
             self.latents, self.seeds = [], []
@@ -60,9 +60,9 @@ class Cache:
             self.latents, self.seeds = list(state["latents"]), state["seeds"]
             self.next_seed = self.seeds[-1] + 1
         scale = common.STATE / "latents-scale.pt"
-        if rank == 0 and not scale.exists():
+        if rank == 0 and (common.load(scale) or {}).get("version") != version:
             f = torch.stack(self.latents).float()
-            common.save(scale, {"shift": float(f.mean()), "scale": float(1 / f.std())})
+            common.save(scale, {"shift": float(f.mean()), "scale": float(1 / f.std()), "version": version})
         common.meet()
         self.scale = common.load(scale)
 
@@ -179,10 +179,10 @@ def main():
     common.meet()
     tokenizer = model.tokenizer_at(common.STATE / "tokenizer")
     captions = model.Captions(tokenizer)
-    v, px = vae(args.start)
-    if args.start and v.config.shift_factor is not None and not (common.STATE / "latents-scale.pt").exists() and rank == 0:
-        common.save(common.STATE / "latents-scale.pt", {"shift": v.config.shift_factor, "scale": v.config.scaling_factor})
-    cached = Cache(v.encoder, px, args.cache, args.tier, args.cache_seed, rank)
+    v, px, version = vae(args.start)
+    if version < 0 and rank == 0:  # a published autoencoder brings its scalars
+        common.save(common.STATE / "latents-scale.pt", {"shift": v.config.shift_factor, "scale": v.config.scaling_factor, "version": version})
+    cached = Cache(v.encoder, version, px, args.cache, args.tier, args.cache_seed, rank)
     scale = cached.scale
 
     drawer = model.Drawer(len(tokenizer))

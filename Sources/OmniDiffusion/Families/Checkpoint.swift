@@ -38,6 +38,7 @@ struct Checkpoint {
         guard let files = files[component] else { throw DiffusionError.checkpoint(path: "\(folder)/\(component)", reason: "holds no weights") }
         var weights = WeightOptions()
         weights.threads = options.loadThreads
+        weights.maps = options.mapsWeights
         weights.quantization = options.quantization[component]
         adjust(&weights)
         return try WeightStore(files, on: backend, options: weights) { done, all in

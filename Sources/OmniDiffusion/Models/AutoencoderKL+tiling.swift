@@ -21,7 +21,9 @@ extension AutoencoderKL {
         return try tiled(picture, side: tileSide, blend: blend, keep: latentTileSide - blend) { try encode(executor, scope, $0) }
     }
 
-    private func tiled(_ source: Plane, side: Int, blend: Int, keep: Int, done: (Int, Int) throws -> Void = { _, _ in }, _ body: (Plane) throws -> Plane) throws -> Plane {
+    private func tiled(
+        _ source: Plane, side: Int, blend: Int, keep: Int, done: (Int, Int) throws -> Void = { _, _ in }, _ body: (Plane) throws -> Plane
+    ) throws -> Plane {
         let step = max(1, Int(Double(side) * (1 - Self.overlap)))
         let (tops, lefts) = (Array(stride(from: 0, to: source.height, by: step)), Array(stride(from: 0, to: source.width, by: step)))
         var (above, bands): ([Plane], [Plane]) = ([], [])

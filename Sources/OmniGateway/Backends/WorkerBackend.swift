@@ -34,6 +34,10 @@ public final class WorkerBackend: Backend {
         var readySince: ContinuousClock.Instant?
         var process: Task<Void, Never>?
         var stopProcess: AsyncStream<Void>.Continuation?
+        /// Requests that wait for the model to wake.
+        var wakers = 0
+        /// Counts the events, so that none is missed between looking and waiting.
+        var changes = 0
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
     }
@@ -108,13 +112,36 @@ public final class WorkerBackend: Backend {
         APIError(.internalError, "The worker of model `\(id)` died while it served this request.", remedy: "It is being restarted; try again.")
     }
 
-    /// Returns when the model serves. A model that sleeps is woken and waited for; one that still loads is 503.
+    /// Returns when the model serves. A model that sleeps is woken and waited for, also by those who come while it wakes; one
+    /// that loads for the first time or after a crash is 503.
     private func readyToSend() async throws {
-        switch status.state {
-        case .ready: return
-        case .asleep:
-            guard try await wake() || status.state == .ready else { throw unavailable() }
-        default: throw unavailable()
+        while true {
+            switch status.state {
+            case .ready: return
+            case .asleep: if try await wake() { return }
+            case .loading where shared.withLock({ $0.wakers > 0 }): return try await waitUntilReady()
+            default: throw unavailable()
+            }
+        }
+    }
+
+    private func waitUntilReady() async throws {
+        shared.withLock { $0.wakers += 1 }
+        defer { shared.withLock { $0.wakers -= 1 } }
+        while true {
+            let seen = shared.withLock { $0.changes }
+            switch status.state {
+            case .ready: return
+            case .failed: throw unavailable()
+            case .asleep:
+                switch shared.withLock({ $0.lifecycle.state }) {
+                case .shutDown: throw unavailable()
+                case .stopping(thenWake: true): await nextChange(since: seen)
+                default: apply(.wakeRequested)  // put to sleep again since
+                }
+            default: await nextChange(since: seen)
+            }
+            try Task.checkCancellation()
         }
     }
 
@@ -131,26 +158,27 @@ public final class WorkerBackend: Backend {
     public func sleep() async -> Bool {
         guard [.ready].contains(status.state) else { return false }
         apply(.sleepRequested)
-        while shared.withLock({ if case .stopping = $0.lifecycle.state { true } else { false } }) { await nextChange() }
-        return true
+        while true {
+            let (seen, isStopping) = shared.withLock { ($0.changes, $0.lifecycle.isStopping) }
+            guard isStopping else { return true }
+            await nextChange(since: seen)
+        }
     }
 
     public func wake() async throws -> Bool {
         guard status.state == .asleep else { return false }
+        // Counted before the state changes: whoever finds the model loading must find that it wakes.
+        shared.withLock { $0.wakers += 1 }
+        defer { shared.withLock { $0.wakers -= 1 } }
         apply(.wakeRequested)
-        while true {
-            switch status.state {
-            case .ready: return true
-            case .failed: throw unavailable()
-            case .asleep where shared.withLock({ $0.lifecycle.state == .shutDown }): throw unavailable()
-            default: await nextChange()
-            }
-            try Task.checkCancellation()
-        }
+        try await waitUntilReady()
+        return true
     }
 
     public func shutdown() async {
+        let (process, isPausing) = shared.withLock { ($0.process, $0.lifecycle.state == .backingOff) }
         apply(.shutdownRequested)
+        if isPausing { process?.cancel() }
         await shared.withLock { $0.process }?.value
     }
 
@@ -174,26 +202,27 @@ public final class WorkerBackend: Backend {
         if case .spawnAfter(let pause) = action { logger.warning("worker will be restarted", metadata: ["pause": "\(pause)"]) }
         onChange()
         let waiters = shared.withLock { shared in
+            shared.changes += 1
             defer { shared.waiters = [:] }
             return shared.waiters.values
         }
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Returns after the next event, or when the task is cancelled.
-    private func nextChange() async {
+    /// Returns once there was an event after the `seen`th, or when the task is cancelled.
+    private func nextChange(since seen: Int) async {
         let ticket = shared.withLock { shared in
             shared.nextWaiter += 1
             return shared.nextWaiter
         }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isCancelled = shared.withLock { shared in
-                    guard !Task.isCancelled else { return true }
+                let isOver = shared.withLock { shared in
+                    guard !Task.isCancelled, shared.changes == seen else { return true }
                     shared.waiters[ticket] = continuation
                     return false
                 }
-                if isCancelled { continuation.resume() }
+                if isOver { continuation.resume() }
             }
         } onCancel: {
             shared.withLock { $0.waiters.removeValue(forKey: ticket) }?.resume()
@@ -236,6 +265,7 @@ public final class WorkerBackend: Backend {
         } catch {
             outcome = "\(error)"
         }
+        try? FileManager.default.removeItem(atPath: launch.socket)
         let served = shared.withLock { $0.readySince }.map { ContinuousClock.now - $0 } ?? .zero
         logger.info("worker ended", metadata: ["status": .string(outcome)])
         apply(.exited(status: outcome, servedFor: served))

@@ -43,6 +43,8 @@ struct WorkerLifecycle: Sendable, Equatable {
     private(set) var state = State.asleep
     private var crashes = 0
 
+    var isStopping: Bool { if case .stopping = state { true } else { false } }
+
     mutating func handle(_ event: Event) -> Action {
         switch (state, event) {
         case (.shutDown, _): return .none

@@ -1,5 +1,6 @@
 import Foundation
 import OmniEngine
+import OmniGGUF
 
 /// The GGUF models of a folder: files that belong together as shards are one model, projectors are none.
 struct GGUFFolder {

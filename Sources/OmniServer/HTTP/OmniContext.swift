@@ -64,12 +64,15 @@ public struct RequestLimits: Sendable {
     public var maxBodySize: Int
     /// Unknown fields are errors; `--strict-params`.
     public var strictParameters: Bool
+    /// Requests may bring chat templates; `--trust-request-chat-template`.
+    public var trustsChatTemplates: Bool
     /// On pictures, those asked for and those sent.
     public var images: ImageRequestLimits
 
-    public init(maxBodySize: Int = 64 << 20, strictParameters: Bool = false, images: ImageRequestLimits = .init()) {
+    public init(maxBodySize: Int = 64 << 20, strictParameters: Bool = false, trustsChatTemplates: Bool = false, images: ImageRequestLimits = .init()) {
         self.maxBodySize = maxBodySize
         self.strictParameters = strictParameters
+        self.trustsChatTemplates = trustsChatTemplates
         self.images = images
     }
 }

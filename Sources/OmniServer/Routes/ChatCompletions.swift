@@ -10,7 +10,7 @@ extension GatewayRoutes {
             let body = try await context.collectJSON(request)
             if let spoken = try await spokenAnswer(body, context) { return spoken }
             let entry = try chatEntry(body.json)
-            let ignored = try entry.kind == .image ? context.decodeImageChat(body.json).ignored : context.decode(ChatCompletionRequest.self, from: body).ignored
+            let ignored = try entry.kind == .image ? context.decodeImageChat(body.json).ignored : context.decodeChat(body).ignored
             return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
         }
         table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
@@ -18,10 +18,23 @@ extension GatewayRoutes {
             let conversations = try ChatBatch(body.json)
             let entry = try chatEntry(body.json)
             for json in conversations.requests {
-                if entry.kind == .image { _ = try context.decodeImageChat(json) } else { _ = try context.decode(ChatCompletionRequest.self, from: JSONBody(bytes: body.bytes, json: json)) }
+                if entry.kind == .image { _ = try context.decodeImageChat(json) } else { _ = try context.decodeChat(JSONBody(bytes: body.bytes, json: json)) }
             }
             return try await forward(request, body: body.bytes, to: entry, context: context)
         }
+    }
+}
+
+extension OmniContext {
+    /// A chat request. A template is a program, which can run for ever or exhaust the stack: a stranger's is not run.
+    func decodeChat(_ body: JSONBody) throws -> (ChatCompletionRequest, ignored: String?) {
+        let (chat, ignored) = try decode(ChatCompletionRequest.self, from: body)
+        guard chat.chatTemplate == nil || limits.trustsChatTemplates else {
+            throw APIError.invalid(
+                "body.chat_template", "This server takes no chat templates from requests.",
+                remedy: "--trust-request-chat-template allows them, where every client is trusted.")
+        }
+        return (chat, ignored)
     }
 }
 

@@ -186,7 +186,7 @@ extension GatewayRoutes {
         var json = body.json.objectValue ?? JSONObject()
         let pipeline = pipelines.first { $0.id == json["model"]?.stringValue }
         if let pipeline { json["model"] = .string(pipeline.chat) }
-        let (chat, _) = try context.decode(ChatCompletionRequest.self, from: JSONBody(bytes: body.bytes, json: .object(json)))
+        let (chat, _) = try context.decodeChat(JSONBody(bytes: body.bytes, json: .object(json)))
         guard chat.n == 1 else { throw APIError.invalid("n", "A spoken answer has one choice; n is \(chat.n).") }
         let entry = try gateway.catalogue.entry(named: chat.model, kinds: [.text], task: "chat")
         let speech = try gateway.catalogue.entry(named: pipeline?.speech, kinds: [.speech], task: "speech")

@@ -21,6 +21,8 @@ struct SherpaUtterance {
 /// Owner of one loaded sherpa-onnx voice. Used by one thread at a time.
 final class SherpaVoice {
     private let handle: OpaquePointer
+    /// Flow steps of the families that have them, as their makers advise.
+    private let steps: Int32
     /// Hz
     let sampleRate: Int
     let speakerCount: Int
@@ -39,6 +41,7 @@ final class SherpaVoice {
             throw APIError.unusableVoice(voice.files["model"] ?? voice.files.values.sorted().first ?? "?", Self.text(reason))
         }
         self.handle = handle
+        steps = voice.family == .zipvoice ? 4 : 5
         sampleRate = Int(SherpaOnnxOfflineTtsSampleRate(handle))
         speakerCount = max(1, Int(SherpaOnnxOfflineTtsNumSpeakers(handle)))
         // The C strings must last until the call that reads them.
@@ -53,6 +56,7 @@ final class SherpaVoice {
         var configuration = SherpaOnnxGenerationConfig()
         configuration.speed = 1
         configuration.silence_scale = 1
+        configuration.num_steps = steps
         configuration.sid = Int32(utterance.speaker)
         if !utterance.extra.isEmpty { configuration.extra = strings(JSONValue.object(utterance.extra).jsonText) }
         configuration.reference_text = strings(utterance.reference?.text)

@@ -129,7 +129,11 @@ public final class SpeechEngine: SpeechModel {
         }
         var extra = JSONObject()
         if let seed = request.seed, abilities.honoursSeed { extra.append("seed", .int(Int(UInt32(truncatingIfNeeded: seed) >> 1))) }
-        if family == .supertonic, let language = request.language { extra.append("lang", .string(SpeechLanguage.code(language))) }
+        if family == .supertonic, let language = request.language, !SpeechLanguage.isAutomatic(language) {
+            let code = SpeechLanguage.code(language)
+            guard SpeechLanguage.supertonic.contains(code) else { throw APIError.invalid("language", "This model does not speak '\(language)'.") }
+            extra.append("lang", .string(code))
+        }
         return SpeechJob.Plan(
             speaker: try speaker(request.voice), espeakVoice: try espeakVoice(for: request.language), reference: request.reference, extra: extra,
             speed: request.speed, modelRate: abilities.sampleRate, sampleRate: sampleRate, options: options)

@@ -20,6 +20,7 @@ final class SpeechJob {
     private var usage = SpeechUsage()
     private var samplesSent = 0
     private var hasSpoken = false
+    private var hadWords = false
     private let began = ContinuousClock.now
 
     /// What stays the same for all units.
@@ -77,6 +78,7 @@ final class SpeechJob {
         let prepared = try frontEnd.prepare(unit.text, espeakVoice: plan.espeakVoice)
         var samples: [Float] = []
         if let input = prepared.input {
+            hadWords = true
             let utterance = SherpaUtterance(input: input, speaker: plan.speaker, reference: plan.reference, extra: plan.extra)
             guard let spoken = try lane.hold({ try voice.speak(utterance, cancellation: scope.cancellation) }) else { throw CancellationError() }
             samples = spoken
@@ -109,6 +111,9 @@ final class SpeechJob {
     }
 
     private func end() throws {
+        guard hasSpoken || !hadWords else {
+            throw APIError(.internalError, "The speech model made no sound of this text.", remedy: "Its words may be unknown to the model; standard error may tell more.")
+        }
         // A text without a word in it ("...") is a short silence: some formats have no file of no length.
         if !hasSpoken { try send([Float](repeating: 0, count: plan.modelRate / 5)) }
         try send(stretch.finish(), isLast: true)

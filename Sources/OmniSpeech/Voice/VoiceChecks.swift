@@ -29,9 +29,14 @@ struct PreparedVoice {
         case .kokoro, .kitten: try prepareKokoro(models)
         case .matcha: try prepareMatcha(models)
         case .zipvoice:
-            espeakVoice = "en-us"
+            // sherpa-onnx 2 takes no phonemes for ZipVoice: both the text and the sample's go through the lexicon.
             symbols = try SymbolTable(path: folder.file("tokens"), singleScalars: false)
-        case .supertonic: try checkSupertonic(folder.file("tts_json"))
+            _ = try folder.file("lexicon")
+            try models["vocoder"]?.requireVocoder()
+        case .supertonic:
+            try checkSupertonic(folder.file("tts_json"))
+            try checkStyle(folder.file("voice_style"))
+            try checkIndexer(folder.file("unicode_indexer"))
         case .pocket: for role in ["vocab_json", "token_scores_json"] { try Self.checkJSON(folder.file(role)) }
         }
     }
@@ -47,10 +52,28 @@ struct PreparedVoice {
             lengthScale = configuration.lengthScale
             try complete(model, with: configuration, scratch: scratch)
         } else {
-            try model.require(metadata: ["sample_rate", "n_speakers", "language", "comment"])
-            espeakVoice = model.metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us"
+            try model.require(metadata: ["language", "comment"], numbers: ["sample_rate", "n_speakers"])
+            let usesPhonemes = model.metadata["has_espeak"] == "1" || model.metadata["comment"]?.contains("piper") == true
+            espeakVoice = try usesPhonemes ? model.espeakVoice : lexiconOnly(model)
         }
-        symbols = try files["tokens"].map { try SymbolTable(path: $0, singleScalars: true) }
+        symbols = try table(["_", "^", "$"])
+    }
+
+    /// The table of a model that takes phonemes must have the symbols that sherpa-onnx looks up without a check.
+    private func table(_ needed: [Unicode.Scalar]) throws -> SymbolTable? {
+        guard let path = files["tokens"] else { return nil }
+        let table = try SymbolTable(path: path, singleScalars: espeakVoice != nil)
+        let missing = needed.filter { !table.contains($0) }
+        guard espeakVoice == nil || missing.isEmpty else {
+            throw APIError.unusableVoice(path, "it lacks the symbols “\(missing.map { String($0) }.joined(separator: "”, “"))”")
+        }
+        return table
+    }
+
+    /// A model without phonemes reads text through a lexicon.
+    private func lexiconOnly(_ model: ONNXFile) throws -> String? {
+        guard files["lexicon"] != nil else { throw APIError.unusableVoice(model.path, "it takes neither phonemes nor is a lexicon beside it") }
+        return nil
     }
 
     private mutating func complete(_ model: ONNXFile, with configuration: PiperConfiguration, scratch: String) throws {
@@ -72,15 +95,16 @@ struct PreparedVoice {
     private mutating func prepareKokoro(_ models: [String: ONNXFile]) throws {
         guard let model = models["model"] else { return }
         if model.metadata["model_type"]?.contains("kitten") == true { family = .kitten }
-        try model.require(metadata: ["sample_rate", "n_speakers", "has_espeak", "style_dim"] + (family == .kitten ? ["model_type"] : []))
+        try model.require(metadata: ["style_dim"], numbers: ["sample_rate", "n_speakers", "has_espeak"])
+        if family == .kitten, model.metadata["model_type"] != "kitten-tts" { throw APIError.unusableVoice(model.path, "its model_type is not kitten-tts") }
         if family == .kitten, model.metadata["has_espeak"] != "1" { throw APIError.unusableVoice(model.path, "its metadata says has_espeak ≠ 1") }
         let style = (model.metadata["style_dim"] ?? "").split(separator: ",").compactMap { Int($0) }
         guard style.count == (family == .kitten ? 2 : 3), style.allSatisfy({ $0 > 0 }), family == .kitten || style[1] == 1 else {
             throw APIError.unusableVoice(model.path, "its style_dim is “\(model.metadata["style_dim"] ?? "")”")
         }
         try checkStyles(count: model.metadata["n_speakers"].flatMap { Int($0) }, style)
-        symbols = try files["tokens"].map { try SymbolTable(path: $0, singleScalars: true) }
-        espeakVoice = model.metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us"
+        espeakVoice = model.espeakVoice
+        symbols = try table([" ", ","])
         speakers = (model.metadata["speaker_names"] ?? "").split(separator: ",").map(String.init)
     }
 
@@ -94,11 +118,11 @@ struct PreparedVoice {
 
     private mutating func prepareMatcha(_ models: [String: ONNXFile]) throws {
         guard let model = models["acoustic_model"] else { return }
-        try model.require(metadata: ["sample_rate", "n_speakers", "use_eos_bos", "pad_id"])
-        let usesPhonemes = model.metadata["has_espeak"] == "1"
-        symbols = try files["tokens"].map { try SymbolTable(path: $0, singleScalars: usesPhonemes) }
-        espeakVoice = usesPhonemes ? model.metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us" : nil
-        if !usesPhonemes, files["lexicon"] == nil { throw APIError.unusableVoice(model.path, "it takes neither phonemes nor a lexicon") }
+        try model.require(metadata: [], numbers: ["sample_rate", "n_speakers", "use_eos_bos", "pad_id"])
+        let usesPhonemes = model.metadata["has_espeak"] == "1" && model.metadata["voice"] != "zh en-us"
+        espeakVoice = try usesPhonemes ? model.espeakVoice : lexiconOnly(model)
+        symbols = try table(["^", "$"])
+        try models["vocoder"]?.requireVocoder()
     }
 
     private func checkSupertonic(_ path: String) throws {
@@ -106,6 +130,22 @@ struct PreparedVoice {
         for (section, key) in [("ae", "sample_rate"), ("ae", "base_chunk_size"), ("ttl", "chunk_compress_factor"), ("ttl", "latent_dim")] {
             guard let number = json[section]?[key]?.intValue, number > 0 else { throw APIError.unusableVoice(path, "\(section).\(key) is missing") }
         }
+    }
+
+    /// Six sizes of 64 bits, two arrays of three dimensions, then their floats and nothing else.
+    private func checkStyle(_ path: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+        guard data.count >= 48 else { throw APIError.unusableVoice(path, "it has \(data.count) bytes, less than its header") }
+        let sizes = data.withUnsafeBytes { bytes in (0..<6).map { Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))) } }
+        guard sizes.allSatisfy({ (1...(1 << 24)).contains($0) }), data.count == 48 + 4 * (sizes[..<3].reduce(1, &*) &+ sizes[3...].reduce(1, &*)) else {
+            throw APIError.unusableVoice(path, "its sizes \(sizes) do not fit its \(data.count) bytes")
+        }
+    }
+
+    /// One 32-bit index per character.
+    private func checkIndexer(_ path: String) throws {
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        guard size > 0, size % 4 == 0, path.hasSuffix(".bin") else { throw APIError.unusableVoice(path, "it is no list of 32-bit numbers in a .bin file") }
     }
 
     @discardableResult
@@ -119,9 +159,25 @@ struct PreparedVoice {
 }
 
 extension ONNXFile {
-    fileprivate func require(metadata keys: [String]) throws {
-        let missing = keys.filter { metadata[$0] == nil }
+    /// espeak-ng's voice, as the metadata names it.
+    fileprivate var espeakVoice: String { metadata["voice"].flatMap { $0.isEmpty ? nil : $0 } ?? "en-us" }
+
+    /// sherpa-onnx ends the process over entries that are missing, and over numbers that are none or below 0.
+    fileprivate func require(metadata keys: [String], numbers: [String]) throws {
+        let missing = (keys + numbers).filter { metadata[$0] == nil }
         guard missing.isEmpty else { throw APIError.unusableVoice(path, "its metadata lacks \(missing.joined(separator: ", "))") }
+        for key in numbers {
+            guard let number = metadata[key].flatMap({ Int32($0) }), number >= 0 else {
+                throw APIError.unusableVoice(path, "its metadata says \(key) = “\(metadata[key] ?? "")”")
+            }
+        }
+    }
+
+    fileprivate func requireVocoder() throws {
+        let type = metadata["model_type"] ?? ""
+        guard ["hifigan", "vocos", "matcha-tts vocos"].contains(type) else {
+            throw APIError.unusableVoice(path, "its metadata says model_type = “\(type)”, which is no vocoder")
+        }
     }
 
     fileprivate func require(inputs names: [String]) throws {

@@ -72,7 +72,7 @@ struct VoiceFolder {
         if let roles = folder.roles([
             "duration_predictor": folder.first("duration_predictor"), "text_encoder": folder.first("text_encoder"),
             "vector_estimator": folder.first("vector_estimator"), "vocoder": folder.first("vocoder"), "tts_json": folder.has("tts.json"),
-            "unicode_indexer": folder.first("unicode_indexer", ""), "voice_style": folder.has("voice.bin"),
+            "unicode_indexer": folder.first("unicode_indexer", ".bin"), "voice_style": folder.has("voice.bin"),
         ]) { return (.supertonic, roles) }
         if let roles = folder.roles([
             "encoder": folder.first("encoder") ?? folder.first("text_encoder"), "decoder": folder.first("decoder") ?? folder.first("fm_decoder"),

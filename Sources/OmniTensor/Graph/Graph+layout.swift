@@ -30,8 +30,8 @@ extension Graph {
 
     /// Elements `range` along `axis`, as a view.
     public func slice(_ tensor: Tensor, axis: Int, _ range: Range<Int>) throws -> Tensor {
-        try require((0..<4).contains(axis) && range.lowerBound >= 0 && range.upperBound <= tensor[axis] && !range.isEmpty, "slice",
-                    "\(range) of axis \(axis) of \(tensor.label)")
+        let fits = (0..<4).contains(axis) && range.lowerBound >= 0 && range.upperBound <= tensor[axis] && !range.isEmpty
+        try require(fits, "slice", "\(range) of axis \(axis) of \(tensor.label)")
         if range.count == tensor[axis] { return tensor }
         var shape = tensor.dimensions.map(Int64.init)
         shape[axis] = Int64(range.count)
@@ -43,7 +43,9 @@ extension Graph {
             guard shape[last...].allSatisfy({ $0 == 1 }) else { break }
             for index in last...3 { strides[index] = strides[index - 1] * Int(shape[index - 1]) }
         }
-        return try node { ggml_view_4d(context, tensor.raw, shape[0], shape[1], shape[2], shape[3], strides[1], strides[2], strides[3], offset) }
+        return try node {
+            ggml_view_4d(context, tensor.raw, shape[0], shape[1], shape[2], shape[3], strides[1], strides[2], strides[3], offset)
+        }
     }
 
     /// `parts` one after the other along `axis`. Joined in pairs, so that many parts are not copied over and over.

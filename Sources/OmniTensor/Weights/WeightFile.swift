@@ -41,6 +41,13 @@ final class WeightFile: Sendable {
         }
     }
 
+    /// The whole file as memory that is only read; nil where the system refuses.
+    func map() -> UnsafeMutableRawPointer? {
+        guard size > 0, let start = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED else { return nil }
+        madvise(start, size, MADV_WILLNEED)
+        return start
+    }
+
     func read(at offset: Int, count: Int) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         try bytes.withUnsafeMutableBytes { try read(at: offset, into: $0) }

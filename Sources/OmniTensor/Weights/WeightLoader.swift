@@ -10,6 +10,8 @@ struct WeightLoader: Sendable {
         let tensor: UnsafeMutablePointer<ggml_tensor>
         let type: ElementType
         let arrangement: WeightArrangement
+        /// Lies in its file already.
+        let isMapped: Bool
     }
 
     /// Rows of one tensor that one thread does at once.
@@ -68,6 +70,10 @@ struct WeightLoader: Sendable {
         let bytes = piece.rows.count * sourceRow
         let place = piece.rows.lowerBound * type.rowBytes(entry.rowLength)
         let plain = entry.encoding == .native(type) && piece.job.arrangement == .asIs
+        if piece.job.isMapped, let data = piece.job.tensor.pointee.data {
+            Self.touch(data + place, bytes)
+            return
+        }
         if plain, isHost, let data = piece.job.tensor.pointee.data {
             try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: data + place, count: bytes))
             return
@@ -75,6 +81,11 @@ struct WeightLoader: Sendable {
         let source = try entry.file.read(at: from, count: bytes)
         if plain {
             ggml_backend_tensor_set(piece.job.tensor, source, place, bytes)
+            return
+        }
+        if case .outputs(let order) = piece.job.arrangement, entry.encoding == .native(type) {
+            let target = Self.reordered(source, order)
+            ggml_backend_tensor_set(piece.job.tensor, target, place, target.count)
             return
         }
         var values = [Float](repeating: 0, count: piece.rows.count * entry.rowLength)
@@ -88,5 +99,26 @@ struct WeightLoader: Sendable {
         var target = [UInt8](repeating: 0, count: rows * type.rowBytes(rowLength))
         _ = ggml_quantize_chunk(type.raw, values, &target, 0, Int64(rows), Int64(rowLength), nil)
         ggml_backend_tensor_set(piece.job.tensor, target, place, target.count)
+    }
+
+    /// Brings mapped pages into memory now, so that the first request need not wait for the disk.
+    private static func touch(_ start: UnsafeRawPointer, _ count: Int) {
+        var sum: UInt8 = 0
+        for offset in stride(from: 0, to: count, by: 4096) { sum ^= start.load(fromByteOffset: offset, as: UInt8.self) }
+        withExtendedLifetime(sum) {}
+    }
+
+    /// Whole outputs in another order, whatever their elements are.
+    private static func reordered(_ source: [UInt8], _ order: [Int]) -> [UInt8] {
+        let length = source.count / order.count
+        return [UInt8](unsafeUninitializedCapacity: source.count) { target, count in
+            source.withUnsafeBytes { source in
+                guard let from = source.baseAddress, let to = target.baseAddress.map(UnsafeMutableRawPointer.init) else { return }
+                for (place, output) in order.enumerated() {
+                    to.advanced(by: place * length).copyMemory(from: from.advanced(by: output * length), byteCount: length)
+                }
+            }
+            count = source.count
+        }
     }
 }

@@ -4,6 +4,8 @@ import CLlama
 public struct WeightOptions: Sendable {
     /// Threads that read shards; 1 reads one after the other.
     public var threads = 4
+    /// Uses the files' own pages where a tensor stays as it is, on a device that shares this process's memory.
+    public var maps = true
     /// Stores matrices as this type; nil keeps what the file has. Rows that its blocks do not fill stay as they are.
     public var quantization: ElementType?
     /// Which tensors to load.
@@ -42,59 +44,40 @@ public struct WeightOptions: Sendable {
 // @unchecked: filled before the initializer returns, only read afterwards.
 public final class WeightStore: @unchecked Sendable {
     /// Bytes on the device.
-    public let byteCount: Int
+    public var byteCount: Int { memory.byteCount }
+    /// Those of them that are the files' own pages, which count as available memory but are needed.
+    public var mappedBytes: Int { memory.mappedBytes }
     /// Folder or file the weights came from, for messages.
     public let source: String
     private let tensors: [String: UnsafeMutablePointer<ggml_tensor>]
-    private let context: OpaquePointer
-    private let buffer: OpaquePointer
+    private let memory: WeightMemory
     private let backend: Backend
 
     /// Loads `files` onto `backend`. Blocks; several threads read at once.
     ///
     /// - Parameter progress: called now and then, from any thread, with bytes read and bytes in all.
-    public init(_ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(), progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }) throws {
+    public init(
+        _ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(), progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
+    ) throws {
         let entries = files.entries.values.filter { options.select($0.name) }.sorted { ($0.file.path, $0.offset) < ($1.file.path, $1.offset) }
         guard !entries.isEmpty else { throw TensorError.file(path: files.source, reason: "holds no weights of this model") }
-        let arena = ggml_tensor_overhead() * (entries.count + 1)
-        guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
-            throw TensorError.memory(bytes: arena, what: "the list of weights")
-        }
+        let memory = try WeightMemory(tensors: entries.count)
         var jobs: [WeightLoader.Job] = []
         var tensors: [String: UnsafeMutablePointer<ggml_tensor>] = [:]
-        var bytes = 0
         for entry in entries {
             let (type, arrangement) = (options.storage(of: entry), options.arrangement(of: entry))
-            let shape = arrangement.shape(entry.shape)
-            guard let tensor = ggml_new_tensor(context, type.raw, Int32(shape.count), shape.map(Int64.init)) else { continue }
-            ggml_set_name(tensor, entry.name)
+            let tensor = try memory.makeTensor(entry.name, type, arrangement.shape(entry.shape))
+            let asIs = entry.encoding == .native(type) && arrangement == .asIs
+            let isMapped = options.maps && backend.isHost && asIs && memory.map(tensor, entry)
             tensors[entry.name] = tensor
-            bytes += ggml_nbytes(tensor)
-            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement))
+            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement, isMapped: isMapped))
         }
-        do {
-            buffer = try backend.makeBuffer(context, bytes: bytes)
-        } catch {
-            ggml_free(context)
-            throw error
-        }
-        do {
-            try WeightLoader(isHost: backend.isHost, threads: options.threads, progress: progress).run(jobs)
-        } catch {
-            ggml_backend_buffer_free(buffer)
-            ggml_free(context)
-            throw error
-        }
+        try memory.allocate(on: backend)
+        try WeightLoader(isHost: backend.isHost, threads: options.threads, progress: progress).run(jobs)
         self.tensors = tensors
-        self.context = context
+        self.memory = memory
         self.backend = backend
-        byteCount = bytes
         source = files.source
-    }
-
-    deinit {
-        ggml_backend_buffer_free(buffer)
-        ggml_free(context)
     }
 
     public func contains(_ name: String) -> Bool { tensors[name] != nil }

@@ -21,8 +21,10 @@ func adoptText(_ text: UnsafeMutablePointer<CChar>) -> String {
     return String(cString: text)
 }
 
-/// Where an answer stands in a grammar that it must follow. Used by one thread.
-final class Grammar {
+/// Where an answer stands in a grammar that it must follow.
+///
+/// Unchecked: made by the task that takes a request in, then handed to the engine's thread, which alone uses it.
+final class Grammar: @unchecked Sendable {
     private let handle: OpaquePointer
 
     init(_ specification: GrammarSpecification, vocabulary: Vocabulary) throws {

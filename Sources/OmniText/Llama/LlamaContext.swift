@@ -46,7 +46,10 @@ final class LlamaContext {
         parameters.kv_unified = shape.unified
         parameters.embeddings = shape.embeddings
         parameters.no_perf = true
-        parameters.abort_callback = { Unmanaged<Brake>.fromOpaque($0!).takeUnretainedValue().shouldAbort() }
+        parameters.abort_callback = { data in
+            guard let data else { return false }
+            return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().shouldAbort()
+        }
         parameters.abort_callback_data = Unmanaged.passUnretained(brake).toOpaque()
         parameters.cb_eval = { tensor, asks, data in
             guard let data, let tensor else { return true }

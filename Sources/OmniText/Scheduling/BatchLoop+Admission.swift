@@ -8,14 +8,10 @@ extension BatchLoop {
             let group = RequestGroup(request)
             for (place, prompt) in request.prompts.enumerated() {
                 for choice in 0..<request.choices {
-                    do {
-                        let grammar = try request.grammar.map { try Grammar($0, vocabulary: vocabulary) }
-                        let sampler = TokenSampler(plan: request.plan, prompt: prompt.tokens, endTokens: endTokens, choice: place * request.choices + choice)
-                        waiting.append(Sequence(group: group, index: place * request.choices + choice, prompt: prompt, sampler: sampler, grammar: grammar))
-                    } catch {
-                        fail(group, error)
-                        break
-                    }
+                    let index = place * request.choices + choice
+                    let sampler = TokenSampler(plan: request.plan, prompt: prompt.tokens, endTokens: endTokens, choice: index)
+                    let grammar = request.grammars.isEmpty ? nil : request.grammars[index]
+                    waiting.append(Sequence(group: group, index: index, prompt: prompt, sampler: sampler, grammar: grammar))
                 }
             }
         }

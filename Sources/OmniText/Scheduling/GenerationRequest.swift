@@ -9,7 +9,8 @@ struct GenerationRequest: Sendable {
     /// Answers per prompt.
     var choices = 1
     var plan: SamplingPlan
-    var grammar: GrammarSpecification?
+    /// One for each answer, or none.
+    var grammars: [Grammar] = []
     /// Most tokens per answer.
     var maxTokens: Int
     /// Send the prompt's text first.

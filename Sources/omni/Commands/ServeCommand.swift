@@ -57,6 +57,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Refuse requests with unknown fields.")
     var strictParams = false
 
+    @Flag(help: "Take chat templates from requests; one can hang or end a worker.")
+    var trustRequestChatTemplate = false
+
     @Option(help: "A YAML file with models, backends and flags.")
     var config: String?
 
@@ -113,7 +116,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let server = GatewayServer(
             listener: .init(
-                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, images: engine.imageLimits), apiKeys: keys,
+                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, trustsChatTemplates: trustRequestChatTemplate, images: engine.imageLimits), apiKeys: keys,
                 allowedOrigins: try origins),
             voices: VoiceDesk(store: try SQLiteVoiceStore(Database(folder: data.url)), aliases: plan.voices),
             pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)

@@ -24,7 +24,9 @@ struct ZImageFamily: DiffusionFamily {
         let vaeConfig: AutoencoderKL.Config = try checkpoint.config("vae")
         try config.check()
         guard textConfig.hidden_size == config.cap_feat_dim, vaeConfig.latent_channels == config.in_channels else {
-            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together: text states of \(textConfig.hidden_size) for \(config.cap_feat_dim), \(vaeConfig.latent_channels) latent channels for \(config.in_channels)")
+            let text = "text states of \(textConfig.hidden_size) for \(config.cap_feat_dim)"
+            let latents = "\(vaeConfig.latent_channels) latent channels for \(config.in_channels)"
+            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together: \(text), \(latents)")
         }
         let tokenizer = try Tokenizer(path: "\(checkpoint.folder)/tokenizer/tokenizer.json")
         let chat = try ChatML(tokenizer: "\(checkpoint.folder)/tokenizer")
@@ -67,7 +69,8 @@ struct ZImageFamily: DiffusionFamily {
         let (columns, rows) = (latents.width / patch, latents.height / patch)
         let patches = try graph.input([patch * patch * latents.channels, columns * rows], transformer.patches(latents))
         let caption = try graph.input(condition.shape, condition.values)
-        let velocity = try transformer(graph, patches, columns: columns, rows: rows, time: transformer.time(graph, progress), caption: caption, captionTokens: condition.tokens)
+        let velocity = try transformer(
+            graph, patches, columns: columns, rows: rows, time: transformer.time(graph, progress), caption: caption, captionTokens: condition.tokens)
         // The transformer predicts picture − noise.
         return try graph.scale(velocity, by: -1)
     }

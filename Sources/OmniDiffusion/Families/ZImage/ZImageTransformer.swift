@@ -39,7 +39,8 @@ struct ZImageTransformer: Sendable {
 
     func rotation(_ graph: Graph, _ positions: ZImagePositions) throws -> ZImageRotation {
         let divisors = ZImagePositions.divisors(config)
-        return try ZImageRotation(positions: positions.input(graph), sections: config.axes_dims.map { $0 / 2 } + [0], divisors: graph.input([divisors.count], divisors))
+        let sections = config.axes_dims.map { $0 / 2 } + [0]
+        return try ZImageRotation(positions: positions.input(graph), sections: sections, divisors: graph.input([divisors.count], divisors))
     }
 
     /// The caption `[dim, padded tokens]` from the text encoder's states `[features, tokens]`. Does not depend on the time:

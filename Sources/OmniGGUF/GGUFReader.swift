@@ -11,8 +11,8 @@ extension GGUFHeader {
     public init(readingFrom url: URL) throws {
         var input = try GGUFInput(url: url)
         fileSize = input.fileSize
-        guard fileSize > 0 else { throw GGUFError("the file is empty") }
-        guard try input.integer(UInt32.self) == 0x4655_4747 else { throw GGUFError("it does not start with GGUF") }
+        guard fileSize > 0 else { throw GGUFError.cutShort }
+        guard try input.integer(UInt32.self) == 0x4655_4747 else { throw GGUFError("it is not a GGUF file") }
         version = Int(try input.integer(UInt32.self))
         guard version == 2 || version == 3 else {
             throw GGUFError(version == 1 ? "GGUF version 1 is too old; convert it again" : "GGUF version \(version) is unknown")

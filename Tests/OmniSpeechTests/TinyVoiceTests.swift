@@ -1,0 +1,84 @@
+import Foundation
+import Logging
+import OmniAPI
+import OmniEngine
+import OmniSpeech
+import Testing
+
+private let espeakIsThere = ["/usr/bin/espeak-ng", "/usr/local/bin/espeak-ng", "/opt/homebrew/bin/espeak-ng"].contains {
+    FileManager.default.isExecutableFile(atPath: $0)
+}
+
+/// Voices that Tools/voices/tiny.py makes: each symbol is a short tone.
+@Suite("Tiny voices of other families", .serialized, .enabled(if: espeakIsThere))
+struct TinyVoiceTests {
+    func fixture(_ name: String) throws -> String { try #require(Bundle.module.url(forResource: "Fixtures/\(name)", withExtension: nil)).path }
+
+    func load(_ name: String) async throws -> SpeechEngine { try await SpeechEngine.load(folder: fixture(name), logger: Logger(label: "test")) }
+
+    @Test("Kitten: speakers by name, each with its own sound")
+    func kitten() async throws {
+        let engine = try await load("kitten")
+        #expect(engine.family == .kitten && engine.voices.map(\.name) == ["low", "high"] && engine.abilities.sampleRate == 24_000)
+        let low = try await engine.hear("Hello there. Good morning."), high = try await engine.hear(SpeechSynthesis(text: "Hello there. Good morning.", voice: "HIGH"))
+        #expect(low.units.count == 2 && low.units.allSatisfy { $0.samples >= $0.symbols * 480 })
+        #expect(low.samples.count == high.samples.count && low.samples != high.samples)
+        #expect((0.05...0.2).contains(low.level))
+    }
+
+    @Test("Matcha with a HiFi-GAN vocoder")
+    func matcha() async throws {
+        let engine = try await load("matcha")
+        #expect(engine.family == .matcha && engine.abilities.sampleRate == 22_050)
+        let heard = try await engine.hear("Hello there. Good morning.")
+        #expect(heard.units.count == 2 && heard.units.allSatisfy { $0.samples >= $0.symbols * 512 })
+        #expect((0.05...0.2).contains(heard.level))
+    }
+
+    @Test("ZipVoice imitates a sample, and asks for it and its text")
+    func zipvoice() async throws {
+        let engine = try await load("zipvoice")
+        #expect(engine.family == .zipvoice && engine.abilities.clones && engine.abilities.cloningNeedsText)
+        let sample = (0..<24_000).map { Float(sin(Double($0) * 0.05) * 0.3) }
+        let reference = ReferenceVoice(samples: sample, sampleRate: 24_000, text: "hello there")
+        let heard = try await engine.hear(SpeechSynthesis(text: "Good morning to you all. Hello there.", reference: reference))
+        #expect(heard.units.count == 2 && heard.units.allSatisfy { $0.samples > 2000 })
+        #expect(heard.level > 0.001)
+        for wrong in [nil, ReferenceVoice(samples: sample, sampleRate: 24_000)] {
+            await #expect { try await engine.hear(SpeechSynthesis(text: "Hello.", reference: wrong)) } throws: { ($0 as? APIError)?.status == 400 }
+        }
+    }
+
+    @Test("Supertonic: a seed gives the same sound again")
+    func supertonic() async throws {
+        let engine = try await load("supertonic")
+        #expect(engine.family == .supertonic && engine.abilities.honoursSeed && engine.abilities.sampleRate == 24_000)
+        func heard(_ seed: Int?) async throws -> Heard { try await engine.hear(SpeechSynthesis(text: "Hello there. Good morning.", language: "English", seed: seed)) }
+        let (first, again, other) = (try await heard(5), try await heard(5), try await heard(6))
+        #expect(first.units.count == 2 && first.ignored.isEmpty && (0.05...0.2).contains(first.level))
+        #expect(first.samples == again.samples && first.samples != other.samples)
+        let unknown = SpeechSynthesis(text: "Hello.", language: "Klingon")
+        await #expect { try await engine.hear(unknown) } throws: { ($0 as? APIError)?.status == 400 }
+    }
+
+    @Test("metadata that sherpa-onnx would end the process over", arguments: [
+        ("kitten", "model.onnx", "kitten-tts", "kitten-xxx"), ("kitten", "model.onnx", "n_speakers", "n_speakerz"), ("kitten", "model.onnx", "style_dim", "style_din"),
+        ("kitten", "model.onnx", "24000", "-4000"), ("kitten", "voices.bin", "", "x"), ("kitten", "tokens.txt", ", ", "Ω "),
+        ("matcha", "hifigan_v2.onnx", "hifigan", "hifigen"), ("matcha", "model-steps-3.onnx", "use_eos_bos", "use_eos_bot"), ("matcha", "tokens.txt", "^ ", "Ω "),
+        ("supertonic", "voice.bin", "", "x"), ("supertonic", "unicode_indexer.bin", "", "x"), ("supertonic", "tts.json", "latent_dim", "latent_din"),
+        ("zipvoice", "vocos_24khz.onnx", "vocos", "vocoz"),
+    ])
+    func refusals(voice: String, file: String, old: String, new: String) async throws {
+        let folder = "\(NSTemporaryDirectory())/omni-tiny-\(UUID().uuidString)"
+        try FileManager.default.copyItem(atPath: fixture(voice), toPath: folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let url = URL(fileURLWithPath: "\(folder)/\(file)")
+        var data = try Data(contentsOf: url)
+        // The file's own name may stand in it first: the last place is the metadata's.
+        if let place = data.range(of: Data(old.utf8), options: .backwards) { data.replaceSubrange(place, with: Data(new.utf8)) } else { data.append(Data(new.utf8)) }
+        try data.write(to: url)
+        await #expect { try await SpeechEngine.load(folder: folder, logger: Logger(label: "test")) } throws: { error in
+            (error as? APIError)?.message.contains("cannot be used") == true
+        }
+    }
+}
