@@ -58,7 +58,12 @@ struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
         return try NIOAsyncChannel(wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
     }
 
+    /// Everything about a connection runs on its own loop.
     func handle(value: Value, logger: Logger) async {
+        await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) { await serve(value, logger: logger) }
+    }
+
+    private func serve(_ value: Value, logger: Logger) async {
         do {
             switch try await value.kind.get() {
             case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)

@@ -33,9 +33,10 @@ public struct OmniContext: RequestContext {
     }
 
     /// Runs `operation` in a task that is cancelled as soon as the client is gone. The connection stays reusable.
-    public func cancelOnDisconnect<Result: Sendable>(_ operation: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    /// `isLong`: on the pool's threads, so that the loop's other connections need not wait for it.
+    public func cancelOnDisconnect<Result: Sendable>(isLong: Bool = false, _ operation: @escaping @Sendable () async throws -> Result) async throws -> Result {
         let handler = try await channel.pipeline.handler(type: DisconnectHandler.self).get()
-        let task = Task { try await operation() }
+        let task = Task(executorPreference: isLong ? globalConcurrentExecutor : LoopExecutor(channel.eventLoop)) { try await operation() }
         let id = handler.onClose { task.cancel() }
         defer { handler.remove(id) }
         return try await withTaskCancellationHandler {
@@ -45,6 +46,17 @@ public struct OmniContext: RequestContext {
         }
     }
 }
+
+/// A body from which on its handling is long: a megabyte of JSON takes milliseconds to parse.
+let longBody = 32 << 10
+
+/// Runs long work on the pool's threads, and short work where the caller is.
+func away<Result: Sendable>(if isLong: Bool, _ work: @Sendable () throws -> Result) async throws -> Result {
+    guard isLong else { return try work() }
+    return try await withTaskExecutorPreference(globalConcurrentExecutor) { try await runHere(work) }
+}
+
+private func runHere<Result: Sendable>(_ work: @Sendable () throws -> Result) async throws -> Result { try work() }
 
 /// Limits on what a request may bring.
 public struct RequestLimits: Sendable {

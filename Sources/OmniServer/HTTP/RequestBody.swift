@@ -7,6 +7,9 @@ import OmniAPI
 public struct JSONBody: Sendable {
     public let bytes: ByteBuffer
     public let json: JSONValue
+
+    /// Not to be worked on while other connections wait.
+    var isLong: Bool { bytes.readableBytes > longBody }
 }
 
 extension OmniContext {
@@ -33,7 +36,8 @@ extension OmniContext {
         let bytes = try await collectBody(request)
         guard bytes.readableBytes > 0 else { return JSONBody(bytes: ByteBuffer(string: "{}"), json: [:]) }
         do {
-            return JSONBody(bytes: bytes, json: try JSONValue.parse(bytes.readableBytesView))
+            let json = try await away(if: bytes.readableBytes > longBody) { try JSONValue.parse(bytes.readableBytesView) }
+            return JSONBody(bytes: bytes, json: json)
         } catch let error as JSONSyntaxError {
             throw APIError(
                 .badRequest, "The body is not valid JSON: \(error.reason) at byte \(error.offset).", param: "body.\(error.offset)")

@@ -46,10 +46,11 @@ extension WorkerRoutes {
             let (chat, ignored) = try context.decode(ChatCompletionRequest.self, from: body)
             let model = try worker.require((any TextModel).self, task: "chat")
             let reply = ChatReply(id: chat.requestID ?? context.requestID, model: worker.servedName, request: chat)
+            let isLong = body.isLong || chat.bringsMedia
             if chat.stream {
-                return try await streamed(model, chat, reply, context: context, ignored: ignored)
+                return try await streamed(model, chat, reply, context: context, isLong: isLong, ignored: ignored)
             }
-            let whole = try await context.cancelOnDisconnect { try await Self.collect(model, chat, id: context.requestID) }
+            let whole = try await context.cancelOnDisconnect(isLong: isLong) { try await Self.collect(model, chat, id: context.requestID) }
             return .json(reply.completion(whole), ignored: ignored)
         }
         table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
@@ -58,7 +59,7 @@ extension WorkerRoutes {
             if drawsChats { return try await drawBatch(conversations, context) }
             let requests = try conversations.map { try ChatCompletionRequest(json: $0) }
             let model = try worker.require((any TextModel).self, task: "chat")
-            let answers = try await context.cancelOnDisconnect {
+            let answers = try await context.cancelOnDisconnect(isLong: true) {
                 try await withThrowingTaskGroup(of: (Int, ChatAnswer).self) { group in
                     for (place, chat) in requests.enumerated() {
                         group.addTask { (place, try await Self.collect(model, chat, id: "\(context.requestID)-\(place)")) }
@@ -72,11 +73,11 @@ extension WorkerRoutes {
     }
 
     private func streamed(
-        _ model: any TextModel, _ chat: ChatCompletionRequest, _ reply: ChatReply, context: OmniContext, ignored: String?
+        _ model: any TextModel, _ chat: ChatCompletionRequest, _ reply: ChatReply, context: OmniContext, isLong: Bool, ignored: String?
     ) async throws -> Response {
         let scope = RequestScope(id: context.requestID)
         // Started before the status goes out, so that what is wrong with the request has its own status.
-        let generation = try await context.cancelOnDisconnect { try await model.chat(chat, scope: scope) }
+        let generation = try await context.cancelOnDisconnect(isLong: isLong) { try await model.chat(chat, scope: scope) }
         return context.eventStream(ignored: ignored) { sink in
             defer { scope.cancellation.cancel() }
             for choice in 0..<chat.n { try await sink.write(reply.opening(choice)) }
@@ -96,6 +97,16 @@ extension WorkerRoutes {
         for try await event in try await model.chat(chat, scope: scope).events { answer.add(event) }
         try Task.checkCancellation()
         return answer
+    }
+}
+
+extension ChatCompletionRequest {
+    /// Pictures and sounds are fetched and decoded before the answer begins.
+    fileprivate var bringsMedia: Bool {
+        messages.contains { message in
+            guard case .parts(let parts) = message.content else { return false }
+            return parts.contains { if case .text = $0 { false } else { true } }
+        }
     }
 }
 

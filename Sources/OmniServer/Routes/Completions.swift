@@ -20,7 +20,7 @@ extension WorkerRoutes {
             let model = try worker.require((any TextModel).self, task: "completions")
             let reply = CompletionReply(id: completion.requestID ?? context.requestID, model: worker.servedName, request: completion)
             let scope = RequestScope(id: context.requestID)
-            let generation = try await context.cancelOnDisconnect { try await model.complete(completion, scope: scope) }
+            let generation = try await context.cancelOnDisconnect(isLong: body.isLong) { try await model.complete(completion, scope: scope) }
             if completion.stream {
                 return context.eventStream(ignored: ignored) { sink in
                     defer { scope.cancellation.cancel() }

@@ -14,9 +14,10 @@ extension GatewayRoutes {
 extension WorkerRoutes {
     func addEmbeddings(to table: inout RouteTable) {
         table.add(.post, "/v1/embeddings", "Vectors for texts.") { request, context in
-            let (embedding, ignored) = try context.decode(EmbeddingRequest.self, from: try await context.collectJSON(request))
+            let body = try await context.collectJSON(request)
+            let (embedding, ignored) = try context.decode(EmbeddingRequest.self, from: body)
             let model = try worker.require((any EmbeddingModel).self, task: "embeddings")
-            let (vectors, tokens) = try await context.cancelOnDisconnect {
+            let (vectors, tokens) = try await context.cancelOnDisconnect(isLong: body.isLong) {
                 try await model.embed(embedding, scope: RequestScope(id: context.requestID))
             }
             let data = vectors.enumerated().map { index, vector -> JSONValue in
