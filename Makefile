@@ -33,6 +33,7 @@ release: setup ## Set up and build the release binary
 test: setup ## Set up and run every test: Swift, then the contract tests through the OpenAI client
 	swift build --build-tests
 	swift test --skip-build --disable-xctest
+	OMNI_TEST_ALONE=1 swift test --skip-build --disable-xctest --no-parallel --filter 'OmniMediaTests.*FaultTests'
 	@bash scripts/contract.sh
 
 test-full: test ## The tests again under the sanitizers, and the long ones (soak, faults)

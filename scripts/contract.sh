@@ -25,4 +25,5 @@ fi
 export OMNI_BIN="${OMNI_BIN:-$ROOT/.build/debug/omni}"
 [ -x "$OMNI_BIN" ] || fail "$OMNI_BIN is not built; run make build"
 cd "$ROOT"
-exec "$venv/bin/python" -m pytest -p no:cacheprovider "$SUITE" "$@"
+# -rs: what was skipped, and why, is said at the end.
+exec "$venv/bin/python" -m pytest -p no:cacheprovider -rs "$SUITE" "$@"

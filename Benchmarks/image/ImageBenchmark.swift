@@ -27,7 +27,7 @@ struct ImageBenchmark {
         let lane = StopwatchLane()
         let start = ContinuousClock.now
         let engine = try await DiffusionEngine.load(folder: folder, options: options, lane: lane)
-        let load = start.duration(to: .now)
+        let (load, loadProcessor) = (start.duration(to: .now), Processor.seconds)
         var request = ImageRequest(prompt: "a red fox runs over the green hill while the sun is setting behind the mountains", seed: 1)
         (request.width, request.height, request.steps, request.guidanceScale) = (side, side, steps, 0)
         let price = try await engine.price(request)
@@ -42,11 +42,12 @@ struct ImageBenchmark {
         func processor(_ stage: String) -> Double { spans.filter { $0.stage == stage }.reduce(0) { $0 + $1.cpu } }
         let step = seconds("denoise").sorted()
         let report: [String: Any] = [
-            "engine": "swift-omni", "side": side, "load_s": load / .seconds(1), "text_s": seconds("encode_prompt").reduce(0, +),
+            "engine": "swift-omni", "side": side, "load_s": load / .seconds(1), "load_cpu_s": loadProcessor, "text_s": seconds("encode_prompt").reduce(0, +),
             "step_s": step[step.count / 2], "decode_s": seconds("decode").reduce(0, +),
             "text_cpu_s": processor("encode_prompt"), "step_cpu_s": processor("denoise") / Double(steps), "decode_cpu_s": processor("decode"), "price_bytes": price.bytes,
             "loaded_bytes": loaded, "peak_bytes": Memory.peak, "over_plan_bytes": Memory.peak - loaded - price.bytes,
-            "slices": lane.slices.count, "longest_slice_ms": lane.slices.max() ?? 0, "slices_over_50ms": lane.slices.filter { $0 > 50 }.count,
+            "slices": lane.slices.count, "longest_slice_ms": lane.slices.map(\.wall).max() ?? 0,
+            "slices_over_50ms": lane.slices.filter { $0.wall > 50 }.count, "longest_slice_cpu_ms": lane.slices.map(\.cpu).max() ?? 0,
         ]
         print(String(decoding: try JSONSerialization.data(withJSONObject: report, options: [.sortedKeys]), as: UTF8.self))
     }
@@ -54,10 +55,12 @@ struct ImageBenchmark {
 
 /// Keeps how long each slice held the lane, milliseconds.
 final class StopwatchLane: ComputeLane {
-    private let state = Mutex<(start: ContinuousClock.Instant, slices: [Double])>((.now, []))
-    var slices: [Double] { state.withLock { $0.slices } }
-    func acquire() { state.withLock { $0.start = .now } }
-    func release() { state.withLock { $0.slices.append($0.start.duration(to: .now) / .milliseconds(1)) } }
+    private let state = Mutex<(start: ContinuousClock.Instant, cpu: Double, slices: [(wall: Double, cpu: Double)])>((.now, 0, []))
+    var slices: [(wall: Double, cpu: Double)] { state.withLock { $0.slices } }
+    func acquire() { state.withLock { ($0.start, $0.cpu) = (.now, Processor.seconds) } }
+    func release() {
+        state.withLock { $0.slices.append(($0.start.duration(to: .now) / .milliseconds(1), (Processor.seconds - $0.cpu) * 1000)) }
+    }
 }
 
 /// Processor time of all threads, seconds.

@@ -10,6 +10,8 @@ public final class DiffusionEngine: ImageModel {
     public let card: ModelCard
     public let imageDefaults: ImageDefaults
     private let worker: DispatchQueue
+    /// Prices are told while a picture is drawn: they allocate and compute nothing.
+    private let pricing = DispatchQueue(label: "omni.diffusion.price")
     private let lane: PulsingLane
     private let options: DiffusionOptions
     private let logger: Logger
@@ -71,13 +73,13 @@ public final class DiffusionEngine: ImageModel {
 
     public func price(_ request: ImageRequest) async throws -> ImagePrice {
         let loaded = try self.loaded()
-        return try await worker.run { [options] in try Pricing(loaded, options).price(request) }
+        return try await pricing.run { [options] in try Pricing(loaded, options).price(request) }
     }
 
     public func generate(_ request: ImageRequest, scope: RequestScope) async throws -> AsyncThrowingStream<ImageEvent, any Error> {
         let loaded = try self.loaded()
-        // What is wrong with the request shows before it waits for its turn.
-        _ = try ImagePlan(request, loaded.family)
+        // What is wrong with the request, or too much, shows before it waits for its turn.
+        try await pricing.run { [options] in _ = try Pricing(loaded, options).affordable(request) }
         let (events, continuation) = AsyncThrowingStream<ImageEvent, any Error>.makeStream()
         let run = state.withLock { state in
             state.nextRun += 1
@@ -116,8 +118,8 @@ public final class DiffusionEngine: ImageModel {
         try scope.cancellation.check()
         lane.begin()
         defer { lane.end() }
-        let pricing = Pricing(loaded, options)
-        let plan = try pricing.affordable(request)
+        // Memory may have gone while the request waited.
+        let plan = try Pricing(loaded, options).affordable(request)
         // The executor's memory goes back with it.
         let executor = try Executor(loaded.backend)
         executor.deltas = try loaded.adapters.deltas(plan.adapters)

@@ -24,18 +24,18 @@ extension ImagePlan {
             }
         }
         var decode = try executor.price { [try vae.decodeGraph($0, latents)] }
-        tilesDecode = tiles(decode)
+        tilesDecode = tiles(decode.total)
         if tilesDecode { decode = try executor.price { [try vae.decodeGraph($0, latents.limited(vae.latentTileSide))] } }
-        var encode = 0
+        var encode = GraphPrice()
         if let input {
             let picture = Plane(width: input.width, height: input.height, channels: 3, values: [])
             encode = try executor.price { [try vae.encodeGraph($0, picture)] }
-            tilesEncode = tiles(encode)
+            tilesEncode = tiles(encode.total)
             if tilesEncode { encode = try executor.price { [try vae.encodeGraph($0, picture.limited(vae.tileSide))] } }
         }
         let pixels = latents.width * latents.height * vae.config.scale * vae.config.scale
         let arrays = 4 * (6 * latents.values.count * count + 8 * pixels * 3 + 4 * shape.reduce(1, *))
-        return max(text, step, decode, encode) + arrays
+        return text.then(step).then(decode).then(encode).total + arrays
     }
 }
 

@@ -12,6 +12,26 @@ public struct ComputeScope: Sendable {
     }
 }
 
+/// Bytes that graphs take when one runs after the other.
+public struct GraphPrice: Sendable, Equatable {
+    /// The largest graph's tensors.
+    public var graph = 0
+    /// What the backend keeps for its operations, the largest need of all graphs.
+    public var scratch = 0
+
+    public var total: Int { graph + scratch }
+
+    public init(graph: Int = 0, scratch: Int = 0) {
+        self.graph = graph
+        self.scratch = scratch
+    }
+
+    /// Both, one after the other.
+    public func then(_ other: GraphPrice) -> GraphPrice {
+        GraphPrice(graph: max(graph, other.graph), scratch: max(scratch, other.scratch))
+    }
+}
+
 /// Runs graphs on a backend, one after the other, in slices of about 25 ms that each hold the compute lane.
 ///
 /// Belongs to one request and one thread: its memory goes back when it does.
@@ -45,7 +65,7 @@ public final class Executor {
         let outputs = try graph.finish(build(graph))
         ggml_backend_sched_reset(scheduler)
         guard ggml_backend_sched_alloc_graph(scheduler, graph.handle) else {
-            throw TensorError.memory(bytes: (try? price(build)) ?? 0, what: "a graph on \(backend.name)")
+            throw TensorError.memory(bytes: (try? price(build).total) ?? 0, what: "a graph on \(backend.name)")
         }
         try graph.upload()
         try compute(graph, scope)
@@ -53,7 +73,7 @@ public final class Executor {
     }
 
     /// Bytes of working memory that the graph would take. Allocates nothing and runs nothing.
-    public func price(_ build: (Graph) throws -> [Tensor]) throws -> Int {
+    public func price(_ build: (Graph) throws -> [Tensor]) throws -> GraphPrice {
         let graph = try Graph(capacity: capacity, deltas: deltas)
         _ = try graph.finish(build(graph))
         var sizes = [Int](repeating: 0, count: backend.handles.count)
@@ -61,7 +81,7 @@ public final class Executor {
         ggml_backend_sched_reset(scheduler)
         // Where the CPU rounds or sorts an operand it needs a place for it, the largest node's.
         let scratch = backend.isHost ? ggml_graph_plan(graph.handle, Int32(backend.threads), nil).work_size : 0
-        return sizes.reduce(0, +) + scratch
+        return GraphPrice(graph: sizes.reduce(0, +), scratch: scratch)
     }
 
     private func compute(_ graph: Graph, _ scope: ComputeScope) throws {

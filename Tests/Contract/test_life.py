@@ -153,7 +153,7 @@ def test_version_and_help():
 def test_a_template_from_a_request_is_run_only_where_clients_are_trusted(start):
     """A template is a program: a loop in it hangs a worker, a recursion ends one."""
     server = start("--trust-request-chat-template")
-    assert server.chat("x", chat_template="{{ messages[0]['content'] * 20 }}", max_tokens=1).json["usage"]["prompt_tokens"] >= 10
+    assert server.chat("x", chat_template="{{ messages[0].content }}", max_tokens=1).json["usage"]["prompt_tokens"] < 5 < server.chat("x", max_tokens=1).json["usage"]["prompt_tokens"]
 
 
 # End.

@@ -130,7 +130,7 @@ def main():
     a.add_argument("--threads", type=int, default=2)
     args = a.parse_args()
     torch.set_num_threads(args.threads)
-    pipe = ZImagePipeline.from_pretrained(args.folder, torch_dtype=torch.float32)
+    pipe = ZImagePipeline.from_pretrained(args.folder, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     px = args.size or 16 * pipe.vae_scale_factor
     if args.what == "score":

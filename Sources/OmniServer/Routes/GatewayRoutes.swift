@@ -69,7 +69,12 @@ public struct GatewayRoutes: Sendable {
             guard let name = HTTPField.Name(name) else { continue }
             headers.append(HTTPField(name: name, value: value))
         }
-        if let ignored { headers[.xIgnoredParams] = [ignored, headers[.xIgnoredParams]].compactMap(\.self).joined(separator: ",") }
+        if let ignored {
+            // The backend may name some too, mostly the same ones.
+            var names = ignored.split(separator: ",")
+            for name in headers[.xIgnoredParams]?.split(separator: ",") ?? [] where !names.contains(name) { names.append(name) }
+            headers[.xIgnoredParams] = names.joined(separator: ",")
+        }
         let isEvents = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
         let length = headers[.contentLength].flatMap { Int($0) }
         let body = ResponseBody(contentLength: length) { writer in

@@ -12,6 +12,8 @@ struct WeightLoader: Sendable {
         let arrangement: WeightArrangement
         /// Lies in its file already.
         let isMapped: Bool
+        /// Only some rows will be used: mapped pages come when they are.
+        let isSparse: Bool
     }
 
     /// Rows of one tensor that one thread does at once.
@@ -71,7 +73,7 @@ struct WeightLoader: Sendable {
         let place = piece.rows.lowerBound * type.rowBytes(entry.rowLength)
         let plain = entry.encoding == .native(type) && piece.job.arrangement == .asIs
         if piece.job.isMapped, let data = piece.job.tensor.pointee.data {
-            Self.touch(data + place, bytes)
+            if !piece.job.isSparse { Self.touch(data + place, bytes) }
             return
         }
         if plain, isHost, let data = piece.job.tensor.pointee.data {
@@ -105,8 +107,11 @@ struct WeightLoader: Sendable {
     private static func touch(_ start: UnsafeRawPointer, _ count: Int) {
         var sum: UInt8 = 0
         for offset in stride(from: 0, to: count, by: 4096) { sum ^= start.load(fromByteOffset: offset, as: UInt8.self) }
-        withExtendedLifetime(sum) {}
+        touched.store(sum, ordering: .relaxed)
     }
+
+    /// Where the bytes that were touched go, so that reading them is not left out.
+    private static let touched = Atomic<UInt8>(0)
 
     /// Whole outputs in another order, whatever their elements are.
     private static func reordered(_ source: [UInt8], _ order: [Int]) -> [UInt8] {

@@ -10,6 +10,8 @@ public struct WeightOptions: Sendable {
     public var quantization: ElementType?
     /// Which tensors to load.
     public var select: @Sendable (String) -> Bool = { _ in true }
+    /// Tables of which a request uses a few rows: their mapped pages are read when needed.
+    public var sparse: @Sendable (String) -> Bool = { _ in false }
     /// Matrices to keep out of quantization, by name: embeddings and first and last layers.
     public var keep: @Sendable (String) -> Bool = { _ in false }
     /// Kernels of 2D convolutions keep the file's type; f32 otherwise. Only 16-bit floats are any faster.
@@ -70,7 +72,8 @@ public final class WeightStore: @unchecked Sendable {
             let asIs = entry.encoding == .native(type) && arrangement == .asIs
             let isMapped = options.maps && backend.isHost && asIs && memory.map(tensor, entry)
             tensors[entry.name] = tensor
-            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement, isMapped: isMapped))
+            let isSparse = options.sparse(entry.name)
+            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement, isMapped: isMapped, isSparse: isSparse))
         }
         try memory.allocate(on: backend)
         try WeightLoader(isHost: backend.isHost, threads: options.threads, progress: progress).run(jobs)

@@ -35,6 +35,7 @@ struct ZImageFamily: DiffusionFamily {
             let layers = textConfig.num_hidden_layers
             weights.select = { Qwen3Encoder.uses($0, layers: layers) }
             weights.keep = { $0.hasSuffix("embed_tokens.weight") }
+            weights.sparse = weights.keep
         }
         let denoiser = try checkpoint.weights("transformer") { weights in
             let head = config.head
