@@ -196,6 +196,20 @@ def test_metadata_is_stored_on_request(images):
     assert "prompt" not in pictures.texts(base64.b64decode(generate(images).json["data"][0]["b64_json"]))
 
 
+def test_adapters_come_from_their_folder_only(checkpoint, images, start):
+    plain = generate(images, seed=3).json["data"][0]
+    adapter = {"name": "a", "path": str(FIXTURES / "adapter.safetensors")}
+    assert "--allowed-lora-path" in generate(images, 400, lora=adapter).error["message"]
+    server = start("--allowed-lora-path", FIXTURES, "--cache-backend", "none", models=[checkpoint])
+    changed = generate(server, seed=3, lora=adapter).json["data"][0]
+    assert drawn(changed) != drawn(plain)
+    assert drawn(generate(server, seed=3, lora=adapter | {"path": "adapter.safetensors"}).json["data"][0]) == drawn(changed)
+    assert drawn(generate(server, seed=3, lora=adapter | {"scale": 0}).json["data"][0]) == drawn(plain)
+    for path in ["/etc/passwd", str(FIXTURES / "../../../Package.swift"), "../small.goldens", "none.safetensors", "."]:
+        assert generate(server, 400, lora={"name": "a", "path": path}).error["param"] == "body.lora"
+    assert generate(server, 400, lora={"name": "a", "path": "randn.safetensors"}).error["param"] == "body.lora"
+
+
 # MARK: - Edits
 
 

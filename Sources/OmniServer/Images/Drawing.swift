@@ -18,11 +18,13 @@ struct Drawing: Sendable {
     /// has a status of its own.
     ///
     /// - Throws: ``APIError``, `ImageModelError`, or `CancellationError`.
-    init(_ job: ImageJob, model: any ImageModel, turnstile: Turnstile, queue: Int, id: String) async throws {
+    init(_ job: ImageJob, model: any ImageModel, turnstile: Turnstile, limits: ImageRequestLimits, id: String) async throws {
         let scope = RequestScope(id: id)
-        turn = try await turnstile.enter(limit: queue)
+        turn = try await turnstile.enter(limit: limits.queue)
         start = .now
-        rest = try await model.generate(job.request(model.imageDefaults), scope: scope)
+        var request = job.request(model.imageDefaults)
+        request.cacheThreshold = limits.cacheThreshold
+        rest = try await model.generate(request, scope: scope)
         var iterator = rest.makeAsyncIterator()
         guard let first = try await iterator.next() else {
             try Task.checkCancellation()

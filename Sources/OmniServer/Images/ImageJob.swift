@@ -11,6 +11,7 @@ struct ImageJob: Sendable {
     var drawing: DrawingParameters
     var extras: ImageExtras
     var seed: UInt64
+    var adapters: [ImageAdapter] = []
     /// The picture to start from, of `size`.
     var source: Picture?
     /// Where to draw anew, one value for each pixel of `size`: 255 draws, 0 keeps.
@@ -34,6 +35,7 @@ struct ImageJob: Sendable {
         request.count = count
         request.strength = strength.map { Float($0) }
         request.previews = previews
+        request.adapters = adapters
         request.input = source.flatMap { Self.padded($0.pixels, channels: $0.channels, from: size, to: grid) }
         request.mask = mask.flatMap { Self.padded($0, channels: 1, from: size, to: grid) }
         return request

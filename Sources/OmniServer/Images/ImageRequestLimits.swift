@@ -1,4 +1,6 @@
+import Foundation
 import OmniAPI
+import OmniEngine
 import OmniMedia
 
 /// Limits on the pictures of requests.
@@ -11,6 +13,10 @@ public struct ImageRequestLimits: Sendable {
     public var inputPixels: Int
     /// Requests that may wait for their turn; `--max-queue`.
     public var queue: Int
+    /// The folder that adapters may be read from; nil takes none. `--allowed-lora-path`.
+    public var adapterFolder: String?
+    /// How far a step's input may drift before it is computed anew; 0 computes every step. `--cache-backend tea_cache`.
+    public var cacheThreshold: Float = 0
 
     public init(drawnPixels: Int = 7680 * 4320, inputBytes: Int = 50 << 20, inputPixels: Int = 64 << 20, queue: Int = 64) {
         self.drawnPixels = drawnPixels
@@ -28,4 +34,19 @@ public struct ImageRequestLimits: Sendable {
     }
 
     var codec: ImageLimits { ImageLimits(fileBytes: inputBytes, pixels: inputPixels) }
+
+    /// The adapter that a request asks for. Throws 400 unless its path, links followed, lies in the folder for adapters.
+    func adapters(_ drawing: DrawingParameters) throws -> [ImageAdapter] {
+        guard let lora = drawing.lora else { return [] }
+        let param = "body.lora"
+        guard let adapterFolder else {
+            throw APIError.invalid(param, "This server takes no LoRA adapters.", remedy: "It takes them from a folder named with --allowed-lora-path.")
+        }
+        let root = URL(filePath: adapterFolder).resolvingSymlinksInPath().standardizedFileURL.path
+        let place = URL(filePath: lora.path, relativeTo: URL(filePath: root, directoryHint: .isDirectory)).resolvingSymlinksInPath().standardizedFileURL.path
+        guard place.hasPrefix(root + "/"), FileManager.default.fileExists(atPath: place) else {
+            throw APIError.invalid(param, "There is no adapter at that path in the server's folder for adapters.")
+        }
+        return [ImageAdapter(path: place, scale: Float(lora.scale))]
+    }
 }

@@ -21,7 +21,7 @@ struct ImageStudio: Sendable {
 
     func begin(_ job: ImageJob, id: String) async throws -> Drawing {
         try await meter.waiting {
-            try await Drawing(job, model: model, turnstile: turnstile, queue: limits.queue, id: id)
+            try await Drawing(job, model: model, turnstile: turnstile, limits: limits, id: id)
         }
     }
 

@@ -87,7 +87,6 @@ extension WorkerRoutes {
 
     private static func job(_ asked: ImageChatRequest, _ studio: ImageStudio) async throws -> ImageJob {
         let parameters = asked.parameters
-        try studio.refuseAdapter(parameters.drawing)
         let urls = asked.pictures
         guard urls.count <= 1 else {
             throw APIError.invalid("body.messages", "Received \(urls.count) input images. At most 1 image is supported by this model.")
@@ -103,7 +102,7 @@ extension WorkerRoutes {
         var ignored = IgnoredFields()
         var job = ImageJob(
             prompt: asked.prompt, count: parameters.count, size: size, drawing: parameters.drawing, extras: try parameters.extras(ignored: &ignored),
-            seed: ImageJob.seed(parameters.drawing.seed))
+            seed: ImageJob.seed(parameters.drawing.seed), adapters: try studio.limits.adapters(parameters.drawing))
         job.source = picture
         job.strength = parameters.strength
         return job

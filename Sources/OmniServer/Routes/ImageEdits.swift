@@ -24,7 +24,6 @@ extension WorkerRoutes {
             let (_, form) = try await context.collectForm(request)
             let (edit, ignored) = try context.decodeDrawing(ImageEditRequest.self, from: try form.editBody())
             let studio = try studio(context, task: "image edits")
-            try studio.refuseAdapter(edit.drawing)
             let job = try await context.cancelOnDisconnect { try await Self.job(edit, form, studio) }
             let reply = ImagesReply(kind: .edit, output: edit.output, detailed: edit.returnStageMetrics)
             if edit.stream { return try await stream(job, studio, reply, context: context, ignored: ignored) }
@@ -55,7 +54,7 @@ extension WorkerRoutes {
         var extra = IgnoredFields()
         var job = ImageJob(
             prompt: edit.prompt, count: edit.n, size: size, drawing: edit.drawing, extras: try edit.extras(ignored: &extra),
-            seed: ImageJob.seed(edit.drawing.seed))
+            seed: ImageJob.seed(edit.drawing.seed), adapters: try limits.adapters(edit.drawing))
         job.source = try await inputs.resized(picture, to: size)
         for name in ["mask", "mask_image"] {
             guard let mask = try form.source(name) else { continue }

@@ -22,13 +22,12 @@ extension WorkerRoutes {
         table.add(.post, "/v1/images/generations", "Pictures from a prompt.") { request, context in
             let (asked, ignored) = try context.decodeDrawing(ImageGenerationRequest.self, from: try await context.collectImageJSON(request))
             let studio = try studio(context, task: "image generation")
-            try studio.refuseAdapter(asked.drawing)
             var unknown = IgnoredFields()
             let size = asked.size ?? ImageSize(width: studio.model.imageDefaults.width, height: studio.model.imageDefaults.height)
             try context.limits.images.check(size)
             var job = ImageJob(
                 prompt: asked.prompt, count: asked.n, size: size, drawing: asked.drawing, extras: try asked.extras(ignored: &unknown),
-                seed: ImageJob.seed(asked.drawing.seed))
+                seed: ImageJob.seed(asked.drawing.seed), adapters: try studio.limits.adapters(asked.drawing))
             let reply = ImagesReply(kind: .generation, output: asked.output, detailed: asked.returnStageMetrics)
             if asked.stream {
                 job.previews = asked.partialImages
@@ -60,14 +59,6 @@ extension WorkerRoutes {
             }
             try await sink.done()
         }
-    }
-}
-
-extension ImageStudio {
-    /// Adapters would change the picture; to leave one out in silence would deceive.
-    func refuseAdapter(_ drawing: DrawingParameters) throws {
-        guard let lora = drawing.lora else { return }
-        throw APIError.invalid("body.lora", "The model `\(modelName)` takes no LoRA adapters; `\(lora.name)` was asked for.", remedy: "Leave `lora` out.")
     }
 }
 

@@ -11,6 +11,8 @@ extension GatewayRoutes {
         table.add(.post, "/v1/audio/speech", "Speech from text.") { request, context in
             let body = try await context.collectJSON(request)
             let (speech, ignored) = try context.decode(SpeechRequest.self, from: body)
+            // Wrong on any server, whether it can speak or not.
+            guard speech.input.contains(where: { !$0.isWhitespace }) else { throw APIError.invalid("input", "Input text cannot be empty") }
             let entry = try gateway.catalogue.entry(named: speech.model, kinds: [.speech], task: "speech")
             let choice = try await voices.prepare(body.json.objectValue ?? JSONObject(), for: entry, in: gateway.catalogue)
             let bytes = ByteBuffer(bytes: JSONValue.object(choice.members).jsonBytes)

@@ -54,8 +54,11 @@ struct EngineFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Store the matrices of an image model as q8_0, q6_k, q5_k or q4_k; fp8 and int8 mean q8_0.", valueName: "type"))
     var quantization: String?
 
-    @Option(help: ArgumentHelp("Step cache of an image model: none.", valueName: "name"))
+    @Option(help: ArgumentHelp("Step cache of an image model: none, or tea_cache, which leaves out steps that would change little.", valueName: "name"))
     var cacheBackend: String?
+
+    @Option(help: ArgumentHelp("The folder that requests may name LoRA adapters in; none by default.", valueName: "folder"))
+    var allowedLoraPath: String?
 
     @Flag(help: "Decode pictures in tiles, which takes less memory; by default where they would not fit otherwise.")
     var vaeUseTiling = false
@@ -88,6 +91,7 @@ struct EngineFlags: ParsableArguments {
         if disableMultithreadWeightLoad { list.append("--disable-multithread-weight-load") }
         if let quantization { list += ["--quantization", quantization] }
         if let cacheBackend { list += ["--cache-backend", cacheBackend] }
+        if let allowedLoraPath { list += ["--allowed-lora-path", allowedLoraPath] }
         if vaeUseTiling { list.append("--vae-use-tiling") }
         if !allowedMediaDomains.isEmpty { list += ["--allowed-media-domains"] + allowedMediaDomains }
         return list
@@ -102,6 +106,8 @@ extension EngineFlags {
         limits.inputBytes = limitMmBytes ?? limits.inputBytes
         limits.inputPixels = limitMmPixels ?? limits.inputPixels
         limits.queue = maxQueue ?? limits.queue
+        limits.adapterFolder = allowedLoraPath
+        limits.cacheThreshold = cacheBackend == "tea_cache" ? 0.2 : 0
         return limits
     }
 }

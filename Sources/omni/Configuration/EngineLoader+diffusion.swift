@@ -28,8 +28,8 @@ extension EngineLoader {
                 }
                 options.quantization = ["transformer": type, "text_encoder": type]
             }
-            if let cache = flags.cacheBackend, cache != "none" {
-                logger.warning("this build has no step cache; every step is computed", metadata: ["cache-backend": .string(cache)])
+            if let cache = flags.cacheBackend, !["none", "tea_cache"].contains(cache) {
+                logger.warning("there is no such step cache; every step is computed", metadata: ["cache-backend": .string(cache)])
             }
             return options
         }
