@@ -2,6 +2,9 @@ import OmniEngine
 import OmniTensor
 
 extension ImagePlan {
+    /// Lists of nodes, threads, and what else does not grow with the picture, bytes.
+    private static var overhead: Int { 8 << 20 }
+
     /// Bytes of working memory: the largest graph, and the arrays that live beside it. Sets which pictures are tiled.
     ///
     /// - Parameter available: bytes there are; above half of them the autoencoder works in tiles.
@@ -35,7 +38,7 @@ extension ImagePlan {
         }
         let pixels = latents.width * latents.height * vae.config.scale * vae.config.scale
         let arrays = 4 * (6 * latents.values.count * count + 8 * pixels * 3 + 4 * shape.reduce(1, *))
-        return text.then(step).then(decode).then(encode).total + arrays
+        return text.then(step).then(decode).then(encode).total + arrays + Self.overhead
     }
 }
 

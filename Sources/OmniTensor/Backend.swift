@@ -21,7 +21,7 @@ public final class Backend: @unchecked Sendable {
     ///
     /// - Parameter threads: CPU threads of a graph; as many as there are cores is best (NATIVE.md).
     public init(threads: Int = ProcessInfo.processInfo.activeProcessorCount, useGPU: Bool = true) throws {
-        Self.loadAll
+        Self.prepareProcess
         var handles: [ggml_backend_t] = []
         if useGPU, let device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU), let gpu = ggml_backend_dev_init(device, nil) {
             handles.append(gpu)
@@ -42,8 +42,17 @@ public final class Backend: @unchecked Sendable {
         }, Unmanaged.passUnretained(running).toOpaque())
     }
 
-    /// Finds the backends that are libraries of their own, once.
-    private static let loadAll: Void = ggml_backend_load_all()
+    /// Once: finds the backends that are libraries of their own, and has large memory go back to the system when freed.
+    /// glibc keeps up to 64 MiB otherwise, once such pieces have been freed: a request would take more than its price.
+    private static let prepareProcess: Void = {
+        ggml_backend_load_all()
+        #if canImport(Glibc)
+        // Swift's Glibc does not show `mallopt`; -3 is its M_MMAP_THRESHOLD.
+        if let symbol = dlsym(nil, "mallopt") {
+            _ = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)(-3, 1 << 20)
+        }
+        #endif
+    }()
 
     deinit { handles.forEach { ggml_backend_free($0) } }
 
