@@ -2,8 +2,7 @@ import Foundation
 
 /// Cuts text into words, the pieces that no token crosses, as bytes.
 struct PreTokenizer: Sendable {
-    // NSRegularExpression is immutable and documented as safe to use from several threads.
-    private nonisolated(unsafe) let patterns: [NSRegularExpression]
+    private let patterns: [NSRegularExpression]
 
     /// GPT-2's pattern, which a `ByteLevel` part uses unless it says otherwise.
     private static let byteLevel = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#

@@ -42,6 +42,8 @@ struct WorkerLifecycle: Sendable, Equatable {
 
     private(set) var state = State.asleep
     private var crashes = 0
+    /// The process of a model that could not be loaded is on its way out: no second one beside it.
+    private var isEnding = false
 
     var isStopping: Bool { if case .stopping = state { true } else { false } }
 
