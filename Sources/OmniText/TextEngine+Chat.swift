@@ -5,9 +5,11 @@ extension TextEngine {
     public func chat(_ request: ChatCompletionRequest, scope: RequestScope) async throws -> TextGeneration {
         let template = try template(for: request)
         let conversation = try await conversation(request.messages, scope: scope)
+        // A named function is called once.
+        let isNamed = if case .function = request.toolChoice { true } else { false }
         let applied = try template.apply(ChatTemplate.Request(
             messages: conversation.messages, tools: request.tools ?? [], toolChoice: request.toolChoice ?? .auto,
-            parallelToolCalls: request.parallelToolCalls, format: request.responseFormat, addGenerationPrompt: request.addGenerationPrompt,
+            parallelToolCalls: request.parallelToolCalls && !isNamed, format: request.responseFormat, addGenerationPrompt: request.addGenerationPrompt,
             arguments: request.chatTemplateKwargs, reasoningEffort: request.reasoningEffort))
         let prompt = try await prompt(applied.prompt, media: conversation.media)
         var plan = try SamplingPlan(request.sampling, defaults: defaults, vocabulary: vocabulary)

@@ -76,7 +76,7 @@ def test_a_server_told_to_end_while_a_worker_backs_off_ends(start):
     for _ in range(4):
         (name, pid), = server.workers().items()
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: name not in server.workers() or server.workers()[name] != pid, "the worker to be gone")
+        wait_until(lambda: server.workers().get(name) != pid, "the worker to be gone")
         wait_until(lambda: server.workers(), "a new worker")
     (name, pid), = server.workers().items()
     os.kill(pid, signal.SIGKILL)

@@ -353,11 +353,11 @@ def test_a_full_queue_is_refused(checkpoint, start):
 
 
 def test_what_does_not_fit_in_memory(checkpoint, start):
-    server = start("--max-image-memory", 3000000, models=[checkpoint])
+    server = start("--max-image-memory", 12000000, models=[checkpoint])
     for fields in [{}, {"stream": True}]:
         refused = generate(server, 507, size="256x256", **fields)
         needed, lacking = (int(word) for word in refused.error["message"].replace(",", "").split() if word.isdigit())
-        assert needed - lacking == 3000000
+        assert needed - lacking == 12000000
         side = refused.error["message"].split("A size of ")[1].split(" ")[0]
     chat = server.post("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "size": "256x256"})
     assert chat.status == 507
