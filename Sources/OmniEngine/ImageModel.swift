@@ -144,7 +144,7 @@ public enum ImageModelError: Error, Sendable, Equatable, CustomStringConvertible
         switch self {
         case .invalid(let parameter, let reason): "\(parameter) \(reason)"
         case .memory(let needed, let lacking, let side):
-            "the picture needs \(needed) bytes, \(lacking) more than there are" + (side.map { "; \($0)x\($0) would fit" } ?? "")
+            "this needs \(needed) bytes, \(lacking) more than there are" + (side.map { "; \($0)x\($0) would fit" } ?? "")
         case .notFinite(let stage, let cause): "the numbers became infinite or undefined in \(stage): \(cause)"
         case .stopped: "the model was shut down"
         }
