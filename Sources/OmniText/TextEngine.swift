@@ -124,13 +124,14 @@ struct ContextPlan {
         let longest = max(options.longestSequenceBytes / max(bytesPerToken, 1), 512)
         let length = options.maxModelLength == nil ? min(wanted, longest) : wanted
         let (all, overflows) = length.multipliedReportingOverflow(by: options.maxSequences)
+        let unified = options.unifiedCache ?? (overflows || all > affordable || options.maxSequences > 256)
         // Idle slots keep finished answers for reuse, beside the running ones.
-        let slots = options.unifiedCache ? min(max(options.maxSequences * 2, 4), 256) : min(options.maxSequences, 256)
-        let cells = options.unifiedCache ? max(length, min(overflows ? .max : all, affordable)) : length * slots
+        let slots = unified ? min(max(options.maxSequences * 2, 4), 256) : min(options.maxSequences, 256)
+        let cells = unified ? max(length, min(overflows ? .max : all, affordable)) : length * slots
         let capacity = max(min(options.batchSize, length), 32)
         shape = LlamaContext.Shape(
             cells: cells, sequences: slots, batch: capacity, outputs: min(capacity, max(options.maxSequences, BatchSetup.scoredChunk)),
-            threads: options.threadCount, unified: options.unifiedCache)
+            threads: options.threadCount, unified: unified)
         batch = BatchSetup(maxSequences: min(options.maxSequences, slots), slots: slots, batch: capacity, maxLength: length)
     }
 
