@@ -106,24 +106,6 @@ struct FileFault: Error {
     }
 }
 
-/// Ctrl-C.
-enum Interrupt {
-    /// Runs `body`, cancelled by Ctrl-C: the request is closed and the server stops. A second Ctrl-C ends the program at once.
-    static func cancels<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
-        let task = Task { try await body() }
-        let presses = Mutex(0)
-        signal(SIGINT, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler {
-            task.cancel()
-            if presses.withLock({ $0 += 1; return $0 }) > 1 { Foundation.exit(130) }
-        }
-        source.resume()
-        defer { source.cancel() }
-        return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
-    }
-}
-
 /// The two streams of a program. Writes are whole; a reader that has gone away is no error.
 enum Output {
     static func write(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }

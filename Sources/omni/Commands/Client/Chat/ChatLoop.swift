@@ -103,7 +103,8 @@ struct ChatLoop {
     }
 
     private static let help = """
-        Enter sends; Alt-Enter, or a backslash at the end, begins a new line. Ctrl-C stops an answer, Ctrl-D ends.
+        Enter sends; Alt-Enter, or a backslash at the end, begins a new line.
+        Ctrl-C stops an answer, Ctrl-D ends.
           /image FILE, /audio FILE   attach to the next message
           /system TEXT               what the model is told first; without TEXT nothing
           /model NAME                another model

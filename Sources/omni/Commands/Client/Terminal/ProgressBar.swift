@@ -41,8 +41,8 @@ final class ProgressBar: Sendable {
             var state = state
             if state.eta == nil { state.eta = Self.guess(state, since: shown.stageBegan) }
             if isTerminal {
-                // Hidden while it is written over, so that the cursor does not flicker.
-                Output.write(Array("\r\u{1B}[2K\(Self.line(state, columns: Terminal.size().columns - 1))".utf8), to: STDERR_FILENO)
+                // Three columns are left for the ^C that a terminal echoes.
+                Output.write(Array("\r\u{1B}[2K\(Self.line(state, columns: Terminal.size().columns - 3))".utf8), to: STDERR_FILENO)
                 shown.isOpen = true
             } else if let quarter = Self.quarter(state), quarter > shown.quarter {
                 shown.quarter = quarter
