@@ -19,6 +19,13 @@ public struct OmniClient: Sendable {
 
     public init(_ configuration: Configuration = Configuration()) { transport = Transport(configuration) }
 
+    /// - Parameter pause: waits between tries and between looks at a job; a seam for tests.
+    init(_ configuration: Configuration, pause: @escaping @Sendable (Duration) async throws -> Void) {
+        var transport = Transport(configuration)
+        transport.pause = pause
+        self.transport = transport
+    }
+
     /// - Parameters:
     ///   - baseURL: `http://host:port`, with or without `/v1`; nil takes `OMNI_BASE_URL`, else `http://localhost:8091`.
     ///   - apiKey: nil takes `OMNI_API_KEY`, if set.

@@ -90,7 +90,7 @@ enum ClientExit {
                     ])
                 ])).jsonText)
         }
-        Output.note("omni: \(text)")
+        Output.note("omni: \(Terminal.harmless(text))")
         return code
     }
 }
