@@ -22,8 +22,8 @@ struct KeyReader {
     func next() -> Key {
         guard let byte = readByte() else { return .endOfInput }
         switch byte {
-        case 0x0D: return .enter
-        case 0x0A: return .newLine
+        // What was typed while the terminal was not ours has line feeds.
+        case 0x0D, 0x0A: return .enter
         case 0x09: return .tab
         case 0x7F, 0x08: return .backspace
         case 0x1B: return afterEscape()

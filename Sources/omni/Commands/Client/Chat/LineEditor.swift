@@ -45,7 +45,7 @@ final class LineEditor {
                     history.add(buffer.string)
                     return .message(buffer.string)
                 }
-            case .newLine, .control("j"): buffer.insert("\n")
+            case .newLine: buffer.insert("\n")
             case .text(let text): buffer.insert(text)
             case .paste(let text): buffer.insert(text)
             case .tab: buffer.insert("    ")
