@@ -109,6 +109,11 @@ let package = Package(
             name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
             exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
+        // What people write with the library
+        .executableTarget(name: "example-chat", dependencies: ["OmniClient"], path: "Examples/chat"),
+        .executableTarget(name: "example-picture", dependencies: ["OmniClient"], path: "Examples/picture"),
+        .executableTarget(name: "example-narrated-clip", dependencies: ["OmniClient"], path: "Examples/narrated-clip"),
+
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(
             name: "OmniClientTests",
