@@ -30,6 +30,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "omni", targets: ["omni"]),
+        .library(name: "OmniClient", targets: ["OmniClient", "OmniAPI"]),
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -67,6 +68,11 @@ let package = Package(
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
 
+        // What people write applications with; nothing under it has unsafe flags, so that other packages can take it by version
+        .target(
+            name: "OmniClient",
+            dependencies: ["OmniAPI", httpClient, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
+
         // The engines; none knows another
         .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", "OmniGGUF", logging], linkerSettings: nativeLink),
         .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
@@ -93,7 +99,7 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "CLlama", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText", httpClient, subprocess,
+                "CLlama", "OmniClient", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText", httpClient, subprocess,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -103,7 +109,15 @@ let package = Package(
             name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
             exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
+        // What people write with the library
+        .executableTarget(name: "example-chat", dependencies: ["OmniClient"], path: "Examples/chat"),
+        .executableTarget(name: "example-picture", dependencies: ["OmniClient"], path: "Examples/picture"),
+        .executableTarget(name: "example-narrated-clip", dependencies: ["OmniClient"], path: "Examples/narrated-clip"),
+
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(
+            name: "OmniClientTests",
+            dependencies: ["OmniClient", nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")], resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
         .testTarget(
             name: "OmniModelsTests",

@@ -52,7 +52,7 @@ extension WireObject {
         var properties = JSONObject()
         for field in fields { properties.append(field.name, field.schema()) }
         var schema = JSONObject([("type", "object"), ("title", .string(schemaName)), ("properties", .object(properties))])
-        let required = fields.filter(\.isRequired).map { JSONValue.string($0.name) }
+        let required = fields.filter { $0.isRequired || $0.isPromised }.map { JSONValue.string($0.name) }
         if !required.isEmpty { schema["required"] = .array(required) }
         return .object(schema)
     }
@@ -72,6 +72,8 @@ public struct Field<Root: Sendable>: Sendable {
     let decode: @Sendable (inout Root, JSONValue, WirePath) throws -> Void
     let encode: @Sendable (Root) -> JSONValue?
     let schema: @Sendable () -> JSONValue
+    /// A reply always has it. A reader does without all the same: other servers leave fields out.
+    var isPromised = false
 
     var names: [String] { aliases.isEmpty ? [name] : [name] + aliases }
 
@@ -113,7 +115,17 @@ public struct Field<Root: Sendable>: Sendable {
         let nullable = type.orNull()
         return Field(
             name: name, aliases: [], isRequired: false, decode: { $0[keyPath: path] = try nullable.decode($1, $2) },
-            encode: { nullable.encode($0[keyPath: path]) }, schema: { described(nullable.schema(), about) })
+            encode: { nullable.encode($0[keyPath: path]) }, schema: { described(nullable.schema(), about) }, isPromised: true)
+    }
+
+    /// A field of a reply that is always sent and never null. Where another server leaves it out or sends null, the value of
+    /// `init()` stays.
+    public static func sent<Value: Sendable>(
+        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>, _ about: String = ""
+    ) -> Field {
+        Field(
+            name: name, aliases: [], isRequired: false, decode: { if !$1.isNull { $0[keyPath: path] = try type.decode($1, $2) } },
+            encode: { type.encode($0[keyPath: path]) }, schema: { described(type.schema(), about) }, isPromised: true)
     }
 
     private static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {

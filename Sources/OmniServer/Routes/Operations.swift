@@ -3,22 +3,6 @@ import Hummingbird
 import OmniAPI
 import OmniGateway
 
-/// `POST /v1/omni/sleep` and `/v1/omni/wakeup`: the peer names stages, ours are models by their place in `/v1/models`;
-/// `model` names one instead.
-struct SleepRequest: WireObject {
-    var stageIDs: [Int] = []
-    var model: String?
-    var level = 2
-
-    static var fields: [Field<SleepRequest>] {
-        [
-            .required("stage_ids", \.stageIDs, .list(of: .integer(0 ... .max)), "Places of models, counted from 0."),
-            .optional("model", \.model, .string, "One model by name, in place of stage_ids' choice."),
-            .with(default: 2, "level", \.level, .integer(1...2), "Not used: a sleeping model's process has ended."),
-        ]
-    }
-}
-
 extension GatewayRoutes {
     func addOperations(to table: inout RouteTable) {
         table.add(.post, "/v1/omni/sleep", "Ends the workers of models; all their memory is free.") { request, context in

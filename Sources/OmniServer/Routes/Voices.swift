@@ -18,14 +18,14 @@ extension GatewayRoutes {
                 _ = try gateway.catalogue.entry(named: nil, kinds: [.speech], task: "speech")
                 let form = try await context.collectForm(request).form
                 let stored = try await voices.store.keep(try await Self.newVoice(form, reserved: voices.reservedNames(in: gateway.catalogue)))
-                return .json(VoiceReply.uploaded(stored.voice).json)
+                return .json(VoiceUploadReply(stored.voice).json)
             }
         }
         table.add(.delete, "/v1/audio/voices/{name}", "Forgets an uploaded voice.") { _, context in
             _ = try gateway.catalogue.entry(named: nil, kinds: [.speech], task: "speech")
             let name = context.parameters.get("name").flatMap { $0.removingPercentEncoding } ?? ""
             guard try await voices.store.remove(named: name) else { throw APIError(.notFound, "Voice '\(name)' not found") }
-            return .json(VoiceReply.deleted(name: name).json)
+            return .json(VoiceDeletionReply(deleted: name).json)
         }
     }
 
