@@ -7,7 +7,7 @@ public struct VideoJob: WireObject, Equatable {
     public var status = VideoStatus.queued
     /// As it was asked for; null when it was left to the model.
     public var size: String?
-    /// Percent, 0…100; never falls while a job lives.
+    /// Percent, 0…100; never falls unless the work had to begin again.
     public var progress = 0
     /// Whole seconds of the clip, as text.
     public var seconds: String? = "4"
