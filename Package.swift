@@ -79,11 +79,12 @@ let package = Package(
         .target(name: "OmniStore", dependencies: ["OmniAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "OmniGateway",
-            dependencies: ["OmniAPI", "OmniEngine", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: ["OmniAPI", "OmniEngine", "OmniStore", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "OmniServer",
             dependencies: [
                 "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),

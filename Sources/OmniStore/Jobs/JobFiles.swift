@@ -78,8 +78,12 @@ public struct JobFiles: Sendable {
     public var usedBytes: Int {
         var sum = 0
         for place in [root, uploads] {
-            guard let files = FileManager.default.enumerator(at: place, includingPropertiesForKeys: [.fileSizeKey]) else { continue }
-            for case let file as URL in files { sum += (try? file.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0 }
+            let keys: Set<URLResourceKey> = [.fileSizeKey, .isRegularFileKey]
+            guard let files = FileManager.default.enumerator(at: place, includingPropertiesForKeys: Array(keys)) else { continue }
+            for case let file as URL in files {
+                guard let values = try? file.resourceValues(forKeys: keys), values.isRegularFile == true else { continue }
+                sum += values.fileSize ?? 0
+            }
         }
         return sum
     }

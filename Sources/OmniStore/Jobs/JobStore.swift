@@ -26,6 +26,13 @@ public protocol JobStore: Sendable {
     func dueWebhooks(limit: Int) async throws -> (due: [StoredJob], next: Double?)
 }
 
+extension JobStore {
+    /// Whether a job is known not to be there.
+    public func isGone(_ id: String) async -> Bool {
+        do { return try await job(id) == nil } catch { return false }
+    }
+}
+
 public enum JobCreation: Sendable, Equatable {
     case made(StoredJob)
     /// The job that the same request made before.
