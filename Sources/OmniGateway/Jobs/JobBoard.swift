@@ -40,7 +40,7 @@ public final class JobBoard: Sendable {
     public func progress(_ id: String) -> JobProgress? { state.withLock { $0.progress[id] } }
 
     /// A guess of the seconds until a job is over. `running`: those of its model that run now.
-    func secondsLeft(_ job: StoredJob, place: Int?, running: [String]) -> Double? {
+    public func secondsLeft(_ job: StoredJob, place: Int?, running: [String]) -> Double? {
         state.withLock { state in
             let pace = state.paces[job.model]
             if let progress = state.progress[job.id] { return progress.secondsLeft(now: now(), pace: pace) }

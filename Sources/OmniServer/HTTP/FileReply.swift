@@ -40,19 +40,24 @@ struct FileReply: Sendable {
     /// Of several ranges none is honoured, which RFC 9110, 14.2, allows: the reply is then the whole file.
     private func range(_ request: Request, _ size: Int) -> Part {
         guard let text = request.headers[.range], text.lowercased().hasPrefix("bytes="), !text.contains(",") else { return .whole }
-        if let condition = request.headers[.ifRange], condition != "\"\(tag)\"", condition != Self.date(modified) { return .whole }
+        let own: Set<String> = ["\"\(tag)\"", Self.date(modified)]
+        if let condition = request.headers[.ifRange], !own.contains(condition) { return .whole }
         let ends = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false).map { $0.trimming() }
         guard ends.count == 2, ends.allSatisfy({ $0.isEmpty || Int($0) != nil }) else { return .whole }
-        switch (Int(ends[0]), Int(ends[1])) {
-        case (let first?, let last): return first < size && first <= last ?? first ? .part(first...min(last ?? size - 1, size - 1)) : (last.map { $0 < first } ?? false ? .whole : .none)
-        case (nil, let count?): return count > 0 && size > 0 ? .part(max(0, size - count)...size - 1) : .none
-        case (nil, nil): return .whole
+        let last = Int(ends[1])
+        if let first = Int(ends[0]) {
+            let end = min(last ?? Int.max, size - 1)
+            if let last, last < first { return .whole }
+            return first < size ? .part(first...end) : .none
         }
+        guard let last else { return .whole }
+        return last > 0 && size > 0 ? .part(max(0, size - last)...(size - 1)) : .none
     }
 
     private func isCurrent(_ request: Request) -> Bool {
         if let tags = request.headers[.ifNoneMatch] {
-            return tags.split(separator: ",").map { $0.trimming() }.contains { $0 == "*" || $0 == "\"\(tag)\"" || $0 == "W/\"\(tag)\"" }
+            let own: Set<String> = ["*", "\"\(tag)\"", "W/\"\(tag)\""]
+            return tags.split(separator: ",").contains { own.contains($0.trimming()) }
         }
         return request.headers[.ifModifiedSince] == Self.date(modified)
     }

@@ -20,6 +20,7 @@ public struct GatewayRoutes: Sendable {
         self.gateway = gateway
         self.voices = voices
         self.pipelines = pipelines
+        self.films = films
         self.metrics = metrics
         self.version = version
     }

@@ -28,8 +28,9 @@ extension VideoDesk {
             var view = VideoJob(job)
             switch job.status {
             case .queued:
-                (view.stage, view.queuePosition) = ("queued", places[job.id])
-                view.etaSeconds = runner.board.secondsLeft(job, place: places[job.id], running: await runner.runningJobs(of: job.model)).map(Self.rounded)
+                // Not there any more: claimed a moment ago.
+                (view.stage, view.queuePosition) = ("queued", places[job.id] ?? 0)
+                view.etaSeconds = runner.board.secondsLeft(job, place: places[job.id] ?? 0, running: await runner.runningJobs(of: job.model)).map(Self.rounded)
             case .inProgress:
                 let progress = runner.board.progress(job.id)
                 view.stage = (progress?.stage ?? .load).rawValue
