@@ -14,7 +14,7 @@ import torch
 from diffusers import (AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline,
                        WanTransformer3DModel)
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
 import checkpoint
@@ -57,17 +57,22 @@ CORPUS = checkpoint.CORPUS + [
 ]
 
 
-def sentencepiece_tokenizer():
-    """As UMT5's: SentencePiece's own normalization, pieces for bytes, sentinels behind."""
+def pieces(**options):
+    """What SentencePiece learns of the corpus: pieces with their scores, and the table of its normalization."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS * 4), model_writer=model, model_type="unigram", vocab_size=404, byte_fallback=True, pad_id=0, eos_id=1,
-        unk_id=2, bos_id=-1, normalization_rule_name="nmt_nfkc", character_coverage=0.98, num_threads=1, minloglevel=2)
+        sentence_iterator=iter(CORPUS * 4), model_writer=model, model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+        character_coverage=0.98, num_threads=1, minloglevel=2, **options)
     proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
-    words = Tokenizer(models.Unigram([(piece.piece, piece.score) for piece in proto.pieces], unk_id=2, byte_fallback=True))
+    return [(piece.piece, piece.score) for piece in proto.pieces], proto.normalizer_spec.precompiled_charsmap
+
+
+def sentencepiece_tokenizer():
+    """As UMT5's: SentencePiece's own normalization, pieces for bytes, sentinels behind."""
+    known, table = pieces(vocab_size=404, byte_fallback=True, normalization_rule_name="nmt_nfkc")
+    words = Tokenizer(models.Unigram(known, unk_id=2, byte_fallback=True))
     words.normalizer = normalizers.Sequence([
-        normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap), normalizers.Strip(left=False, right=True),
-        normalizers.Replace(Regex(" {2,}"), "▁")])
+        normalizers.Precompiled(table), normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")])
     words.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     words.add_special_tokens([AddedToken(f"<extra_id_{i}>", lstrip=True, rstrip=True, normalized=False) for i in range(3)])
     return words
@@ -75,12 +80,10 @@ def sentencepiece_tokenizer():
 
 def starter_tokenizer():
     """As the starter model's: NFKC, no pieces for bytes."""
-    words = Tokenizer(models.Unigram())
+    known, _ = pieces(vocab_size=150, normalization_rule_name="nfkc")
+    words = Tokenizer(models.Unigram(known, unk_id=2))
     words.normalizer = normalizers.NFKC()
     words.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")])
-    words.train_from_iterator(CORPUS, trainers.UnigramTrainer(
-        vocab_size=400, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False,
-        initial_alphabet=[chr(c) for c in range(33, 127)]))
     return words
 
 
