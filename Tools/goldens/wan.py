@@ -110,9 +110,9 @@ def all_films(name, pipe, record, spec):
 
 SCHEDULERS = {
     "unipc": UniPCMultistepScheduler(flow_shift=3.0, **wan_checkpoint.UNIPC),
-    "unipc.third": UniPCMultistepScheduler(flow_shift=5.0, solver_order=3, solver_type="bh1", **wan_checkpoint.UNIPC),
+    "unipc.third": UniPCMultistepScheduler(flow_shift=5.0, solver_order=3, **wan_checkpoint.UNIPC),
     "unipc.uncorrected": UniPCMultistepScheduler(flow_shift=8.0, disable_corrector=[0, 2], **wan_checkpoint.UNIPC),
-    "unipc.minimum": UniPCMultistepScheduler(flow_shift=1.0, final_sigmas_type="sigma_min", **wan_checkpoint.UNIPC),
+    "unipc.minimum": UniPCMultistepScheduler(flow_shift=1.0, solver_type="bh1", final_sigmas_type="sigma_min", **wan_checkpoint.UNIPC),
     "euler": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0),
     "euler.plain": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000),
 }
