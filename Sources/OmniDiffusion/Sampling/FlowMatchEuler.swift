@@ -76,9 +76,9 @@ public struct FlowMatchEuler: NoiseScheduler {
 
     /// The levels that the scheduler has by itself: evenly from its first to its last one, both shifted already, then
     /// shifted once more, as the reference does.
-    func schedule(steps: Int) -> any NoiseSchedule {
+    func schedule(steps: Int, shift: Float?) -> any NoiseSchedule {
         let train = config.num_train_timesteps ?? 1000
-        let shift = config.shift ?? 1
+        let shift = shift ?? config.shift ?? 1
         func shifted(_ sigma: Float) -> Float { shift * sigma / (1 + (shift - 1) * sigma) }
         let (first, last) = (Double(shifted(1) * train), Double(shifted(1 / train) * train))
         let wide = Double(shift)

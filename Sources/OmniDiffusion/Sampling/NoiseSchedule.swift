@@ -18,7 +18,9 @@ protocol NoiseSolver {
 /// Makes schedules; what `scheduler/scheduler_config.json` of a checkpoint describes.
 protocol NoiseScheduler: Sendable {
     /// The levels for `steps` steps, with the scheduler's own first and last level.
-    func schedule(steps: Int) -> any NoiseSchedule
+    ///
+    /// - Parameter shift: in place of the checkpoint's own time shift; above 1 stays longer where there is much noise.
+    func schedule(steps: Int, shift: Float?) -> any NoiseSchedule
 }
 
 extension NoiseSchedule {
@@ -36,20 +38,15 @@ extension NoiseSchedule {
 
 /// Every scheduler that is built, by `_class_name`.
 enum NoiseSchedulers {
-    /// - Parameter shift: in place of the checkpoint's own time shift.
-    static func load(_ checkpoint: Checkpoint, shift: Float? = nil) throws -> any NoiseScheduler {
-        let path = "scheduler_config.json"
-        let kind: Kind = try checkpoint.config("scheduler", file: path)
+    static func load(_ checkpoint: Checkpoint) throws -> any NoiseScheduler {
+        let file = "scheduler_config.json"
+        let kind: Kind = try checkpoint.config("scheduler", file: file)
         switch kind._class_name ?? "" {
-        case "UniPCMultistepScheduler":
-            var config: UniPC.Config = try checkpoint.config("scheduler", file: path)
-            config.flow_shift = shift ?? config.flow_shift
-            return try UniPC(config)
+        case "UniPCMultistepScheduler": return try UniPC(checkpoint.config("scheduler", file: file))
         case "FlowMatchEulerDiscreteScheduler":
-            var config: FlowMatchEuler.Config = try checkpoint.config("scheduler", file: path)
-            config.shift = shift ?? config.shift
-            guard config.use_dynamic_shifting != true else { throw DiffusionError.unsupported("a video scheduler with dynamic shifting") }
-            return try FlowMatchEuler(config)
+            let scheduler = try FlowMatchEuler(checkpoint.config("scheduler", file: file))
+            guard scheduler.config.use_dynamic_shifting != true else { throw DiffusionError.unsupported("a video scheduler with dynamic shifting") }
+            return scheduler
         case let other: throw DiffusionError.unsupported("the scheduler \(other)")
         }
     }

@@ -45,9 +45,9 @@ struct UniPC: NoiseScheduler {
         self.config = config
     }
 
-    func schedule(steps: Int) -> any NoiseSchedule {
+    func schedule(steps: Int, shift: Float?) -> any NoiseSchedule {
         let train = Double(config.num_train_timesteps ?? 1000)
-        let shift = Double(config.flow_shift ?? 1)
+        let shift = Double(shift ?? config.flow_shift ?? 1)
         let last = 1 / train
         var sigmas = (0..<steps).map { index -> Double in
             let sigma = 1 + Double(index) * ((last - 1) / Double(steps))

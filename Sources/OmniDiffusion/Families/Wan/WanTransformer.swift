@@ -8,7 +8,7 @@ struct WanTransformer: Sendable {
 
     let config: WanConfig
     let precision: AttentionPrecision
-    /// `[patch values, dim]`, however the store keeps it.
+    /// `[columns, rows, frames, channels · dim]`.
     private let patchKernel: Tensor
     private let patchBias: Tensor
     private let timeIn, timeOut, timeProjection, textIn, textOut: Linear
@@ -23,9 +23,9 @@ struct WanTransformer: Sendable {
         self.config = config
         self.precision = precision
         let weights = Weights(store)
-        let (dim, values) = (config.dim, config.patchSize * config.in_channels)
+        let dim = config.dim
         let condition = weights.at("condition_embedder")
-        patchKernel = try store.tensor("patch_embedding.weight", [values, dim])
+        patchKernel = try store.tensor("patch_embedding.weight", Array(config.patch_size.reversed()) + [config.in_channels * dim])
         patchBias = try weights("patch_embedding.bias", dim)
         timeIn = try Linear(condition.at("time_embedder.linear_1"), config.freq_dim, dim, bias: true)
         timeOut = try Linear(condition.at("time_embedder.linear_2"), dim, dim, bias: true)
@@ -46,7 +46,9 @@ struct WanTransformer: Sendable {
     // MARK: what stands before the blocks
 
     /// `[dim, patches]` of `patches [patch values, patches]`.
-    func embedded(_ graph: Graph, patches: Tensor) throws -> Tensor { try graph.linear(patches, patchKernel, bias: patchBias) }
+    func embedded(_ graph: Graph, patches: Tensor) throws -> Tensor {
+        try graph.linear(patches, graph.reshape(patchKernel, [patches[0], config.dim]), bias: patchBias)
+    }
 
     /// The embeddings `[dim, times]` of `times`, 0…1000 each.
     func time(_ graph: Graph, _ times: [Float]) throws -> Tensor {
