@@ -58,12 +58,14 @@ let package = Package(
             name: "CFFmpeg",
             linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
         .target(name: "CSherpa", linkerSettings: sherpaLink),
+        // -O3 in debug builds too: its loops are the autoencoder's.
+        .target(name: "CTensor", cSettings: [.unsafeFlags(["-O3"] + nativeCPU)]),
 
         // What everything stands on
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", logging]),
         .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
-        .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniEngine"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
 
