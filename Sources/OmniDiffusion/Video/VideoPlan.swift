@@ -63,7 +63,7 @@ struct VideoPlan: Sendable {
         guidance = Guidance(scale: scale - 1)
         lateGuidance = Guidance(scale: scale > 1 ? lateScale - 1 : 0)
         boundary = ratio.map { $0 * 1000 }
-        schedule = try family.scheduler.schedule(steps: steps, shift: request.flowShift)
+        schedule = family.scheduler.schedule(steps: steps, shift: request.flowShift)
         tokens = request.latents == nil ? try family.tokenize(request.prompt) : []
         negativeTokens = request.latents == nil && guidance.needsNegative ? try family.tokenize(request.negativePrompt ?? "") : []
         (seed, self.width, self.height, self.frames) = (request.seed, width, height, frames)

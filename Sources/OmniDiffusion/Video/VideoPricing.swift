@@ -31,11 +31,23 @@ extension VideoPlan {
         if tiles {
             let tiles = FilmTiling()
             self.tiling = tiles
-            decode = try vae.tiledDecodePrice(executor, width: shape[3], height: shape[2], tiling: tiles)
+            decode = try vae.decodePrice(executor, width: shape[3], height: shape[2], tiling: tiles)
         }
         // A solver's memory, what goes into the transformer and comes out of it; a chunk of frames.
         let arrays = 4 * (14 * shape.reduce(1, *) + 2 * texts + 3 * 3 * vae.config.frameScale * width * height)
         return price.then(decode).total + arrays + Self.overhead
+    }
+}
+
+extension AutoencoderKLWan {
+    /// What decoding tile by tile takes: each tile keeps what it carries between chunks.
+    func decodePrice(_ executor: Executor, width: Int, height: Int, tiling: FilmTiling) throws -> GraphPrice {
+        let (side, step) = (max(1, tiling.side / config.scale), max(1, tiling.step / config.scale))
+        let tiles = ((width + step - 1) / step) * ((height + step - 1) / step)
+        let memory = FilmMemory.measuring()
+        var price = try executor.price { [try decoder($0, $0.input([config.z_dim, min(width, side), min(height, side), 1], []), memory)] }
+        price.graph += (tiles - 1) * memory.measuredBytes
+        return price
     }
 }
 

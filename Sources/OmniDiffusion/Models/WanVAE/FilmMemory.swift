@@ -8,6 +8,8 @@ final class FilmMemory {
     /// nil when only measured: then each memory is an input of the graph, and counted with it.
     private let backend: Backend?
     private var tensors: [String: CarriedTensor] = [:]
+    /// Bytes that it would take, when only measured.
+    private(set) var measuredBytes = 0
 
     init(on backend: Backend) { self.backend = backend }
 
@@ -25,7 +27,10 @@ final class FilmMemory {
 
     /// The last `frames` frames before `x` at `place`; nil where nothing was before, which counts as zeros.
     func past(_ graph: Graph, _ place: String, before x: Tensor, frames: Int) throws -> Tensor? {
-        if backend == nil { return try graph.input([x[0], x[1], x[2], frames], []) }
+        if backend == nil {
+            measuredBytes += MemoryLayout<Float>.size * x[0] * x[1] * x[2] * frames
+            return try graph.input([x[0], x[1], x[2], frames], [])
+        }
         return tensors[place]?.tensor
     }
 
