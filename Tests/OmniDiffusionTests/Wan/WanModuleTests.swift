@@ -26,9 +26,14 @@ import Testing
         #expect(relativeError(projection, try goldens["time.projection"]) < Self.bound)
         let condition = try fixtures.condition()
         let (states, bias) = WanTransformer.places(condition.values, width: transformer.config.text_dim)
-        let text = try fixtures.evaluate { graph in try transformer.text(graph, graph.input([transformer.config.text_dim, condition.tokens + 1], states)) }
-        #expect(relativeError(text, try goldens["text.embedded"]) < Self.bound)
-        #expect(bias?.last == log(Float(512 - condition.tokens)))
+        let rows = WanTransformer.rows(tokens: condition.tokens)
+        let text = try fixtures.evaluate { graph in try transformer.text(graph, graph.input([transformer.config.text_dim, rows], states)) }
+        let reference = try goldens["text.embedded"]
+        #expect(relativeError(Array(text.prefix(reference.count)), reference) < Self.bound)
+        // All that is left of 512 places, on few rows.
+        let weights = try #require(bias).map { exp($0) }
+        #expect(weights.count == 32 && abs(weights.reduce(0, +) - 512) < 1e-2)
+        #expect([0, 15, 16, 496, 511, 512].map { WanTransformer.rows(tokens: $0) } == [16, 16, 32, 512, 512, 512])
     }
 
     @Test(arguments: names) func rotaryAngles(name: String) throws {
@@ -55,7 +60,7 @@ import Testing
             let shape = Array(try goldens.shape("\(part).in").prefix(2))
             let output = try fixtures.evaluate { graph in
                 let (states, bias) = WanTransformer.places(condition.values, width: transformer.config.text_dim)
-                let text = try transformer.text(graph, graph.input([transformer.config.text_dim, condition.tokens + 1], states))
+                let text = try transformer.text(graph, graph.input([transformer.config.text_dim, WanTransformer.rows(tokens: condition.tokens)], states))
                 let context = WanContext(
                     text: text, textBias: try bias.map { bias in try graph.input([bias.count], bias) }, picture: nil,
                     rotation: try WanRotation(graph, transformer.config, grid), timeOf: nil)

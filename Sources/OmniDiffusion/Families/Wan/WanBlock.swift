@@ -22,7 +22,7 @@ struct WanRotation {
 
 /// What a block sees besides the clip.
 struct WanContext {
-    /// `[dim, texts]`, its last row standing for all the empty places of the text where there are any.
+    /// `[dim, texts]`, its last rows standing for all the empty places of the text where there are any.
     let text: Tensor
     /// Added to the scores of each text.
     let textBias: Tensor?

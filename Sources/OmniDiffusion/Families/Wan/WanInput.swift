@@ -9,7 +9,7 @@ struct WanInput {
     let times: [Float]
     /// For each patch which of the times is its own, where there are several.
     let timeOf: [Int32]?
-    /// Rows of text, the one for empty places among them.
+    /// Rows of text, those for empty places among them.
     let texts: Int
     let text: [Float]
     let textBias: [Float]?
@@ -27,7 +27,7 @@ struct WanInput {
     init(_ transformer: WanTransformer, _ grid: WanGrid, patches: [Float], times: [Float], timeOf: [Int32]?, condition: Condition, picture: Picture? = nil) {
         let places = WanTransformer.textPlaces
         (self.grid, self.patches, self.times, self.timeOf, self.picture) = (grid, patches, times, timeOf, picture)
-        texts = min(condition.tokens + 1, places)
+        texts = WanTransformer.rows(tokens: condition.tokens)
         (text, textBias) = condition.values.isEmpty
             ? ([], condition.tokens < places ? [] : nil) : WanTransformer.places(condition.values, width: transformer.config.text_dim)
     }

@@ -70,13 +70,18 @@ struct WanTransformer: Sendable {
         try textOut(graph, graph.gelu(textIn(graph, states), precision: precision))
     }
 
-    /// The states of a prompt with one row of zeros for all the places that it leaves empty, and what stands for their number
-    /// in the scores: equal keys and values count as one with the logarithm of their number added.
+    /// The states of a prompt with rows of zeros for the places that it leaves empty, and what stands for their number in the
+    /// scores: equal keys and values count as fewer with the logarithm of the ratio added.
     static func places(_ states: [Float], width: Int) -> (states: [Float], bias: [Float]?) {
         let count = states.count / width
         guard count < textPlaces else { return (states, nil) }
-        return (states + [Float](repeating: 0, count: width), [Float](repeating: 0, count: count) + [log(Float(textPlaces - count))])
+        let rows = rows(tokens: count) - count
+        let weight = log(Float(textPlaces - count) / Float(rows))
+        return (states + [Float](repeating: 0, count: rows * width), [Float](repeating: 0, count: count) + [Float](repeating: weight, count: rows))
     }
+
+    /// Rows of text for a prompt of `tokens`: at least one more where places are left, and as products are fastest with.
+    static func rows(tokens: Int) -> Int { min(textPlaces, (tokens / 16 + 1) * 16) }
 
     func picture(_ graph: Graph, _ states: Tensor) throws -> Tensor? { try picture?(graph, states) }
 
