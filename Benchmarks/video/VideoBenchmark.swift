@@ -21,9 +21,9 @@ struct VideoBenchmark {
         let (encodes, tiling) = (arguments.contains("--encode"), arguments.contains("--tiled") ? FilmTiling() : nil)
 
         var weights = WeightOptions()
-        AutoencoderKLWan.adjust(&weights)
+        AutoencoderKLWan.adjust(&weights, encodes: encodes)
         let config = try JSONDecoder().decode(AutoencoderKLWan.Config.self, from: Data(contentsOf: URL(filePath: "\(folder)/config.json")))
-        let vae = try AutoencoderKLWan(config, WeightStore(WeightFiles(path: folder), on: backend, options: weights))
+        let vae = try AutoencoderKLWan(config, WeightStore(WeightFiles(path: folder), on: backend, options: weights), encodes: encodes)
         let executor = try Executor(backend)
         let (columns, rows) = (width / config.scale, height / config.scale)
         let price = try encodes ? vae.encodePrice(executor, width: width, height: height) : vae.decodePrice(executor, width: columns, height: rows)

@@ -36,10 +36,13 @@ package struct AutoencoderKLWan: Sendable {
     let encoder: WanVAEEncoder?
     let decoder: WanVAEDecoder
 
-    /// How its weights are loaded.
-    package static func adjust(_ options: inout WeightOptions) { options.packsKernels = true }
+    /// How its weights are loaded; without the encoder's, which are a third, where nothing is encoded.
+    package static func adjust(_ options: inout WeightOptions, encodes: Bool = true) {
+        options.packsKernels = true
+        if !encodes { options.select = { !$0.hasPrefix("encoder.") && !$0.hasPrefix("quant_conv.") } }
+    }
 
-    /// - Parameter encodes: whether films are encoded too; its weights are not looked for otherwise.
+    /// - Parameter encodes: as its weights were loaded.
     package init(_ config: Config, _ store: WeightStore, encodes: Bool = true) throws {
         try Self.check(config, store.source)
         self.config = config
