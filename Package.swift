@@ -110,6 +110,11 @@ let package = Package(
             name: "film-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/film",
             exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
+        // Measured beside diffusers, see Benchmarks/video/README.md
+        .executableTarget(
+            name: "video-benchmark", dependencies: ["OmniDiffusion", "OmniEngine", "OmniTensor"], path: "Benchmarks/video",
+            exclude: ["make_autoencoder.py", "diffusers_benchmark.py", "README.md"]),
+
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
         .testTarget(

@@ -44,9 +44,14 @@ extension AutoencoderKLWan {
     func decodePrice(_ executor: Executor, width: Int, height: Int, tiling: FilmTiling) throws -> GraphPrice {
         let (side, step) = (max(1, tiling.side / config.scale), max(1, tiling.step / config.scale))
         let tiles = ((width + step - 1) / step) * ((height + step - 1) / step)
-        let memory = FilmMemory.measuring()
-        var price = try executor.price { [try decoder($0, $0.input([config.z_dim, min(width, side), min(height, side), 1], []), memory)] }
-        price.graph += (tiles - 1) * memory.measuredBytes
+        var carried = 0
+        var price = try executor.price { graph in
+            let memory = FilmMemory.measuring()
+            let frames = try decoder(graph, graph.input([config.z_dim, min(width, side), min(height, side), 1], []), memory)
+            carried = memory.byteCount
+            return [frames]
+        }
+        price.graph += (tiles - 1) * carried
         return price
     }
 }

@@ -31,7 +31,7 @@ extension WanFamily {
         }
         let (encoder, text) = try encoder(checkpoint)
         let denoisers = try components.map { try transformer(checkpoint, $0) }
-        let films = try checkpoint.weights("vae") { AutoencoderKLWan.adjust(&$0) }
+        let films = try checkpoint.weights("vae") { AutoencoderKLWan.adjust(&$0, encodes: start != .none) }
         return WanFamily(
             defaults: try defaults(checkpoint, configs[0], vaeConfig, start), vae: try AutoencoderKLWan(vaeConfig, films, encodes: start != .none),
             scheduler: scheduler, boundaryRatio: components.count > 1 ? index.boundary_ratio : nil, stores: [text] + denoisers.map(\.1) + [films],
