@@ -53,7 +53,7 @@ struct Adapter {
 
     init(_ path: String, _ networks: any LoadedNetworks, _ backend: Backend) throws {
         let files = try WeightFiles(path: path)
-        let targets = Self.targets(networks.adaptable)
+        let targets = Self.targets(networks)
         var options = WeightOptions()
         options.order = { name, outputs in
             guard let part = Part(name), part.kind == .up, let target = targets[part.module] else { return nil }
@@ -95,12 +95,15 @@ struct Adapter {
     }
 
     /// The model's matrices by module name, dotted and flat.
-    private static func targets(_ store: WeightStore) -> [String: String] {
+    private static func targets(_ networks: any LoadedNetworks) -> [String: String] {
+        let store = networks.adaptable
         var targets: [String: String] = [:]
         for name in store.names where name.hasSuffix(".weight") && store.shape(name)?.count == 2 {
             let module = String(name.dropLast(".weight".count))
-            targets[module] = name
-            targets["lora_unet_" + module.replacingOccurrences(of: ".", with: "_")] = name
+            for name in [module, networks.alias(module)].compactMap(\.self) {
+                targets[name] = module + ".weight"
+                targets["lora_unet_" + name.replacingOccurrences(of: ".", with: "_")] = module + ".weight"
+            }
         }
         return targets
     }

@@ -108,6 +108,32 @@ def all_films(name, pipe, record, spec):
         }, size)
 
 
+ADAPTED = {
+    "blocks.0.attn1.to_q": "blocks.0.self_attn.q", "blocks.1.attn2.to_v": "blocks.1.cross_attn.v", "blocks.1.attn1.to_out.0": "blocks.1.self_attn.o",
+    "blocks.0.ffn.net.0.proj": "blocks.0.ffn.0", "blocks.1.ffn.net.2": "blocks.1.ffn.2",
+    "condition_embedder.text_embedder.linear_1": "text_embedding.0",
+}
+
+
+def adapter(pipe, record, root, size):
+    """A low-rank adapter under diffusers' names and under Wan's own, and a film with it. Merged here, since that is the same sum."""
+    stream, rank, scale = generator(21), 4, 0.8
+    plain, own = {}, {}
+    weights = pipe.transformer.state_dict()
+    with torch.no_grad():
+        for name, original in ADAPTED.items():
+            weight = weights[name + ".weight"]
+            down = torch.randn((rank, weight.shape[1]), generator=stream) * weight.shape[1] ** -0.5
+            up = torch.randn((weight.shape[0], rank), generator=stream) * 0.5
+            plain[f"transformer.{name}.lora_A.weight"], plain[f"transformer.{name}.lora_B.weight"] = down, up
+            key = "diffusion_model." + original
+            own[f"{key}.lora_down.weight"], own[f"{key}.lora_up.weight"], own[f"{key}.alpha"] = down, up * 2, torch.tensor(rank / 2)
+            weight += scale * up @ down
+    save_file(plain, root / "adapter.safetensors")
+    save_file(own, root / "adapter-own.safetensors")
+    films(pipe, record, {"adapter": dict(num_inference_steps=2, guidance_scale=1.0, generator=generator(50))}, size)
+
+
 SCHEDULERS = {
     "unipc": UniPCMultistepScheduler(flow_shift=3.0, **wan_checkpoint.UNIPC),
     "unipc.third": UniPCMultistepScheduler(flow_shift=5.0, solver_order=3, **wan_checkpoint.UNIPC),
@@ -151,6 +177,8 @@ def main(root):
         record = Recorder()
         modules(pipe, record, spec)
         all_films(name, pipe, record, spec)
+        if name == "t2v":
+            adapter(pipe, record, root, spec["size"])
         save_file(record.tensors, root / f"{name}.goldens.safetensors")
         (root / f"{name}.tokens.json").write_text(json.dumps(tokens(pipe), ensure_ascii=False))
 

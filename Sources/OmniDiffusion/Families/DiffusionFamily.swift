@@ -9,9 +9,12 @@ protocol LoadedNetworks: Sendable {
     var adaptable: WeightStore { get }
     /// The order in which outputs of the transformer's tensor `name` were loaded; nil where the file's was kept.
     func order(_ name: String, _ outputs: Int) -> [Int]?
+    /// Another name that adapters use for the transformer's module; nil where there is none.
+    func alias(_ module: String) -> String?
 }
 
 extension LoadedNetworks {
+    func alias(_ module: String) -> String? { nil }
     var byteCount: Int { stores.reduce(0) { $0 + $1.byteCount } }
 }
 

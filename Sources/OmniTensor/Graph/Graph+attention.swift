@@ -48,7 +48,9 @@ extension Graph {
             var biasRows: Tensor?
             let heads = try inPortions(of: tall, axis: 1, cost: max(cost, others * query[1] * 64), joinedAlong: 1) { part in
                 defer { start += part[1] }
-                let scores = try node { ggml_mul_mat(context, whole.raw, part.raw) }
+                // In one piece: ggml's fast product takes nothing else.
+                let queries = try contiguous(part)
+                let scores = try node { ggml_mul_mat(context, whole.raw, queries.raw) }
                 var rows = try mask.map { try contiguous(slice($0, axis: 1, start..<start + part[1])) }
                 if let bias {
                     // The first portion is the longest; all rows are alike.

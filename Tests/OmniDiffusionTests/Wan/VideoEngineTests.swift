@@ -186,6 +186,32 @@ import Testing
         #expect(try await Self.film(engine, Self.request()).frames.count == 5)
     }
 
+    @Test(arguments: ["adapter", "adapter-own"]) func adaptersChangeTheFilmAsInTheReference(file: String) async throws {
+        let engine = try await Self.engine()
+        var request = Self.request(seed: 50, frames: 9)
+        let plain = try await Self.film(engine, request).frames
+        request.adapters = [ImageAdapter(path: "\(WanFixtures.root)/\(file).safetensors", scale: 0.8)]
+        let adapted = try await Self.film(engine, request).frames
+        let reference = try Goldens("t2v.goldens", in: WanFixtures.root)["adapter.frames"]
+        #expect(peakSignalToNoise(adapted.flatMap(\.values), reference) >= 45)
+        #expect(peakSignalToNoise(plain.flatMap(\.values), reference) < 40)
+        // Nothing stays behind.
+        request.adapters = []
+        #expect(try await Self.film(engine, request).frames == plain)
+        request.adapters = [ImageAdapter(path: "\(WanFixtures.root)/schedulers.goldens.safetensors")]
+        await #expect(throws: ImageModelError.self) { _ = try await Self.film(engine, request) }
+    }
+
+    @Test func tilesDecodeLargeFrames() async throws {
+        let (whole, tiled) = (try await Self.engine(), try await Self.engine { $0.tiling = .always })
+        var request = Self.request(steps: 1)
+        (request.width, request.height) = (320, 272)
+        let (reference, frames) = (try await Self.film(whole, request).frames, try await Self.film(tiled, request).frames)
+        #expect(frames.count == 5 && frames[0].width == 320 && frames[0].height == 272)
+        let distance = peakSignalToNoise(frames.flatMap(\.values), reference.flatMap(\.values))
+        #expect(distance > 20 && distance < 100, "PSNR \(distance)")
+    }
+
     @Test func whatDoesNotFitIsRefusedWithWhatWould() async throws {
         let engine = try await Self.engine { $0.memoryLimit = 14_000_000 }
         var large = Self.request()

@@ -33,6 +33,19 @@ struct WanFamily: VideoFamily {
 
     func order(_ name: String, _ outputs: Int) -> [Int]? { WanBlock.order(name, outputs, head: transformer.config.head) }
 
+    /// The name in Wan's own code, which most adapters were made with.
+    func alias(_ module: String) -> String? {
+        Self.ownNames.reduce(module) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
+    }
+
+    private static let ownNames = [
+        ("attn1.", "self_attn."), ("attn2.", "cross_attn."), (".to_out.0", ".o"), (".to_q", ".q"), (".to_k", ".k"), (".to_v", ".v"),
+        ("ffn.net.0.proj", "ffn.0"), ("ffn.net.2", "ffn.2"), ("condition_embedder.time_proj", "time_projection.1"),
+        ("condition_embedder.text_embedder.linear_1", "text_embedding.0"), ("condition_embedder.text_embedder.linear_2", "text_embedding.2"),
+        ("condition_embedder.time_embedder.linear_1", "time_embedding.0"), ("condition_embedder.time_embedder.linear_2", "time_embedding.2"),
+        ("proj_out", "head.head"),
+    ]
+
     func tokenize(_ prompt: String) throws -> [Int] { tokenizer.encode(PromptCleaning.clean(prompt), limit: WanTransformer.textPlaces) }
 
     func condition(_ graph: Graph, tokens: [Int]) throws -> Tensor { try encoder.states(graph, ids: tokens) }
