@@ -73,7 +73,8 @@ def films(pipe, record, runs, size):
 
         run = arguments.pop("pipe", pipe)
         run.set_progress_bar_config(disable=True)
-        film = run(prompt=PROMPT, height=height, width=width, num_frames=frames, callback_on_step_end=step, output_type="np", **arguments).frames
+        count = arguments.pop("frames", frames)
+        film = run(prompt=PROMPT, height=height, width=width, num_frames=count, callback_on_step_end=step, output_type="np", **arguments).frames
         record.keep(f"{name}.steps", torch.stack(steps))
         record.keep(f"{name}.frames", torch.from_numpy(film[0]))
 
@@ -90,8 +91,8 @@ def all_films(name, pipe, record, spec):
         euler = WanPipeline(**parts, boundary_ratio=None, expand_timesteps=False)
         films(pipe, record, {
             "text": dict(num_inference_steps=4, guidance_scale=4.0, negative_prompt=NEGATIVE, generator=generator(42)),
-            "plain": dict(num_inference_steps=3, guidance_scale=1.0, generator=generator(43)),
-            "euler": dict(pipe=euler, num_inference_steps=3, guidance_scale=2.0, generator=generator(44)),
+            "plain": dict(frames=5, num_inference_steps=3, guidance_scale=1.0, generator=generator(43)),
+            "euler": dict(frames=5, pipe=euler, num_inference_steps=3, guidance_scale=2.0, generator=generator(44)),
         }, size)
         return
     record.keep("picture", picture(size))
@@ -131,7 +132,7 @@ def adapter(pipe, record, root, size):
             weight += scale * up @ down
     save_file(plain, root / "adapter.safetensors")
     save_file(own, root / "adapter-own.safetensors")
-    films(pipe, record, {"adapter": dict(num_inference_steps=2, guidance_scale=1.0, generator=generator(50))}, size)
+    films(pipe, record, {"adapter": dict(frames=5, num_inference_steps=2, guidance_scale=1.0, generator=generator(50))}, size)
 
 
 SCHEDULERS = {

@@ -9,7 +9,7 @@ public final class VideoEngine: VideoModel {
     private let core: EngineCore<any VideoFamily>
 
     /// Nodes of the largest graph; longer work is cut into several.
-    static let nodes = 65536
+    static let nodes = 1 << 17
 
     /// Loads the diffusers checkpoint in `folder`. Every file is checked before the first weight is read.
     ///

@@ -17,9 +17,13 @@ extension VideoPlan {
                 texts = condition.count
                 return [condition]
             }
-            let step: GraphPrice
-            (step, blocksPerGraph) = try family.stepPrice(executor, self)
-            price = price.then(step)
+            do {
+                let step: GraphPrice
+                (step, blocksPerGraph) = try family.stepPrice(executor, self)
+                price = price.then(step)
+            } catch TensorError.tooManyNodes {
+                throw ImageModelError.invalid(parameter: "size", reason: "\(width)x\(height) with \(frames) frames is more than one step can compute; ask for less")
+            }
             if picture != nil { price = price.then(try vae.encodePrice(executor, width: width, height: height)) }
         }
         var decode = try vae.decodePrice(executor, width: shape[3], height: shape[2])

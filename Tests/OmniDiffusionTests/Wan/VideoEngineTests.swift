@@ -188,7 +188,7 @@ import Testing
 
     @Test(arguments: ["adapter", "adapter-own"]) func adaptersChangeTheFilmAsInTheReference(file: String) async throws {
         let engine = try await Self.engine()
-        var request = Self.request(seed: 50, frames: 9)
+        var request = Self.request(seed: 50)
         let plain = try await Self.film(engine, request).frames
         request.adapters = [ImageAdapter(path: "\(WanFixtures.root)/\(file).safetensors", scale: 0.8)]
         let adapted = try await Self.film(engine, request).frames

@@ -31,7 +31,9 @@ import Testing
     static func request(_ test: Case) throws -> VideoRequest {
         var request = VideoRequest(prompt: WanFixtures.prompt, seed: test.seed)
         (request.steps, request.guidanceScale) = (test.steps, test.guidance)
-        if test.name == "picture" { request.picture = try Goldens("\(test.checkpoint).goldens", in: WanFixtures.root).image("picture") }
+        let goldens = try Goldens("\(test.checkpoint).goldens", in: WanFixtures.root)
+        request.frames = try goldens.shape("\(test.name).frames")[3]
+        if test.name == "picture" { request.picture = try goldens.image("picture") }
         test.change(&request)
         return request
     }
