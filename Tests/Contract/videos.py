@@ -88,19 +88,34 @@ def files(server):
     return {folder.name: sorted(f.name for f in folder.iterdir()) for folder in root.iterdir()} if root.exists() else {}
 
 
-def assert_tidy(server):
-    """Nothing lies on the disk that no job needs, and everything that one does."""
-    for place in ("uploads", "trash"):
-        assert not list((server.data / "blobs" / place).iterdir()), place
+def untidy(server):
+    """What lies on the disk that no job needs, or does not lie there though one does; as a sentence, or None."""
     jobs = {j["id"]: j for j in server.get("/v1/videos").json["data"]}
     found = files(server)
-    assert set(found) <= set(jobs), f"orphans: {set(found) - set(jobs)}"
+    for place in ("uploads", "trash"):
+        if list((server.data / "blobs" / place).iterdir()):
+            return f"something in {place}"
+    if set(found) - set(jobs):
+        return f"orphans: {set(found) - set(jobs)}"
     for identifier, each in jobs.items():
         names = found.get(identifier, [])
-        if each["status"] == "completed":
-            assert len([n for n in names if n.endswith(".mp4")]) == 1 and len(names) <= 2, names
-        elif each["status"] == "failed":
-            assert not names, names
+        if each["status"] == "completed" and (len([n for n in names if n.endswith(".mp4")]) != 1 or len(names) > 2):
+            return f"a completed job has {names}"
+        if each["status"] == "failed" and names:
+            return f"a failed job has {names}"
+    return None
+
+
+def assert_tidy(server):
+    """Nothing lies on the disk that no job needs, a moment after they are over."""
+    last = []
+    def tidy():
+        last[:] = [untidy(server)]
+        return last[0] is None
+    try:
+        wait_until(tidy, "the disk to be tidy", limit=10)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {last[0]}") from None
 
 
 def is_clip(server, identifier):
