@@ -59,12 +59,14 @@ let package = Package(
             name: "CFFmpeg",
             linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
         .target(name: "CSherpa", linkerSettings: sherpaLink),
+        // -O3 in debug builds too: its loops are the autoencoder's.
+        .target(name: "CTensor", cSettings: [.unsafeFlags(["-O3"] + nativeCPU)]),
 
         // What everything stands on
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", logging]),
         .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
-        .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniEngine"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
 
@@ -85,11 +87,12 @@ let package = Package(
         .target(name: "OmniStore", dependencies: ["OmniAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "OmniGateway",
-            dependencies: ["OmniAPI", "OmniEngine", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: ["OmniAPI", "OmniEngine", "OmniStore", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "OmniServer",
             dependencies: [
                 "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
@@ -113,6 +116,16 @@ let package = Package(
         .executableTarget(name: "example-chat", dependencies: ["OmniClient"], path: "Examples/chat"),
         .executableTarget(name: "example-picture", dependencies: ["OmniClient"], path: "Examples/picture"),
         .executableTarget(name: "example-narrated-clip", dependencies: ["OmniClient"], path: "Examples/narrated-clip"),
+
+        // Measured beside diffusers, see Benchmarks/film/README.md
+        .executableTarget(
+            name: "film-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/film",
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
+
+        // Measured beside diffusers, see Benchmarks/video/README.md
+        .executableTarget(
+            name: "video-benchmark", dependencies: ["OmniDiffusion", "OmniEngine", "OmniTensor"], path: "Benchmarks/video",
+            exclude: ["make_autoencoder.py", "diffusers_benchmark.py", "README.md"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(
