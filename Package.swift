@@ -58,6 +58,8 @@ let package = Package(
             name: "CFFmpeg",
             linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
         .target(name: "CSherpa", linkerSettings: sherpaLink),
+        // The playground's files, embedded by the compiler.
+        .target(name: "CPlayground", exclude: ["Web"]),
 
         // What everything stands on
         .target(name: "OmniAPI"),
@@ -83,7 +85,7 @@ let package = Package(
         .target(
             name: "OmniServer",
             dependencies: [
-                "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
+                "CPlayground", "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
