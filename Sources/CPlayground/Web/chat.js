@@ -67,7 +67,7 @@ function greet() {
   if (served.models.length && !modelsOf('text', 'image').length) {
     return fill(log, empty('box', 'No model here can chat', 'Start the server with a language model:', el('pre', { class: 'block', tabIndex: 0 }, 'omni serve smollm2-135m-instruct')));
   }
-  fill(log, el('div', { class: 'welcome' }, el('h1', {}, 'What is on your mind?'), el('p', { class: 'muted' }, model()?.id ?? ' '),
+  fill(log, el('div', { class: 'welcome' }, el('h2', {}, 'What is on your mind?'), el('p', { class: 'muted' }, model()?.id ?? ' '),
     el('div', { class: 'chips centre' }, ...ideas.map((text) => el('button', { type: 'button', class: 'chip', onclick: () => { at('chat-text').value = text; send(); } }, text)))));
 }
 

@@ -77,7 +77,7 @@ function body(path, method, found) {
   for (const [status, reply] of Object.entries(found.responses).filter(([code]) => code < 400)) {
     const types = Object.entries(reply.content ?? {});
     const parts = types.map(([type, content]) => {
-      const streamed = content.schema?.['x-events'];
+      const streamed = content.schema?.properties?.data?.anyOf?.[1]?.contentSchema?.anyOf;
       if (streamed) return el('div', {}, el('span', { class: 'tag' }, type), ...streamed.map((part) => (part.$ref ? later(nameOf(part), part, 0) : table(part))));
       return content.schema?.format === 'binary' ? el('span', { class: 'tag' }, type) : el('div', {}, el('span', { class: 'tag' }, type), table(content.schema));
     });

@@ -174,20 +174,22 @@ async function record() {
     return fill(at('voice-upload-notice'), notice(Object.assign(error, { title: 'No microphone' })));
   }
   const parts = [];
-  const began = performance.now();
+  // Counted from when sound comes, which is later than the click.
+  let began = null;
+  const passed = () => (began === null ? 0 : (performance.now() - began) / 1000);
   recorder = new MediaRecorder(media);
+  recorder.addEventListener('start', () => { began = performance.now(); });
   recorder.addEventListener('dataavailable', (event) => parts.push(event.data));
   const ticking = setInterval(() => {
-    const passed = (performance.now() - began) / 1000;
-    at('voice-record-state').textContent = `recording, ${seconds(passed)}`;
-    if (passed > 29) recorder.stop();
+    at('voice-record-state').textContent = `recording, ${seconds(passed())}`;
+    if (passed() > 29) recorder.stop();
   }, 200);
   recorder.addEventListener('stop', () => {
     clearInterval(ticking);
     for (const track of media.getTracks()) track.stop();
     recording = new Blob(parts, { type: recorder.mimeType.split(';')[0] });
     at('voice-record').textContent = 'Record again';
-    at('voice-record-state').textContent = `${seconds((performance.now() - began) / 1000)} recorded`;
+    at('voice-record-state').textContent = `${seconds(passed())} recorded`;
     at('voice-sample').value = '';
     preview(recording);
   });

@@ -10,7 +10,7 @@ enum Schema: Sendable {
     /// One of these.
     case any([Schema])
     case form(any WireObject.Type, files: [RouteDoc.FormFile])
-    /// Server-sent events with such data.
+    /// Server-sent events with such data. Before OpenAPI 3.2 the schema of such a body is that of each event.
     case events([Schema])
     case text
     case bytes
@@ -24,7 +24,11 @@ enum Schema: Sendable {
         case .any(let parts): return ["anyOf": .array(parts.map { $0.json(book) })]
         case .form(let type, let files): return Self.form(type, files, book)
         case .events(let events):
-            return ["type": "string", "description": "Server-sent events.", "x-events": .array(events.map { $0.json(book) })]
+            let data: JSONValue = ["type": "string", "contentMediaType": "application/json", "contentSchema": ["anyOf": .array(events.map { $0.json(book) })]]
+            return [
+                "type": "object", "description": "Each server-sent event.", "required": ["data"],
+                "properties": ["event": ["type": "string"], "data": ["anyOf": [["const": "[DONE]"], data]]],
+            ]
         case .text: return ["type": "string"]
         case .bytes: return ["type": "string", "format": "binary"]
         }
