@@ -60,12 +60,14 @@ let package = Package(
         .target(name: "CSherpa", linkerSettings: sherpaLink),
         // The playground's files, embedded by the compiler.
         .target(name: "CPlayground", exclude: ["Web"]),
+        // -O3 in debug builds too: its loops are the autoencoder's.
+        .target(name: "CTensor", cSettings: [.unsafeFlags(["-O3"] + nativeCPU)]),
 
         // What everything stands on
         .target(name: "OmniAPI"),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", logging]),
         .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
-        .target(name: "OmniTensor", dependencies: ["CLlama", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniEngine"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
 
@@ -81,11 +83,12 @@ let package = Package(
         .target(name: "OmniStore", dependencies: ["OmniAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "OmniGateway",
-            dependencies: ["OmniAPI", "OmniEngine", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: ["OmniAPI", "OmniEngine", "OmniStore", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "OmniServer",
             dependencies: [
                 "CPlayground", "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),

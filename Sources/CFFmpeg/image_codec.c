@@ -7,22 +7,10 @@
 #include <string.h>
 
 #include "memory_io.h"
-
-enum { SCALE_FLAGS = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP };
-
-/// A frame of `format` with its own memory, padded as swscale's vector code wants it.
-static AVFrame *new_frame(int width, int height, enum AVPixelFormat format) {
-    AVFrame *frame = av_frame_alloc();
-    if (!frame) return NULL;
-    frame->format = format;
-    frame->width = width;
-    frame->height = height;
-    if (av_frame_get_buffer(frame, 64) < 0) av_frame_free(&frame);
-    return frame;
-}
+#include "pixels.h"
 
 static int convert(const AVFrame *from, AVFrame *to, char *error) {
-    struct SwsContext *sws = sws_getContext(from->width, from->height, from->format, to->width, to->height, to->format, SCALE_FLAGS, NULL, NULL, NULL);
+    struct SwsContext *sws = sws_getContext(from->width, from->height, from->format, to->width, to->height, to->format, CFF_SCALE_FLAGS, NULL, NULL, NULL);
     if (!sws) return cff_fail(error, "converting pixels", AVERROR(EINVAL));
     int code = sws_scale(sws, (const uint8_t *const *)from->data, from->linesize, 0, from->height, to->data, to->linesize);
     sws_freeContext(sws);
@@ -75,7 +63,7 @@ int cff_image_decode(const char *name, const uint8_t *data, size_t size, int64_t
     if (code < 0) goto done;
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
     int alpha = format && (format->flags & AV_PIX_FMT_FLAG_ALPHA) != 0;
-    packed = new_frame(frame->width, frame->height, alpha ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24);
+    packed = cff_new_frame(frame->width, frame->height, alpha ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24);
     code = packed ? convert(frame, packed, error) : cff_fail(error, "picture", AVERROR(ENOMEM));
     if (code >= 0) code = take_pixels(packed, alpha ? 4 : 3, image, error);
 done:
@@ -147,7 +135,7 @@ int cff_image_encode(const cff_image_options *options, const uint8_t *pixels, in
     enum AVPixelFormat packed = channels == 4 ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24;
     enum AVPixelFormat format = encoder_format(options, channels);
     AVCodecContext *context = avcodec_alloc_context3(codec);
-    AVFrame *source = new_frame(width, height, packed), *frame = NULL;
+    AVFrame *source = cff_new_frame(width, height, packed), *frame = NULL;
     int code = context && source ? 0 : cff_fail(error, "encoder", AVERROR(ENOMEM));
     if (code < 0) goto done;
     for (int y = 0; y < height; y++) {
@@ -165,7 +153,7 @@ int cff_image_encode(const cff_image_options *options, const uint8_t *pixels, in
         frame = source;
         source = NULL;
     } else {
-        frame = new_frame(width, height, format);
+        frame = cff_new_frame(width, height, format);
         code = frame ? convert(source, frame, error) : cff_fail(error, "encoder", AVERROR(ENOMEM));
         if (code < 0) goto done;
     }

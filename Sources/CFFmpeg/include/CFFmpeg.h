@@ -94,6 +94,49 @@ typedef struct {
 int cff_image_encode(const cff_image_options *options, const uint8_t *pixels, int width, int height, int channels,
                      uint8_t **bytes, size_t *size, char *error);
 
+// MARK: Films
+
+typedef struct cff_video_writer cff_video_writer;
+
+typedef struct {
+    const char *muxer;    ///< "mp4" or "webm".
+    const char *encoder;  ///< "libx264", "libvpx-vp9" …; see `cff_has_encoder`.
+    int width, height;    ///< of the pictures that are pushed; an odd last column or row is cut off.
+    int rate, per;        ///< `rate` frames in `per` seconds.
+    int quality;          ///< 1…100.
+    int threads;
+    int64_t most_bytes;   ///< the file may not pass this; 0: no limit.
+} cff_video_options;
+
+/// Whether the installed FFmpeg has an encoder of that name.
+int cff_has_encoder(const char *name);
+/// Makes the file at `path`, or empties it. 0, or negative: AVERROR(ENOSPC) and the like where the disk is the reason.
+int cff_video_writer_open(const char *path, const cff_video_options *options, cff_video_writer **writer, char *error);
+/// One picture, `height` rows of `width` RGB pixels without gaps.
+int cff_video_writer_push(cff_video_writer *writer, const uint8_t *pixels, char *error);
+/// Completes the file, whose size is then `bytes`.
+int cff_video_writer_finish(cff_video_writer *writer, int64_t *bytes, char *error);
+/// Frees the writer; a file that was not finished is removed.
+void cff_video_writer_free(cff_video_writer *writer);
+
+typedef struct cff_video_reader cff_video_reader;
+
+typedef struct {
+    int width, height;
+    double fps;           ///< frames a second, on average.
+    double seconds;
+    int64_t frames;       ///< as the container says, or counted where it does not.
+    const char *codec;    ///< FFmpeg's name of the codec; static text.
+} cff_video_info;
+
+/// Opens the first film track of a file, refusing more than `max_pixels` a frame.
+int cff_video_reader_open(const char *path, int64_t max_pixels, cff_video_reader **reader, cff_video_info *info, char *error);
+/// The next frame is the one shown at `seconds` after the beginning.
+int cff_video_reader_seek(cff_video_reader *reader, double seconds, char *error);
+/// 1 with the next frame as RGB, its rows `stride` bytes apart, valid until the next call; 0 at the end; negative on failure.
+int cff_video_reader_next(cff_video_reader *reader, const uint8_t **pixels, int *stride, char *error);
+void cff_video_reader_free(cff_video_reader *reader);
+
 void cff_free(void *memory);
 
 #ifdef __cplusplus

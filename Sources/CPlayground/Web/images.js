@@ -101,6 +101,8 @@ async function draw() {
   setBusy(true);
   fill(at('picture-notice'));
   progress(0, 1, 'Waiting for its turn…');
+  // In a narrow window the picture stands below the form.
+  if (matchMedia('(max-width: 60rem)').matches) at('picture-easel').scrollIntoView({ block: 'center' });
   const began = performance.now();
   const [prompt, format] = [at('picture-prompt').value, at('picture-format').value];
   let count = 0;

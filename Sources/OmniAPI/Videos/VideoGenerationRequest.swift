@@ -77,7 +77,7 @@ public struct VideoGenerationRequest: WireObject, Equatable {
             .optional("size", \.size, .videoSize, "WIDTHxHEIGHT in pixels; wins over width and height."),
             .optional("width", \.width, side, "Pixels."), .optional("height", \.height, side, "Pixels."),
             .optional("num_frames", \.frames, .modelInteger(1...Int(Int32.max)), "Frames of the clip."),
-            .optional("fps", \.fps, .number(1...1000), "Frames a second."),
+            .optional("fps", \.fps, .number(1...240), "Frames a second."),
             .optional("quality", \.quality, .modelChoice, "How the clip is coded: near to what the model made, or without any loss."),
             .with(default: 1, "num_outputs_per_prompt", \.count, .integer(1...10), "Taken for the peer's sake: one clip is made."),
             .with(default: false, "return_stage_metrics", \.returnStageMetrics, .bool, "Tell the seconds of a step in `metrics`."),

@@ -7,7 +7,7 @@ public struct VideoJob: WireObject, Equatable {
     public var status = VideoStatus.queued
     /// As it was asked for; null when it was left to the model.
     public var size: String?
-    /// Percent, 0…100; never falls while a job lives.
+    /// Percent, 0…100; never falls unless the work had to begin again.
     public var progress = 0
     /// Whole seconds of the clip, as text.
     public var seconds: String? = "4"
@@ -40,6 +40,8 @@ public struct VideoJob: WireObject, Equatable {
     public var queuePosition: Int?
     /// A guess of the seconds until the job is over, from how fast it and earlier ones went; null until there is ground for one.
     public var etaSeconds: Double?
+    /// What differs from what was asked, as sentences; absent when nothing does.
+    public var note: String?
 
     public init() {}
 
@@ -58,6 +60,7 @@ public struct VideoJob: WireObject, Equatable {
             .always("step", \.step, .integer()), .always("steps", \.steps, .integer(), "Steps of the stage."),
             .always("queue_position", \.queuePosition, .integer(), "Jobs of the same model that come first."),
             .always("eta_seconds", \.etaSeconds, .number(), "A guess of the seconds until the job is over."),
+            .optional("note", \.note, .string, "What differs from what was asked."),
         ]
     }
 }

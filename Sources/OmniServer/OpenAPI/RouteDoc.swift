@@ -106,9 +106,9 @@ extension RouteDoc {
     func streams(_ events: [Schema], _ about: String) -> RouteDoc { answers(.events(events), as: "text/event-stream", about) }
 
     /// Bytes of one of these media types.
-    func answersBytes(_ mediaTypes: [String], _ about: String) -> RouteDoc {
+    func answersBytes(_ mediaTypes: [String], status: Int = 200, _ about: String) -> RouteDoc {
         changed { doc in
-            for type in mediaTypes { doc.answers.append(Answer(status: 200, mediaType: type, schema: .bytes, about: about)) }
+            for type in mediaTypes { doc.answers.append(Answer(status: status, mediaType: type, schema: .bytes, about: about)) }
         }
     }
 

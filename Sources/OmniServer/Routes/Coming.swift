@@ -17,8 +17,6 @@ extension GatewayRoutes {
             }
         }
         let others: [(method: HTTPRequest.Method, path: String, task: String)] = [
-            (.post, "/v1/videos", "video generation"), (.get, "/v1/videos", "video generation"),
-            (.post, "/v1/videos/sync", "video generation"), (.post, "/v1/videos/generations", "video generation"),
             (.post, "/v1/audio/transcriptions", "transcription"),
         ]
         for route in others {

@@ -14,11 +14,13 @@ public struct GatewayRoutes: Sendable {
     let voices: VoiceDesk
     /// Models that are a chat model and a speech model behind it.
     let pipelines: [SpeechPipeline]
+    let films: VideoDesk
 
-    public init(gateway: Gateway, voices: VoiceDesk, pipelines: [SpeechPipeline] = [], metrics: MetricsRegistry, version: String) {
+    public init(gateway: Gateway, voices: VoiceDesk, pipelines: [SpeechPipeline] = [], films: VideoDesk, metrics: MetricsRegistry, version: String) {
         self.gateway = gateway
         self.voices = voices
         self.pipelines = pipelines
+        self.films = films
         self.metrics = metrics
         self.version = version
     }
@@ -36,6 +38,7 @@ public struct GatewayRoutes: Sendable {
         addImageEdits(to: &table)
         addSpeech(to: &table)
         addVoices(to: &table)
+        addVideos(to: &table)
         addOperations(to: &table)
         addComingRoutes(to: &table)
         addPages(to: &table)

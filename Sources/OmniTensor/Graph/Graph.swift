@@ -11,6 +11,8 @@ public final class Graph {
     private let capacity: Int
     private var uploads: [() throws -> Void] = []
     private var nodes = 0
+    /// What nodes point to.
+    var kept: [AnyObject] = []
 
     init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas()) throws {
         self.capacity = capacity
@@ -59,6 +61,9 @@ public final class Graph {
         guard nodes + 2 < capacity, let raw = try make() else { throw TensorError.tooManyNodes(capacity: capacity) }
         return Tensor(raw, owner: self)
     }
+
+    /// What `tensor` needs is computed before whatever is scheduled later.
+    func schedule(_ tensor: Tensor) { ggml_build_forward_expand(handle, tensor.raw) }
 
     /// Says which tensors are wanted, in f32 and in one piece.
     func finish(_ outputs: [Tensor]) throws -> [Tensor] {

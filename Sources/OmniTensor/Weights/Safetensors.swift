@@ -41,7 +41,8 @@ enum Safetensors {
         guard end <= file.size - start else { throw broken("ends at byte \(start + end), but the file has only \(file.size): it is cut short") }
         // ggml has four axes: the slowest ones become one, as its 3D convolution has its kernels.
         let axes = shape.count <= 4 ? shape : Array(shape[..<3]) + [shape[3...].reduce(1, *)]
-        return WeightEntry(name: name, shape: axes, isFolded: shape.count > 4, encoding: encoding, file: file, offset: start + begin, byteCount: bytes)
+        let folded = shape.count > 4 ? Array(shape[3...]) : []
+        return WeightEntry(name: name, shape: axes, folded: folded, encoding: encoding, file: file, offset: start + begin, byteCount: bytes)
     }
 
     private static let encodings: [String: WeightEncoding] = [

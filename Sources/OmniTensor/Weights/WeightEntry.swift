@@ -5,14 +5,15 @@ public struct WeightEntry: Sendable {
     public let name: String
     /// Fastest axis first, at most four.
     public let shape: [Int]
-    /// Whether the file has more axes, whose slowest are one here.
-    var isFolded = false
+    /// The slowest axes, where the file has more than four: they are one in `shape`.
+    var folded: [Int] = []
     public let encoding: WeightEncoding
     let file: WeightFile
     /// Bytes from the file's start.
     let offset: Int
     let byteCount: Int
 
+    var isFolded: Bool { !folded.isEmpty }
     /// Elements of a row, and the number of rows.
     var rowLength: Int { shape.first ?? 1 }
     var rows: Int { shape.dropFirst().reduce(1, *) }

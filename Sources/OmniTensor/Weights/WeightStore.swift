@@ -16,6 +16,8 @@ public struct WeightOptions: Sendable {
     public var keep: @Sendable (String) -> Bool = { _ in false }
     /// Kernels of 2D convolutions keep the file's type; f32 otherwise. Only 16-bit floats are any faster.
     public var keepsKernels = false
+    /// Lays all kernels, and what is one, out for ``Graph/conv3d(_:kernel:bias:window:past:)``, in f32.
+    public var packsKernels = false
     /// For a matrix or vector by name and number of outputs: which output of the file becomes output `i`. Nil keeps the order.
     public var order: @Sendable (String, Int) -> [Int]? = { _, _ in nil }
 
@@ -23,8 +25,17 @@ public struct WeightOptions: Sendable {
 
     /// How the values of `entry` are laid out anew.
     func arrangement(of entry: WeightEntry) -> WeightArrangement {
+        if packsKernels, let packed = packing(of: entry) { return packed }
         if entry.shape.count == 4, !entry.isFolded { return .channelsFirst }
         return order(entry.name, entry.shape.count == 1 ? entry.rowLength : entry.rows).map { .outputs($0) } ?? .asIs
+    }
+
+    private func packing(of entry: WeightEntry) -> WeightArrangement? {
+        let axes = entry.isFolded ? entry.shape[..<3] + entry.folded : entry.shape[...]
+        guard axes.count >= 3 else { return nil }
+        if axes.dropLast().allSatisfy({ $0 == 1 }) { return .vector }
+        guard axes.count >= 4 else { return nil }
+        return .panels(taps: axes.dropLast(2).reduce(1, *), inputs: axes[axes.count - 2], outputs: axes[axes.count - 1])
     }
 
     /// Vectors are small and used in f32. Matrices stay as they are, or are quantized.
@@ -35,7 +46,7 @@ public struct WeightOptions: Sendable {
         case .native(let type): floats = type == .f64 ? .f32 : type
         case .e4m3, .e5m2: floats = .bf16
         }
-        if entry.shape.count == 4 { return keepsKernels ? floats : .f32 }
+        if entry.shape.count == 4 { return keepsKernels && !packsKernels ? floats : .f32 }
         if entry.shape.count != 2 || entry.rows == 1 { return .f32 }
         guard let quantization, !floats.isQuantized, !keep(entry.name), entry.rowLength % quantization.blockSize == 0 else { return floats }
         return quantization
@@ -96,6 +107,11 @@ public final class WeightStore: @unchecked Sendable {
             throw TensorError.mismatch(tensor: name, expected: "floating point", found: tensor.type.description)
         }
         return tensor
+    }
+
+    /// A kernel that was loaded with ``WeightOptions/packsKernels``.
+    public func packedKernel(_ name: String, taps: Int, inputs: Int, outputs: Int) throws -> Tensor {
+        try tensor(name, WeightArrangement.panelShape(taps: taps, inputs: inputs, outputs: outputs))
     }
 
     public var names: [String] { tensors.keys.sorted() }

@@ -1,0 +1,38 @@
+// Kernels that ggml does not have. Plain C on plain buffers; several threads may run parts of one call at once.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// A convolution over width, height and time. Elements lie with channels fastest, then width, height, frames. What the kernel
+/// covers outside of a frame, and before the first frame without a past, counts as zeros.
+typedef struct {
+    int32_t channels, width, height, frames;    ///< of the input.
+    int32_t out_channels, out_width, out_height; ///< of the output.
+    int32_t size, depth;                        ///< of the kernel: pixels along both sides, frames.
+    int32_t stride, time_stride;
+    int32_t padding;                            ///< zeros left and above; right and below follow from the output's size.
+    int32_t before;                             ///< frames before the first that the kernel reaches back to.
+    int32_t past;                               ///< frames in `history`, the latest ones before the input; 0: none.
+    int32_t doubles;                            ///< non-zero: each input pixel counts as two by two.
+} ct_convolution;
+
+/// Outputs that are computed together on this CPU, for a layer with that many: the width of a panel.
+int32_t ct_panel_width(int32_t out_channels);
+
+/// Lays a kernel `[out][in][taps]` out as panels `[panels][taps][in][width]`, the last one filled up with zeros.
+void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels, int32_t taps, float *panels);
+
+/// Part `part` of `parts` of the output rows `first_row ..< first_row + rows`, counted over all frames.
+///
+/// `x` is [frames][height][width][channels], `history` [past][height][width][channels] or NULL, `panels` as packed above, `bias`
+/// [out_channels], `out` the whole output.
+void ct_convolve(const ct_convolution *c, const float *x, const float *history, const float *panels, const float *bias, float *out,
+                 int32_t first_row, int32_t rows, int32_t part, int32_t parts);
+
+#ifdef __cplusplus
+}
+#endif

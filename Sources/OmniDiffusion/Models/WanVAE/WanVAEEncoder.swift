@@ -1,0 +1,53 @@
+import OmniTensor
+
+/// Frames to latents' moments: `[3 · patch², width, height, frames]` to `[2 · latent, width/scale, height/scale, 1]`: of one
+/// frame for the first latent of a film, of four for each other.
+struct WanVAEEncoder: Sendable {
+    private struct Stage: Sendable {
+        let blocks: [WanResidualBlock]
+        let down: WanDownsample?
+        let shortcut: WanShortcut?
+    }
+
+    private let input, output, moments: FilmConvolution
+    private let stages: [Stage]
+    private let middle: WanMiddleBlock
+    private let norm: ChannelNorm
+
+    init(_ config: AutoencoderKLWan.Config, _ root: Weights) throws {
+        let (weights, residual) = (root.at("encoder"), config.is_residual ?? false)
+        let channels = ([1] + config.dim_mult).map { $0 * config.base_dim }
+        let last = config.dim_mult.count - 1
+        input = try FilmConvolution(causal: weights.at("conv_in"), config.inputs, channels[0])
+        // Without shortcuts all layers are in one list.
+        var place = 0
+        func next(_ index: Int, _ name: String) -> Weights {
+            defer { place += 1 }
+            return weights.at("down_blocks.\(residual ? "\(index).\(name)" : "\(place)")")
+        }
+        stages = try (0...last).map { index in
+            let (inputs, outputs) = (channels[index], channels[index + 1])
+            let blocks = try (0..<config.num_res_blocks).map { try WanResidualBlock(next(index, "resnets.\($0)"), $0 == 0 ? inputs : outputs, outputs) }
+            let halves = index < last && config.temperal_downsample[index]
+            let down = index < last ? try WanDownsample(next(index, "downsampler"), outputs, halvesFrames: halves) : nil
+            let shortcut = residual ? try WanShortcut(inputs, outputs, side: index < last ? 2 : 1, frames: halves ? 2 : 1, shrinks: true) : nil
+            return Stage(blocks: blocks, down: down, shortcut: shortcut)
+        }
+        middle = try WanMiddleBlock(weights.at("mid_block"), channels[last + 1])
+        norm = try ChannelNorm(weights.at("norm_out"), channels[last + 1])
+        output = try FilmConvolution(causal: weights.at("conv_out"), channels[last + 1], 2 * config.z_dim)
+        moments = try FilmConvolution(root.at("quant_conv"), 2 * config.z_dim, 2 * config.z_dim, ConvolutionWindow())
+    }
+
+    func callAsFunction(_ graph: Graph, _ frames: Tensor, _ memory: FilmMemory) throws -> Tensor {
+        var x = try input(graph, frames, memory)
+        for stage in stages {
+            let before = x
+            for block in stage.blocks { x = try block(graph, x, memory) }
+            if let down = stage.down { x = try down(graph, x, memory) }
+            if let shortcut = stage.shortcut { x = try graph.add(x, shortcut.shrink(graph, before)) }
+        }
+        x = try output(graph, graph.silu(norm(graph, middle(graph, x, memory))), memory)
+        return try moments(graph, x, memory)
+    }
+}

@@ -1,0 +1,159 @@
+"""Writes Tests/Fixtures/wan: tiny random Wan checkpoints and what diffusers computes with them.
+
+    nice -n 10 python Tools/goldens/wan.py Tests/Fixtures/wan
+
+Reference: torch 2.13.0+cpu, diffusers 0.42.1, transformers 5.23.0, sentencepiece 0.2.3, one thread. Everything is f32.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
+from safetensors.torch import save_file
+
+import wan_checkpoint
+from zimage import Recorder, generator
+
+torch.set_num_threads(1)
+PROMPT = "A red fox runs over the hill, it's 1889"
+NEGATIVE = "blurred details, 过曝"
+TEXTS = [
+    PROMPT, NEGATIVE, "", " ", "▁", "it's the fox, they've RUN'LL!", "drei  große\tÄpfel\n\n über", "A\u0308pfel e\u0301 \ufb01n ﾊﾝｶｸ ｶﾞ",
+    "日本の山と川 🦊👩‍👩‍👧 ㌔", "1234567 3.14 ①②½", "   leading and trailing   ", "a\r\n\r\nb \u00a0\u2003c\u200bd", "snake_case --flag==1 ($5)",
+    "hi <extra_id_0> there<extra_id_1>", "</s> in <pad>between", "ﷺ x\u0000y Ｆｕｌｌ，ｗｉｄｔｈ", "каша и क्षेत्र",
+]
+
+
+def tokens(pipe):
+    return {
+        "texts": TEXTS,
+        "ids": [pipe.tokenizer(text)["input_ids"] for text in TEXTS],
+        "long": pipe.tokenizer("fox hill " * 400, truncation=True, max_length=512)["input_ids"],
+    }
+
+
+def modules(pipe, record, spec):
+    """Text encoder, rotary angles, a block and its parts, the transformer; with one time, and with one for each token."""
+    with torch.no_grad():
+        embeds, negative = pipe.encode_prompt(PROMPT, negative_prompt=NEGATIVE, max_sequence_length=512, device="cpu")
+        count = len(pipe.tokenizer(PROMPT)["input_ids"])
+        assert embeds[0, count:].abs().max() == 0
+        record.keep("text.states", embeds[0, :count])
+        record.keep("text.negative", negative[0, :len(pipe.tokenizer(NEGATIVE)["input_ids"])])
+        transformer = pipe.transformer
+        block = transformer.blocks[1]
+        hooks = [record.hook(block, "block"), record.hook(block.attn1, "attn1"), record.hook(block.attn2, "attn2"), record.hook(block.ffn, "ffn")]
+        latents = torch.randn((1, spec["transformer"]["in_channels"], 3, 4, 6), generator=generator(3))
+        record.keep("transformer.latents", latents)
+        record.keep("transformer.out", transformer(latents, torch.tensor([737]), embeds, return_dict=False)[0])
+        for hook in hooks:
+            hook.remove()
+        times = torch.tensor([[0.0] * 6 + [641.0] * 12])
+        record.keep("transformer.times.out", transformer(latents, times, embeds, return_dict=False)[0])
+        temb, projection, text, _ = transformer.condition_embedder(torch.tensor([737]), embeds, None)
+        record.keep("time", temb)
+        record.keep("time.projection", projection)
+        record.keep("text.embedded", text[0, :count + 1])
+        cos, sin = transformer.rope(latents)
+        record.keep("rope.cos", cos[0, :, 0, 0::2])
+        record.keep("rope.sin", sin[0, :, 0, 1::2])
+
+
+def films(pipe, record, runs, size):
+    """`steps` are the latents after each step, `[n, channels, frames, height, width]`; `frames` are `[frames, height, width, 3]`."""
+    width, height, frames = size
+    for name, arguments in runs.items():
+        steps = []
+
+        def step(_, index, timestep, values):
+            steps.append(values["latents"][0].clone())
+            return values
+
+        run = arguments.pop("pipe", pipe)
+        run.set_progress_bar_config(disable=True)
+        film = run(prompt=PROMPT, height=height, width=width, num_frames=frames, callback_on_step_end=step, output_type="np", **arguments).frames
+        record.keep(f"{name}.steps", torch.stack(steps))
+        record.keep(f"{name}.frames", torch.from_numpy(film[0]))
+
+
+def picture(size):
+    width, height, _ = size
+    return torch.rand((1, 3, height, width), generator=generator(12))
+
+
+def all_films(name, pipe, record, spec):
+    size = spec["size"]
+    if name == "t2v":
+        parts = {**pipe.components, "scheduler": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0)}
+        euler = WanPipeline(**parts, boundary_ratio=None, expand_timesteps=False)
+        films(pipe, record, {
+            "text": dict(num_inference_steps=4, guidance_scale=4.0, negative_prompt=NEGATIVE, generator=generator(42)),
+            "plain": dict(num_inference_steps=3, guidance_scale=1.0, generator=generator(43)),
+            "euler": dict(pipe=euler, num_inference_steps=3, guidance_scale=2.0, generator=generator(44)),
+        }, size)
+        return
+    record.keep("picture", picture(size))
+    if name == "ti2v":
+        start = WanImageToVideoPipeline(**pipe.components, boundary_ratio=None, expand_timesteps=True)
+        films(pipe, record, {
+            "text": dict(num_inference_steps=3, guidance_scale=5.0, negative_prompt=NEGATIVE, generator=generator(45)),
+            "picture": dict(pipe=start, image=picture(size), num_inference_steps=3, guidance_scale=3.0, generator=generator(46)),
+        }, size)
+    else:
+        films(pipe, record, {
+            "picture": dict(image=picture(size), num_inference_steps=5, guidance_scale=3.5, guidance_scale_2=2.0, negative_prompt=NEGATIVE,
+                            generator=generator(47)),
+        }, size)
+
+
+SCHEDULERS = {
+    "unipc": UniPCMultistepScheduler(flow_shift=3.0, **wan_checkpoint.UNIPC),
+    "unipc.third": UniPCMultistepScheduler(flow_shift=5.0, solver_order=3, solver_type="bh1", **wan_checkpoint.UNIPC),
+    "unipc.uncorrected": UniPCMultistepScheduler(flow_shift=8.0, disable_corrector=[0, 2], **wan_checkpoint.UNIPC),
+    "unipc.minimum": UniPCMultistepScheduler(flow_shift=1.0, final_sigmas_type="sigma_min", **wan_checkpoint.UNIPC),
+    "euler": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0),
+    "euler.plain": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000),
+}
+
+
+def schedulers(root):
+    """Noise levels, and latents after every step for given velocities."""
+    record = Recorder()
+    folder = root / "schedulers"
+    for name, scheduler in SCHEDULERS.items():
+        scheduler.save_pretrained(folder)
+        (folder / "scheduler_config.json").rename(folder / f"{name}.json")
+        for steps in [1, 2, 7, 50]:
+            scheduler.set_timesteps(steps)
+            record.keep(f"{name}.{steps}.sigmas", scheduler.sigmas)
+            record.keep(f"{name}.{steps}.timesteps", scheduler.timesteps)
+            latents = torch.randn((1, 2, 9), generator=generator(steps))
+            velocities = torch.randn((steps, 1, 2, 9), generator=generator(100 + steps))
+            record.keep(f"{name}.{steps}.latents", latents)
+            record.keep(f"{name}.{steps}.velocities", velocities)
+            after = []
+            scheduler.set_begin_index(0)
+            for index, time in enumerate(scheduler.timesteps):
+                latents = scheduler.step(velocities[index], time, latents, return_dict=False)[0]
+                after.append(latents)
+            record.keep(f"{name}.{steps}.after", torch.stack(after))
+    save_file(record.tensors, root / "schedulers.goldens.safetensors")
+
+
+def main(root):
+    root.mkdir(parents=True, exist_ok=True)
+    schedulers(root)
+    for name, spec in [("t2v", wan_checkpoint.T2V), ("ti2v", wan_checkpoint.TI2V), ("a14b", wan_checkpoint.A14B)]:
+        pipe = wan_checkpoint.pipeline(spec)
+        wan_checkpoint.save(pipe, spec, root / name)
+        record = Recorder()
+        modules(pipe, record, spec)
+        all_films(name, pipe, record, spec)
+        save_file(record.tensors, root / f"{name}.goldens.safetensors")
+        (root / f"{name}.tokens.json").write_text(json.dumps(tokens(pipe), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,90 @@
+"""Writes Tests/Fixtures/wan-vae: two tiny random Wan autoencoders and what diffusers computes with them.
+
+    nice -n 10 python Tools/goldens/wan_vae.py Tests/Fixtures/wan-vae
+
+Reference: torch 2.13.0+cpu, diffusers 0.42.1, one thread. Everything is f32. `first` has the form of Wan 2.1, `second` that of
+Wan 2.2 (patches, shortcuts without weights); no two neighbouring sizes are equal, so that a swapped axis cannot pass.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan
+from safetensors.torch import save_file
+
+torch.set_num_threads(1)
+
+FIRST = dict(base_dim=6, z_dim=5, dim_mult=[1, 2, 3, 2], num_res_blocks=1, attn_scales=[], temperal_downsample=[True, False, True])
+SECOND = dict(base_dim=4, decoder_base_dim=6, z_dim=7, dim_mult=[1, 2, 4, 2], num_res_blocks=1, attn_scales=[],
+              temperal_downsample=[False, True, True], is_residual=True, in_channels=12, out_channels=12, patch_size=2,
+              scale_factor_temporal=4, scale_factor_spatial=16)
+
+
+def generator(seed):
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def randomize(model, seed):
+    """Norms around one, everything else at a scale that keeps activations near one."""
+    stream = generator(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=stream)
+            if name.endswith("gamma"):
+                parameter.copy_(1 + 0.1 * noise)
+            elif parameter.ndim == 1:
+                parameter.copy_(0.1 * noise)
+            else:
+                parameter.copy_(noise * (parameter[0].numel() ** -0.5))
+    return model.eval()
+
+
+def film(frames, height, width):
+    """Values in -1...1 that the tests make again: they need not be stored."""
+    places = torch.arange(3 * frames * height * width, dtype=torch.int64)
+    return ((places * 7919 % 1009).float() / 504.5 - 1).reshape(1, 3, frames, height, width)
+
+
+def goldens(model, width, height, tile):
+    """Films of several lengths, latents whole and in tiles. Shorter latents are the beginning of longer ones."""
+    kept = {}
+    scale = model.config.scale_factor_spatial
+    with torch.no_grad():
+        for frames in (1, 5, 9):
+            kept[f"moments.{frames}"] = model.encode(film(frames, height, width)).latent_dist.parameters[0]
+        latents = torch.randn((1, model.config.z_dim, 3, height // scale, width // scale), generator=generator(43))
+        kept["latents"] = latents[0]
+        kept["decoded"] = model.decode(latents).sample[0]
+        for count in (1, 2):
+            begin = model.decode(latents[:, :, :count]).sample[0]
+            assert torch.allclose(begin, kept["decoded"][:, :begin.shape[1]], atol=1e-5)
+        latents = torch.randn((1, model.config.z_dim, 2, *tile["latents"]), generator=generator(60))
+        kept["tiled.latents"] = latents[0]
+        model.enable_tiling(**{f"tile_sample_{name}_{side}": tile[name] for name in ("min", "stride") for side in ("height", "width")})
+        kept["tiled.decoded"] = model.decode(latents).sample[0]
+        model.use_tiling = False
+    return {name: value.contiguous().clone() for name, value in kept.items()}
+
+
+def main():
+    root = Path(sys.argv[1])
+    for name, spec, seed, width, height, tile in (
+        ("first", FIRST, 3, 40, 24, dict(min=32, stride=24, latents=(3, 6))),
+        ("second", SECOND, 5, 48, 32, dict(min=48, stride=32, latents=(3, 4))),
+    ):
+        mean = (torch.randn(spec["z_dim"], generator=generator(seed + 1)) * 0.5).tolist()
+        deviation = (torch.rand(spec["z_dim"], generator=generator(seed + 2)) + 1).tolist()
+        model = randomize(AutoencoderKLWan(latents_mean=mean, latents_std=deviation, **spec), seed)
+        folder = root / name
+        model.save_pretrained(folder, safe_serialization=True)
+        save_file(goldens(model, width, height, tile), root / f"{name}.goldens.safetensors")
+        bytes_ = sum(file.stat().st_size for file in folder.iterdir()) + (root / f"{name}.goldens.safetensors").stat().st_size
+        (folder / "diffusion_pytorch_model.safetensors").chmod(0o644)
+        (root / f"{name}.goldens.safetensors").chmod(0o644)
+        print(json.dumps({"name": name, "parameters": sum(p.numel() for p in model.parameters()), "bytes": bytes_}))
+
+
+if __name__ == "__main__":
+    main()
