@@ -108,6 +108,16 @@ let package = Package(
             name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
             exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
+        // Measured beside diffusers, see Benchmarks/film/README.md
+        .executableTarget(
+            name: "film-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/film",
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
+
+        // Measured beside diffusers, see Benchmarks/video/README.md
+        .executableTarget(
+            name: "video-benchmark", dependencies: ["OmniDiffusion", "OmniEngine", "OmniTensor"], path: "Benchmarks/video",
+            exclude: ["make_autoencoder.py", "diffusers_benchmark.py", "README.md"]),
+
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
         .testTarget(

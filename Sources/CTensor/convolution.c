@@ -66,7 +66,8 @@ static inline const float *input_row(const place *p, int32_t time, int32_t y) {
     size_t pitch = (size_t)c->width * (size_t)c->channels;
     size_t area = pitch * (size_t)c->height;
     if (frame >= 0) return p->x + (size_t)frame * area + (size_t)row * pitch;
-    return frame + c->past >= 0 ? p->history + (size_t)(frame + c->past) * area + (size_t)row * pitch : NULL;
+    frame += c->past;
+    return frame >= 0 ? p->history + (size_t)((frame + c->oldest) % c->past) * area + (size_t)row * pitch : NULL;
 }
 
 static inline const float *input_pixel(const ct_convolution *c, const float *row, int32_t column) {

@@ -4,20 +4,20 @@ import OmniTensor
 
 /// Low-rank adapters in memory, the last few that were used. Confined to the worker's queue.
 final class Adapters {
-    private let family: any DiffusionFamily
+    private let networks: any LoadedNetworks
     private let backend: Backend
     private var loaded: [(path: String, changed: Date?, adapter: Adapter)] = []
     private static let kept = 4
 
-    init(_ family: any DiffusionFamily, _ backend: Backend) {
-        self.family = family
+    init(_ networks: any LoadedNetworks, _ backend: Backend) {
+        self.networks = networks
         self.backend = backend
     }
 
     /// The changes that a request's adapters make together.
     func deltas(_ wanted: [ImageAdapter]) throws -> LowRankDeltas {
         var deltas = LowRankDeltas()
-        for adapter in wanted { try load(adapter.path).add(to: &deltas, family, scale: adapter.scale) }
+        for adapter in wanted { try load(adapter.path).add(to: &deltas, networks, scale: adapter.scale) }
         return deltas
     }
 
@@ -29,7 +29,7 @@ final class Adapters {
         }
         let adapter: Adapter
         do {
-            adapter = try Adapter(path, family, backend)
+            adapter = try Adapter(path, networks, backend)
         } catch let error as TensorError {
             throw ImageModelError.invalid(parameter: "lora", reason: "\(error)")
         }
@@ -51,13 +51,13 @@ struct Adapter {
     private let store: WeightStore
     private let changes: [Change]
 
-    init(_ path: String, _ family: any DiffusionFamily, _ backend: Backend) throws {
+    init(_ path: String, _ networks: any LoadedNetworks, _ backend: Backend) throws {
         let files = try WeightFiles(path: path)
-        let targets = Self.targets(family.adaptable)
+        let targets = Self.targets(networks)
         var options = WeightOptions()
         options.order = { name, outputs in
             guard let part = Part(name), part.kind == .up, let target = targets[part.module] else { return nil }
-            return family.order(target, outputs)
+            return networks.order(target, outputs)
         }
         let store = try WeightStore(files, on: backend, options: options)
         self.store = store
@@ -74,11 +74,11 @@ struct Adapter {
         }
     }
 
-    func add(to deltas: inout LowRankDeltas, _ family: any DiffusionFamily, scale: Float) throws {
+    func add(to deltas: inout LowRankDeltas, _ networks: any LoadedNetworks, scale: Float) throws {
         for change in changes {
             do {
                 try deltas.add(
-                    to: tensor(family.adaptable, change.target), down: tensor(store, change.down), up: tensor(store, change.up),
+                    to: tensor(networks.adaptable, change.target), down: tensor(store, change.down), up: tensor(store, change.up),
                     scale: scale * change.scale)
             } catch let error as TensorError {
                 throw ImageModelError.invalid(parameter: "lora", reason: "\(change.target): \(error)")
@@ -95,12 +95,15 @@ struct Adapter {
     }
 
     /// The model's matrices by module name, dotted and flat.
-    private static func targets(_ store: WeightStore) -> [String: String] {
+    private static func targets(_ networks: any LoadedNetworks) -> [String: String] {
+        let store = networks.adaptable
         var targets: [String: String] = [:]
         for name in store.names where name.hasSuffix(".weight") && store.shape(name)?.count == 2 {
             let module = String(name.dropLast(".weight".count))
-            targets[module] = name
-            targets["lora_unet_" + module.replacingOccurrences(of: ".", with: "_")] = name
+            for name in [module, networks.alias(module)].compactMap(\.self) {
+                targets[name] = module + ".weight"
+                targets["lora_unet_" + name.replacingOccurrences(of: ".", with: "_")] = module + ".weight"
+            }
         }
         return targets
     }

@@ -77,7 +77,7 @@ struct DiffusionPipeline {
 
     func denoise(_ conditions: [Condition], noise: [[Float]], picture: Plane?) throws -> [[Float]] {
         let schedule = plan.schedule
-        let loop = DenoisingLoop(schedule: schedule, start: plan.start, guidance: plan.guidance, cacheThreshold: plan.cacheThreshold)
+        let loop = DenoisingLoop(schedule: schedule, start: plan.start, cacheThreshold: plan.cacheThreshold) { _ in plan.guidance }
         let first = noise.map { noise in picture.map { schedule.noised($0.values, noise, before: plan.start) } ?? noise }
         let watcher = PreviewTimer(previews: plan.previews, steps: schedule.steps - plan.start)
         return try loop.run(first, cancellation: scope.cancellation) { latents, index, negative in

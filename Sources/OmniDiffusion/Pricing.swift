@@ -3,20 +3,15 @@ import OmniTensor
 
 /// What requests would take, and whether the machine has it.
 struct Pricing {
-    private let loaded: DiffusionEngine.Loaded
+    private let loaded: EngineCore<any DiffusionFamily>.Loaded
     private let options: DiffusionOptions
 
-    init(_ loaded: DiffusionEngine.Loaded, _ options: DiffusionOptions) {
+    init(_ loaded: EngineCore<any DiffusionFamily>.Loaded, _ options: DiffusionOptions) {
         self.loaded = loaded
         self.options = options
     }
 
-    private var available: Int? { options.memoryLimit ?? unclaimed }
-
-    /// What the machine has, less the mapped weights: the kernel counts them as free to drop.
-    private var unclaimed: Int? {
-        loaded.backend.availableBytes.map { max(0, $0 - loaded.family.stores.reduce(0) { $0 + $1.mappedBytes }) }
-    }
+    private var available: Int? { loaded.availableBytes(options) }
 
     func price(_ request: ImageRequest) throws -> ImagePrice {
         let available = self.available
@@ -56,5 +51,13 @@ struct Pricing {
             if fits(middle) { low = middle } else { high = middle - 1 }
         }
         return low > 0 ? low * multiple : nil
+    }
+}
+
+extension EngineCore.Loaded {
+    /// Bytes that a request may take: the option's, or what the machine has less the mapped weights, which the kernel counts
+    /// as free to drop.
+    func availableBytes(_ options: DiffusionOptions) -> Int? {
+        options.memoryLimit ?? backend.availableBytes.map { max(0, $0 - networks.stores.reduce(0) { $0 + $1.mappedBytes }) }
     }
 }

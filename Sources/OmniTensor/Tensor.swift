@@ -27,7 +27,8 @@ public struct Tensor: @unchecked Sendable {
     public var type: ElementType { ElementType(raw: raw.pointee.type) }
     /// Bytes the data takes.
     public var byteCount: Int { ggml_nbytes(raw) }
-    public var isContiguous: Bool { ggml_is_contiguous(raw) }
+    /// In one piece. A single column that was a row is not, for ggml's products, though its bytes are.
+    public var isContiguous: Bool { ggml_is_contiguous(raw) && raw.pointee.nb.0 == ggml_type_size(raw.pointee.type) }
 
     public subscript(axis: Int) -> Int { axis < 4 ? dimensions[axis] : 1 }
 

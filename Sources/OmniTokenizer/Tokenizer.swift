@@ -4,9 +4,11 @@ import Foundation
 /// is normalized, cut into words, and each word goes to the model.
 public struct Tokenizer: Sendable {
     private let added: AddedTokens
-    private let normalize: @Sendable (String) -> String
+    private let normalize: Normalizer
     private let words: PreTokenizer
     private let model: any TokenModel
+    /// Ids that belong before and after a whole text.
+    private let frame: (before: [Int], after: [Int])
 
     /// Reads `tokenizer.json` at `path`.
     ///
@@ -23,11 +25,14 @@ public struct Tokenizer: Sendable {
     }
 
     init(file: TokenizerFile) throws {
-        normalize = try Self.normalizer(file.normalizer)
+        let normalize = try Normalizer(file.normalizer)
+        self.normalize = normalize
         words = try PreTokenizer(file.pre_tokenizer)
-        added = try AddedTokens(file.added_tokens ?? [], normalize: normalize)
+        added = try AddedTokens(file.added_tokens ?? []) { normalize($0) }
+        frame = try Self.frame(file.post_processor)
         switch file.model.type ?? "BPE" {
         case "BPE": model = try BytePairModel(file.model)
+        case "Unigram": model = try UnigramModel(file.model)
         case let other: throw TokenizerError(path: "", reason: "has a model of type \(other), which is not supported")
         }
     }
@@ -38,11 +43,11 @@ public struct Tokenizer: Sendable {
         for part in added.split(text, raw: true) {
             switch part {
             case .token(let id): ids.append(id)
-            case .text(let text):
+            case .text(let text, let isFirst):
                 for part in added.split(normalize(text), raw: false) {
                     switch part {
                     case .token(let id): ids.append(id)
-                    case .text(let text): for word in words.split(text) { model.encode(word, into: &ids) }
+                    case .text(let text, let begins): for word in words.split(text, isFirst: isFirst && begins) { model.encode(word, into: &ids) }
                     }
                 }
             }
@@ -50,18 +55,34 @@ public struct Tokenizer: Sendable {
         return ids
     }
 
+    /// Token ids of `text` between those that the file puts round a whole text, such as the end's. What is too long for
+    /// `limit` ids in all is cut off behind.
+    public func encode(_ text: String, limit: Int) -> [Int] {
+        frame.before + encode(text).prefix(max(0, limit - frame.before.count - frame.after.count)) + frame.after
+    }
+
     /// The id of an added token such as `<|im_end|>`.
     public func id(ofAdded token: String) -> Int? { added.ids[token] }
 
-    private static func normalizer(_ part: TokenizerFile.Part?) throws -> @Sendable (String) -> String {
-        switch part?.type {
-        case nil: return { $0 }
-        case "NFC": return { $0.precomposedStringWithCanonicalMapping }
-        case "NFKC": return { $0.precomposedStringWithCompatibilityMapping }
+    private static func frame(_ part: TokenizerFile.PostProcessor?) throws -> (before: [Int], after: [Int]) {
+        guard let part else { return ([], []) }
+        switch part.type {
+        case "ByteLevel": return ([], [])
         case "Sequence":
-            let parts = try (part?.normalizers ?? []).map { try normalizer($0) }
-            return { text in parts.reduce(text) { $1($0) } }
-        case let other?: throw TokenizerError(path: "", reason: "has a normalizer of type \(other), which is not supported")
+            return try (part.processors ?? []).reduce((before: [], after: [])) { frame, part in
+                let outer = try Self.frame(part)
+                return (outer.before + frame.before, frame.after + outer.after)
+            }
+        case "TemplateProcessing":
+            let places = part.single ?? []
+            let ids = try places.map { place -> [Int]? in
+                guard let name = place.SpecialToken?.id else { return nil }
+                guard let special = part.special_tokens?[name] else { throw TokenizerError(path: "", reason: "puts \(name) round a text, which has no id") }
+                return special.ids
+            }
+            guard let text = ids.firstIndex(where: { $0 == nil }) else { throw TokenizerError(path: "", reason: "has a template without a text") }
+            return (ids[..<text].flatMap { $0 ?? [] }, ids[(text + 1)...].flatMap { $0 ?? [] })
+        case let other: throw TokenizerError(path: "", reason: "has a post-processor of type \(other), which is not supported")
         }
     }
 }

@@ -11,10 +11,18 @@ struct TokenizerFile: Decodable {
         let normalizers: [Part]?
         let pretokenizers: [Part]?
         let pattern: Pattern?
+        let content: String?
         let behavior: String?
         let invert: Bool?
         let add_prefix_space: Bool?
         let use_regex: Bool?
+        let strip_left: Bool?
+        let strip_right: Bool?
+        let prepend: String?
+        let precompiled_charsmap: String?
+        let replacement: String?
+        let prepend_scheme: String?
+        let split: Bool?
     }
 
     struct Added: Decodable {
@@ -29,9 +37,40 @@ struct TokenizerFile: Decodable {
 
     struct Model: Decodable {
         let type: String?
+        /// Ids of a byte pair model's tokens.
         let vocab: [String: Int]
         let merges: [Merge]
         let ignore_merges: Bool?
+        /// A unigram model's tokens in the order of their ids.
+        let pieces: [Piece]
+        let unk_id: Int?
+        let byte_fallback: Bool?
+
+        private enum Key: String, CodingKey { case type, vocab, merges, ignore_merges, unk_id, byte_fallback }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: Key.self)
+            type = try values.decodeIfPresent(String.self, forKey: .type)
+            ignore_merges = try values.decodeIfPresent(Bool.self, forKey: .ignore_merges)
+            unk_id = try values.decodeIfPresent(Int.self, forKey: .unk_id)
+            byte_fallback = try values.decodeIfPresent(Bool.self, forKey: .byte_fallback)
+            let isUnigram = type == "Unigram"
+            pieces = isUnigram ? try values.decode([Piece].self, forKey: .vocab) : []
+            vocab = isUnigram ? [:] : try values.decode([String: Int].self, forKey: .vocab)
+            merges = isUnigram ? [] : try values.decode([Merge].self, forKey: .merges)
+        }
+    }
+
+    /// `["text", score]`: the logarithm of its probability.
+    struct Piece: Decodable {
+        let text: String
+        let score: Double
+
+        init(from decoder: any Decoder) throws {
+            var values = try decoder.unkeyedContainer()
+            text = try values.decode(String.self)
+            score = try values.decode(Double.self)
+        }
     }
 
     /// A pair, written `"a b"` or `["a", "b"]`.
@@ -52,8 +91,25 @@ struct TokenizerFile: Decodable {
         }
     }
 
+    /// What is put round a text once it is ids.
+    struct PostProcessor: Decodable {
+        struct Place: Decodable {
+            struct Name: Decodable { let id: String }
+            let SpecialToken: Name?
+            let Sequence: Name?
+        }
+
+        struct Special: Decodable { let ids: [Int] }
+
+        let type: String
+        let processors: [PostProcessor]?
+        let single: [Place]?
+        let special_tokens: [String: Special]?
+    }
+
     let added_tokens: [Added]?
     let normalizer: Part?
     let pre_tokenizer: Part?
+    let post_processor: PostProcessor?
     let model: Model
 }

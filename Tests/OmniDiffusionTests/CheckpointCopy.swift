@@ -13,7 +13,7 @@ final class CheckpointCopy {
 
     let folder = NSTemporaryDirectory() + "checkpoint-\(UUID().uuidString)"
 
-    init(_ name: String) throws { try FileManager.default.copyItem(atPath: "\(Fixtures.root)/\(name)", toPath: folder) }
+    init(_ name: String, in root: String = Fixtures.root) throws { try FileManager.default.copyItem(atPath: "\(root)/\(name)", toPath: folder) }
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     /// Rewrites every file of tensors of a component, or of all.
@@ -21,7 +21,8 @@ final class CheckpointCopy {
         for path in try files(component) {
             var tensors: [String: Stored] = [:]
             for entry in try Safetensors.entries(path: path) {
-                tensors[entry.name] = Stored(type: "F32", shape: entry.shape.reversed(), bytes: try entry.file.read(at: entry.offset, count: entry.byteCount))
+                let shape = entry.isFolded ? Array(entry.shape[..<3]) + entry.folded : entry.shape
+                tensors[entry.name] = Stored(type: "F32", shape: shape.reversed(), bytes: try entry.file.read(at: entry.offset, count: entry.byteCount))
             }
             change(&tensors)
             try Self.write(tensors, path)

@@ -155,7 +155,7 @@ import Testing
         let schedule = try FlowMatchEuler(.init()).schedule(steps: 10, tokens: 64)
         func predictions(_ threshold: Float) throws -> Int {
             var count = 0
-            let loop = DenoisingLoop(schedule: schedule, start: 0, guidance: Guidance(scale: 0), cacheThreshold: threshold)
+            let loop = DenoisingLoop(schedule: schedule, start: 0, cacheThreshold: threshold) { _ in Guidance(scale: 0) }
             _ = try loop.run([[Float](repeating: 1, count: 16)], cancellation: CancellationToken()) { latents, _, _ in
                 count += 1
                 return latents.map { _ in 0.5 }

@@ -5,18 +5,19 @@ import Testing
 @testable import OmniEngine
 @testable import OmniTensor
 
-/// Tensors that Tools/goldens/zimage.py wrote (torch 2.13.0+cpu, diffusers 0.42.1, transformers 5.23.0).
+/// Tensors that Tools/goldens/zimage.py and wan.py wrote (torch 2.13.0+cpu, diffusers 0.42.1, transformers 5.23.0).
 struct Goldens {
     let entries: [String: WeightEntry]
 
-    init(_ name: String) throws {
-        entries = try WeightFiles(path: "\(Fixtures.root)/\(name).safetensors").entries
+    init(_ name: String, in root: String = Fixtures.root) throws {
+        entries = try WeightFiles(path: "\(root)/\(name).safetensors").entries
     }
 
     subscript(name: String) -> [Float] {
         get throws {
             let entry = try #require(entries[name], "no golden \(name)")
-            return try entry.file.read(at: entry.offset, count: entry.byteCount).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+            let bytes = try entry.file.read(at: entry.offset, count: entry.byteCount)
+            return bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// The film autoencoder beside diffusers: `first` has the form of Wan 2.1, `second` that of Wan 2.2.
 @Suite("Film autoencoder") struct WanVAETests {
-    static let bound = 1e-3
+    static let bound = 1e-5
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Fixtures/wan-vae"
 
     /// One of the two, with its goldens.

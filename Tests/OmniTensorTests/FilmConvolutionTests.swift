@@ -75,12 +75,14 @@ import Testing
         let (x, past) = (Self.numbers(area * layer.frames, 1), Self.numbers(area * layer.past, 2))
         let (kernel, bias) = (Self.numbers(layer.outputs * layer.channels * layer.window.taps, 3), Self.numbers(layer.outputs, 4))
         let packing = WeightArrangement.panels(taps: layer.window.taps, inputs: layer.channels, outputs: layer.outputs)
+        // The ring begins with its newest frame.
+        let ring = Array(past.suffix(area) + past.dropLast(area))
         let result = try Executor(Backend(threads: threads, useGPU: false)).evaluate(ComputeScope()) { graph in
             let size = [layer.channels, layer.width, layer.height]
             return [
                 try graph.conv3d(
                     graph.input(size + [layer.frames], x), kernel: graph.input(packing.shape([]), packing.apply(kernel, [])), bias: graph.input([layer.outputs], bias),
-                    window: layer.window, past: layer.past > 0 ? graph.input(size + [layer.past], past) : nil)
+                    window: layer.window, past: layer.past > 0 ? PastFrames(graph.input(size + [layer.past], ring), oldest: layer.past > 1 ? 1 : 0) : nil)
             ]
         }[0]
         let expected = Self.reference(layer, x: x, past: past, kernel: kernel, bias: bias)
@@ -123,7 +125,7 @@ import Testing
         let width = Int(ct_panel_width(2))
         let wrongKernel = run { try $0.conv3d($0.input([3, 4, 4, 1], []), kernel: $0.input([width, 9], []), bias: $0.input([2], []), window: Self.causal) }
         let wrongPast = run {
-            try $0.conv3d($0.input([3, 4, 4, 1], []), kernel: $0.input([width, 81], []), bias: $0.input([2], []), window: Self.causal, past: $0.input([3, 4, 5, 2], []))
+            try $0.conv3d($0.input([3, 4, 4, 1], []), kernel: $0.input([width, 81], []), bias: $0.input([2], []), window: Self.causal, past: PastFrames($0.input([3, 4, 5, 2], [])))
         }
         let tooSmall = run {
             try $0.conv3d($0.input([3, 1, 1, 1], []), kernel: $0.input([width, 27], []), bias: $0.input([2], []), window: ConvolutionWindow(size: 3))

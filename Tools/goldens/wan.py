@@ -73,7 +73,8 @@ def films(pipe, record, runs, size):
 
         run = arguments.pop("pipe", pipe)
         run.set_progress_bar_config(disable=True)
-        film = run(prompt=PROMPT, height=height, width=width, num_frames=frames, callback_on_step_end=step, output_type="np", **arguments).frames
+        count = arguments.pop("frames", frames)
+        film = run(prompt=PROMPT, height=height, width=width, num_frames=count, callback_on_step_end=step, output_type="np", **arguments).frames
         record.keep(f"{name}.steps", torch.stack(steps))
         record.keep(f"{name}.frames", torch.from_numpy(film[0]))
 
@@ -90,8 +91,8 @@ def all_films(name, pipe, record, spec):
         euler = WanPipeline(**parts, boundary_ratio=None, expand_timesteps=False)
         films(pipe, record, {
             "text": dict(num_inference_steps=4, guidance_scale=4.0, negative_prompt=NEGATIVE, generator=generator(42)),
-            "plain": dict(num_inference_steps=3, guidance_scale=1.0, generator=generator(43)),
-            "euler": dict(pipe=euler, num_inference_steps=3, guidance_scale=2.0, generator=generator(44)),
+            "plain": dict(frames=5, num_inference_steps=3, guidance_scale=1.0, generator=generator(43)),
+            "euler": dict(frames=5, pipe=euler, num_inference_steps=3, guidance_scale=2.0, generator=generator(44)),
         }, size)
         return
     record.keep("picture", picture(size))
@@ -108,11 +109,37 @@ def all_films(name, pipe, record, spec):
         }, size)
 
 
+ADAPTED = {
+    "blocks.0.attn1.to_q": "blocks.0.self_attn.q", "blocks.1.attn2.to_v": "blocks.1.cross_attn.v", "blocks.1.attn1.to_out.0": "blocks.1.self_attn.o",
+    "blocks.0.ffn.net.0.proj": "blocks.0.ffn.0", "blocks.1.ffn.net.2": "blocks.1.ffn.2",
+    "condition_embedder.text_embedder.linear_1": "text_embedding.0",
+}
+
+
+def adapter(pipe, record, root, size):
+    """A low-rank adapter under diffusers' names and under Wan's own, and a film with it. Merged here, since that is the same sum."""
+    stream, rank, scale = generator(21), 4, 0.8
+    plain, own = {}, {}
+    weights = pipe.transformer.state_dict()
+    with torch.no_grad():
+        for name, original in ADAPTED.items():
+            weight = weights[name + ".weight"]
+            down = torch.randn((rank, weight.shape[1]), generator=stream) * weight.shape[1] ** -0.5
+            up = torch.randn((weight.shape[0], rank), generator=stream) * 0.5
+            plain[f"transformer.{name}.lora_A.weight"], plain[f"transformer.{name}.lora_B.weight"] = down, up
+            key = "diffusion_model." + original
+            own[f"{key}.lora_down.weight"], own[f"{key}.lora_up.weight"], own[f"{key}.alpha"] = down, up * 2, torch.tensor(rank / 2)
+            weight += scale * up @ down
+    save_file(plain, root / "adapter.safetensors")
+    save_file(own, root / "adapter-own.safetensors")
+    films(pipe, record, {"adapter": dict(frames=5, num_inference_steps=2, guidance_scale=1.0, generator=generator(50))}, size)
+
+
 SCHEDULERS = {
     "unipc": UniPCMultistepScheduler(flow_shift=3.0, **wan_checkpoint.UNIPC),
-    "unipc.third": UniPCMultistepScheduler(flow_shift=5.0, solver_order=3, solver_type="bh1", **wan_checkpoint.UNIPC),
+    "unipc.third": UniPCMultistepScheduler(flow_shift=5.0, solver_order=3, **wan_checkpoint.UNIPC),
     "unipc.uncorrected": UniPCMultistepScheduler(flow_shift=8.0, disable_corrector=[0, 2], **wan_checkpoint.UNIPC),
-    "unipc.minimum": UniPCMultistepScheduler(flow_shift=1.0, final_sigmas_type="sigma_min", **wan_checkpoint.UNIPC),
+    "unipc.minimum": UniPCMultistepScheduler(flow_shift=1.0, solver_type="bh1", final_sigmas_type="sigma_min", **wan_checkpoint.UNIPC),
     "euler": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0),
     "euler.plain": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000),
 }
@@ -151,6 +178,8 @@ def main(root):
         record = Recorder()
         modules(pipe, record, spec)
         all_films(name, pipe, record, spec)
+        if name == "t2v":
+            adapter(pipe, record, root, spec["size"])
         save_file(record.tensors, root / f"{name}.goldens.safetensors")
         (root / f"{name}.tokens.json").write_text(json.dumps(tokens(pipe), ensure_ascii=False))
 

@@ -17,6 +17,7 @@ typedef struct {
     int32_t padding;                            ///< zeros left and above; right and below follow from the output's size.
     int32_t before;                             ///< frames before the first that the kernel reaches back to.
     int32_t past;                               ///< frames in `history`, the latest ones before the input; 0: none.
+    int32_t oldest;                             ///< which of these is the oldest; the others follow in a ring.
     int32_t doubles;                            ///< non-zero: each input pixel counts as two by two.
 } ct_convolution;
 

@@ -28,6 +28,11 @@ struct Checkpoint {
         self.files = files
     }
 
+    /// Whether there are weights of a component.
+    func has(_ component: String) -> Bool { files[component] != nil }
+
+    func hasFile(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
+
     /// `config.json` of a component, or another file of it.
     func config<Value: Decodable>(_ component: String, file: String = "config.json") throws -> Value {
         try Self.decode(Value.self, "\(folder)/\(component)/\(file)")

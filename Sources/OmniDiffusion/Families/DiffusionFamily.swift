@@ -1,8 +1,25 @@
 import OmniEngine
 import OmniTensor
 
-/// A family of models: what the shared pipeline cannot know. One folder with its networks, and one line in `all`.
-protocol DiffusionFamily: Sendable {
+/// The networks of a checkpoint, as far as engines of all kinds must know them.
+protocol LoadedNetworks: Sendable {
+    /// Everything loaded, for counting bytes and for finding what made numbers infinite.
+    var stores: [WeightStore] { get }
+    /// The transformer's weights, which adapters change.
+    var adaptable: WeightStore { get }
+    /// The order in which outputs of the transformer's tensor `name` were loaded; nil where the file's was kept.
+    func order(_ name: String, _ outputs: Int) -> [Int]?
+    /// Another name that adapters use for the transformer's module; nil where there is none.
+    func alias(_ module: String) -> String?
+}
+
+extension LoadedNetworks {
+    func alias(_ module: String) -> String? { nil }
+    var byteCount: Int { stores.reduce(0) { $0 + $1.byteCount } }
+}
+
+/// A family of models that draw: what the shared pipeline cannot know. One folder with its networks, and one line in `all`.
+protocol DiffusionFamily: LoadedNetworks {
     /// `_class_name` in `model_index.json`.
     static var pipelineClass: String { get }
     static func load(_ checkpoint: Checkpoint) throws -> any DiffusionFamily
@@ -10,13 +27,6 @@ protocol DiffusionFamily: Sendable {
     var defaults: ImageDefaults { get }
     var vae: AutoencoderKL { get }
     var scheduler: FlowMatchEuler { get }
-    /// Everything loaded, for counting bytes and for finding what made numbers infinite.
-    var stores: [WeightStore] { get }
-
-    /// The transformer's weights, which adapters change.
-    var adaptable: WeightStore { get }
-    /// The order in which outputs of the transformer's tensor `name` were loaded; nil where the file's was kept.
-    func order(_ name: String, _ outputs: Int) -> [Int]?
     /// Tokens of a prompt, as the text encoder takes them.
     func tokenize(_ prompt: String) throws -> [Int]
     /// What the denoiser needs of a prompt, once for all steps.

@@ -79,3 +79,20 @@ struct RMSNorm: Sendable {
 
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.rmsNorm(x, weight, epsilon: epsilon) }
 }
+
+/// Each row less its mean over its deviation, then scaled and shifted.
+struct LayerNorm: Sendable {
+    let weight: Tensor
+    let bias: Tensor
+    let epsilon: Float
+
+    init(_ weights: Weights, _ features: Int, epsilon: Float) throws {
+        weight = try weights("weight", features)
+        bias = try weights("bias", features)
+        self.epsilon = epsilon
+    }
+
+    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
+        try graph.add(graph.multiply(graph.layerNorm(x, epsilon: epsilon), weight), bias)
+    }
+}

@@ -14,10 +14,15 @@ struct DenoisingStep {
 
 /// From noise to latents, for every family: at each step predict, guide, go on.
 struct DenoisingLoop {
-    let schedule: FlowMatchEuler.Schedule
+    let schedule: any NoiseSchedule
     let start: Int
-    let guidance: Guidance
-    var cacheThreshold: Float = 0
+    /// The guidance of step `index`.
+    let guidance: (_ index: Int) -> Guidance
+    let cacheThreshold: Float
+
+    init(schedule: any NoiseSchedule, start: Int, cacheThreshold: Float = 0, guidance: @escaping (_ index: Int) -> Guidance) {
+        (self.schedule, self.start, self.cacheThreshold, self.guidance) = (schedule, start, cacheThreshold, guidance)
+    }
 
     /// The model's velocity for one picture's latents at step `index`, for the prompt or for the negative prompt.
     typealias Predict = (_ latents: [Float], _ index: Int, _ negative: Bool) throws -> [Float]
@@ -32,6 +37,7 @@ struct DenoisingLoop {
              watch: (DenoisingStep) throws -> Void) throws -> [[Float]] {
         var latents = latents
         var cache = StepCache(threshold: cacheThreshold)
+        var solvers = latents.map { _ in schedule.solver() }
         for index in start..<schedule.steps {
             var clean: [[Float]] = []
             for picture in latents.indices {
@@ -46,7 +52,7 @@ struct DenoisingLoop {
                     throw ImageModelError.notFinite(stage: "denoising step \(index + 1 - start)", cause: "the transformer's prediction")
                 }
                 clean.append(schedule.clean(latents[picture], velocity: velocity, index))
-                latents[picture] = blend(schedule.step(latents[picture], velocity: velocity, index), picture, index)
+                latents[picture] = blend(solvers[picture].step(latents[picture], velocity: velocity, index), picture, index)
             }
             try watch(DenoisingStep(index: index, done: index + 1 - start, total: schedule.steps - start, latents: latents, clean: clean))
         }
@@ -55,6 +61,7 @@ struct DenoisingLoop {
 
     private func velocity(_ index: Int, _ predict: (_ negative: Bool) throws -> [Float]) throws -> [Float] {
         let positive = try predict(false)
+        let guidance = guidance(index)
         guard guidance.applies(at: schedule.progress(index)) else { return positive }
         return guidance.combine(positive: positive, negative: try predict(true))
     }

@@ -1,10 +1,9 @@
 import Foundation
 
-/// Euler steps along a rectified flow (arXiv:2209.03003; time shift: arXiv:2403.03206, section 5.3.2). A latent at noise
-/// level σ is `σ · noise + (1 − σ) · picture`; the model predicts `noise − picture`.
+/// Euler steps along a rectified flow (arXiv:2209.03003; time shift: arXiv:2403.03206, section 5.3.2).
 ///
 /// Reference: diffusers `FlowMatchEulerDiscreteScheduler`, in f32 as there.
-public struct FlowMatchEuler: Sendable {
+public struct FlowMatchEuler: NoiseScheduler {
     public let config: Config
 
     /// `scheduler_config.json`; absent fields have diffusers' defaults.
@@ -28,15 +27,22 @@ public struct FlowMatchEuler: Sendable {
     }
 
     /// The noise levels of a run: one more than there are steps, falling, the last 0.
-    public struct Schedule: Sendable, Equatable {
+    public struct Schedule: NoiseSchedule, Equatable {
         public let sigmas: [Float]
         let trainSteps: Float
 
         public var steps: Int { sigmas.count - 1 }
         /// The time of step `index` as the scheduler counts it, falling from 1000.
         public func timestep(_ index: Int) -> Float { sigmas[index] * trainSteps }
-        /// Time passed before step `index`, 0…1.
-        public func progress(_ index: Int) -> Float { (1000 - timestep(index)) / 1000 }
+
+        func solver() -> any NoiseSolver { Solver(schedule: self) }
+    }
+
+    /// Needs no memory of earlier steps.
+    private struct Solver: NoiseSolver {
+        let schedule: Schedule
+
+        func step(_ latents: [Float], velocity: [Float], _ index: Int) -> [Float] { schedule.step(latents, velocity: velocity, index) }
     }
 
     /// Throws for variants that are not built.
@@ -65,11 +71,30 @@ public struct FlowMatchEuler: Sendable {
             let shift = config.shift ?? 1
             sigmas = sigmas.map { shift * $0 / (1 + (shift - 1) * $0) }
         }
-        if let terminal = config.shift_terminal, let last = sigmas.last {
-            let factor = (1 - last) / (1 - terminal)
-            sigmas = sigmas.map { 1 - (1 - $0) / factor }
+        return Schedule(sigmas: stretched(sigmas) + [0], trainSteps: config.num_train_timesteps ?? 1000)
+    }
+
+    /// The levels that the scheduler has by itself: evenly from its first to its last one, both shifted already, then
+    /// shifted once more, as the reference does.
+    func schedule(steps: Int, shift: Float?) -> any NoiseSchedule {
+        let train = config.num_train_timesteps ?? 1000
+        let shift = shift ?? config.shift ?? 1
+        func shifted(_ sigma: Float) -> Float { shift * sigma / (1 + (shift - 1) * sigma) }
+        let (first, last) = (Double(shifted(1) * train), Double(shifted(1 / train) * train))
+        let wide = Double(shift)
+        let sigmas = (0..<steps).map { index -> Double in
+            let time = steps == 1 ? first : first + Double(index) * ((last - first) / Double(steps - 1))
+            let sigma = (index == steps - 1 && steps > 1 ? last : time) / Double(train)
+            return wide * sigma / (1 + (wide - 1) * sigma)
         }
-        return Schedule(sigmas: sigmas + [0], trainSteps: config.num_train_timesteps ?? 1000)
+        return Schedule(sigmas: stretched(sigmas.map { Float($0) }) + [0], trainSteps: train)
+    }
+
+    /// The levels stretched so that the last one is the one that is wanted.
+    private func stretched(_ sigmas: [Float]) -> [Float] {
+        guard let terminal = config.shift_terminal, let last = sigmas.last else { return sigmas }
+        let factor = (1 - last) / (1 - terminal)
+        return sigmas.map { 1 - (1 - $0) / factor }
     }
 
     /// The shift grows with the picture's tokens, along a line through two points.
@@ -106,10 +131,5 @@ extension FlowMatchEuler.Schedule {
     public func step(_ latents: [Float], velocity: [Float], _ index: Int) -> [Float] {
         let distance = sigmas[index + 1] - sigmas[index]
         return zip(latents, velocity).map { $0 + distance * $1 }
-    }
-
-    /// The picture that the model sees in the latents before step `index`.
-    public func clean(_ latents: [Float], velocity: [Float], _ index: Int) -> [Float] {
-        zip(latents, velocity).map { $0 - sigmas[index] * $1 }
     }
 }

@@ -27,6 +27,18 @@ public struct ConvolutionWindow: Sendable, Equatable {
     public var taps: Int { size * size * depth }
 }
 
+/// The last frames before a chunk, `[channels, width, height, frames]`, in a ring.
+public struct PastFrames {
+    public var frames: Tensor
+    /// Which of them is the oldest.
+    public var oldest: Int
+
+    public init(_ frames: Tensor, oldest: Int = 0) {
+        self.frames = frames
+        self.oldest = oldest
+    }
+}
+
 /// Layers over films `[channels, width, height, frames]`, a picture being a film of one frame.
 extension Graph {
     /// A convolution that never looks ahead: `[out, width', height', frames']`.
@@ -37,13 +49,17 @@ extension Graph {
     /// - Parameters:
     ///   - kernel: packed while loading, see ``WeightOptions/packsKernels``.
     ///   - bias: `[out]`.
-    ///   - past: `[channels, width, height, n]`, the last frames before `x`; zeros where it does not reach.
-    public func conv3d(_ x: Tensor, kernel: Tensor, bias: Tensor, window: ConvolutionWindow, past: Tensor? = nil) throws -> Tensor {
+    ///   - past: what was before `x`; zeros where it does not reach.
+    public func conv3d(_ x: Tensor, kernel: Tensor, bias: Tensor, window: ConvolutionWindow, past: PastFrames? = nil) throws -> Tensor {
         let (outputs, scale) = (bias[0], window.doubles ? 2 : 1)
         let fits = kernel.shape == WeightArrangement.panelShape(taps: window.taps, inputs: x[0], outputs: outputs) && bias.shape == [outputs]
         try require(fits && x[0] <= 8192, "conv3d", "kernel \(kernel.label), bias \(bias.label) for \(x.label)")
         try require([kernel, bias, x].allSatisfy { $0.type == .f32 }, "conv3d", "\(x.type) through \(kernel.type), not f32")
-        if let past { try require(past.dimensions[..<3] == x.dimensions[..<3] && past.isContiguous && past.type == .f32, "conv3d", "past \(past.label) for \(x.label)") }
+        if let past {
+            let frames = past.frames
+            let fits = frames.dimensions[..<3] == x.dimensions[..<3] && frames.isContiguous && frames.type == .f32 && (0..<frames[3]).contains(past.oldest)
+            try require(fits, "conv3d", "past \(frames.label) for \(x.label)")
+        }
         let border = window.padding + window.trailing - window.size
         let (columns, rows) = ((scale * x[1] + border) / window.stride + 1, (scale * x[2] + border) / window.stride + 1)
         let frames = (x[3] + window.before - window.depth) / window.timeStride + 1
@@ -51,8 +67,8 @@ extension Graph {
         let geometry = ct_convolution(
             channels: Int32(x[0]), width: Int32(x[1]), height: Int32(x[2]), frames: Int32(x[3]), out_channels: Int32(outputs), out_width: Int32(columns),
             out_height: Int32(rows), size: Int32(window.size), depth: Int32(window.depth), stride: Int32(window.stride), time_stride: Int32(window.timeStride),
-            padding: Int32(window.padding), before: Int32(window.before), past: Int32(past?[3] ?? 0), doubles: window.doubles ? 1 : 0)
-        let sources = try [contiguous(x), kernel, bias] + (past.map { [$0] } ?? [])
+            padding: Int32(window.padding), before: Int32(window.before), past: Int32(past?.frames[3] ?? 0), oldest: Int32(past?.oldest ?? 0), doubles: window.doubles ? 1 : 0)
+        let sources = try [contiguous(x), kernel, bias] + (past.map { [$0.frames] } ?? [])
         let cost = 2 * window.taps * x[0] * outputs * columns
         return try inStrips([outputs, columns, rows, frames], step: max(1, Self.nodeBudget / cost), sources: sources) { first, count in
             ConvolutionStrip(geometry: geometry, rows: first..<first + count, cost: 0.7 * Double(cost * count))

@@ -37,6 +37,38 @@ extension Graph {
         return try node { ggml_swiglu_split(context, gate.raw, up.raw) }
     }
 
+    /// `x · Φ(x)` in its approximation with tanh (arXiv:1606.08415). ggml's own reads a table of f16.
+    public func gelu(_ x: Tensor, precision: AttentionPrecision) throws -> Tensor {
+        let source = try contiguous(x)
+        guard precision == .exact else { return try node { ggml_gelu(context, source.raw) } }
+        let (inner, factor) = try geluParts(source)
+        let wave = try silu(inner)
+        return try node { ggml_div(context, wave.raw, factor.raw) }
+    }
+
+    /// `gelu(gate) · up`.
+    public func gatedGELU(gate: Tensor, up: Tensor, precision: AttentionPrecision) throws -> Tensor {
+        try require(gate.dimensions == up.dimensions, "gatedGELU", "\(gate.label) and \(up.label)")
+        guard precision == .exact else { return try node { ggml_geglu_split(context, gate.raw, up.raw) } }
+        let (inner, factor) = try geluParts(gate)
+        let lowered = try node { ggml_div(context, up.raw, factor.raw) }
+        return try swiGLU(gate: inner, up: lowered)
+    }
+
+    /// gelu(x) = x · sigmoid(2 √(2/π) (x + 0.044715 x³)) = silu(x · factor) / factor.
+    private func geluParts(_ x: Tensor) throws -> (inner: Tensor, factor: Tensor) {
+        let square = try node { ggml_sqr(context, x.raw) }
+        let slope = 2 * (2 / Float.pi).squareRoot()
+        let factor = try scale(square, by: 0.044715 * slope, plus: slope)
+        return (try multiply(x, factor), factor)
+    }
+
+    /// `x · Φ(x)`, exactly.
+    public func geluExact(_ x: Tensor) throws -> Tensor {
+        let source = try contiguous(x)
+        return try node { ggml_gelu_erf(context, source.raw) }
+    }
+
     /// Each row over its root mean square, times `weight` (arXiv:1910.07467).
     public func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) throws -> Tensor {
         try require(weight.shape == [x[0]], "rmsNorm", "weight \(weight.label) for rows of \(x.label)")

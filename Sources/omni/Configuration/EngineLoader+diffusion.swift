@@ -12,6 +12,11 @@ extension EngineLoader {
         return try await DiffusionEngine.load(folder: command.model, options: diffusionOptions, lane: lane, logger: logger) { meter.note($0) }
     }
 
+    func loadVideo(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
+        let meter = DiffusionLoadMeter(folder: command.model, report: progress)
+        return try await VideoEngine.load(folder: command.model, options: diffusionOptions, lane: lane, logger: logger) { meter.note($0) }
+    }
+
     private var diffusionOptions: DiffusionOptions {
         get throws {
             let flags = command.engine

@@ -7,7 +7,7 @@ import OmniText
 /// Loads the model that a worker was started for. A new kind of engine is one more case here.
 struct EngineLoader: Sendable {
     /// The kinds of model that this build serves.
-    static let kinds: [ModelKind] = [.text, .embedding, .image, .speech]
+    static let kinds: [ModelKind] = [.text, .embedding, .image, .video, .speech]
 
     let command: WorkerCommand
     let lane: any ComputeLane
@@ -25,7 +25,8 @@ struct EngineLoader: Sendable {
             options.threads = command.engine.threads
             options.voiceName = command.servedModelName
             return try await SpeechEngine.load(folder: command.model, options: options, lane: lane, logger: logger, progress: progress)
-        case .video, .transcription:
+        case .video: return try await loadVideo(progress: progress)
+        case .transcription:
             throw APIError(.invalidRequest, "This build cannot serve \(kind.rawValue) models.")
         }
     }

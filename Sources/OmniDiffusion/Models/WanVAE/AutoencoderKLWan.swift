@@ -4,12 +4,12 @@ import OmniTensor
 
 /// The variational autoencoder between films and latents of Wan 2.1 and 2.2 (arXiv:2503.20314; reference: diffusers
 /// `AutoencoderKLWan`). It goes through a film chunk by chunk: the first frame, then four at a time.
-struct AutoencoderKLWan: Sendable {
+package struct AutoencoderKLWan: Sendable {
     /// `config.json`.
-    struct Config: Decodable, Sendable {
+    package struct Config: Decodable, Sendable {
         let base_dim: Int
         let decoder_base_dim: Int?
-        let z_dim: Int
+        package let z_dim: Int
         let dim_mult: [Int]
         let num_res_blocks: Int
         let attn_scales: [Float]?
@@ -19,7 +19,7 @@ struct AutoencoderKLWan: Sendable {
         let is_residual: Bool?
         let in_channels: Int?
         let out_channels: Int?
-        let patch_size: Int?
+        package let patch_size: Int?
 
         /// Pixels of a patch's side, which become channels before anything else.
         var patch: Int { patch_size ?? 1 }
@@ -27,20 +27,23 @@ struct AutoencoderKLWan: Sendable {
         var inputs: Int { in_channels ?? 3 }
         var outputs: Int { out_channels ?? 3 }
         /// Pixels for each latent, along one axis.
-        var scale: Int { patch << (dim_mult.count - 1) }
+        package var scale: Int { patch << (dim_mult.count - 1) }
         /// Frames for each latent but the first, which stands for one.
         var frameScale: Int { 4 }
     }
 
-    let config: Config
+    package let config: Config
     let encoder: WanVAEEncoder?
     let decoder: WanVAEDecoder
 
-    /// How its weights are loaded.
-    static func adjust(_ options: inout WeightOptions) { options.packsKernels = true }
+    /// How its weights are loaded; without the encoder's, which are a third, where nothing is encoded.
+    package static func adjust(_ options: inout WeightOptions, encodes: Bool = true) {
+        options.packsKernels = true
+        if !encodes { options.select = { !$0.hasPrefix("encoder.") && !$0.hasPrefix("quant_conv.") } }
+    }
 
-    /// - Parameter encodes: whether films are encoded too; its weights are not looked for otherwise.
-    init(_ config: Config, _ store: WeightStore, encodes: Bool = true) throws {
+    /// - Parameter encodes: as its weights were loaded.
+    package init(_ config: Config, _ store: WeightStore, encodes: Bool = true) throws {
         try Self.check(config, store.source)
         self.config = config
         encoder = encodes ? try WanVAEEncoder(config, Weights(store)) : nil
@@ -66,10 +69,10 @@ struct AutoencoderKLWan: Sendable {
     }
 
     /// Frames that a film of that many latents has.
-    func frames(latents: Int) -> Int { 1 + config.frameScale * (latents - 1) }
+    package func frames(latents: Int) -> Int { 1 + config.frameScale * (latents - 1) }
 
     /// Latents for a film of that many frames; up to three frames at its end are left out.
-    func latents(frames: Int) -> Int { 1 + (frames - 1) / config.frameScale }
+    package func latents(frames: Int) -> Int { 1 + (frames - 1) / config.frameScale }
 
     // MARK: Decoding
 
@@ -79,7 +82,7 @@ struct AutoencoderKLWan: Sendable {
     ///   - tiling: for frames that are larger than its tiles; nil never cuts.
     ///   - emit: called with each frame's index in order; what it throws ends the work.
     /// - Throws: `CancellationError` within a node once the scope is cancelled; `TensorError.memory`.
-    func decode(
+    package func decode(
         _ executor: Executor, _ scope: ComputeScope, _ latents: VideoLatents, tiling: FilmTiling? = nil, emit: (Int, FloatImage) throws -> Void
     ) throws {
         try check(latents, channels: config.z_dim)
@@ -105,7 +108,7 @@ struct AutoencoderKLWan: Sendable {
     }
 
     /// What decoding latents of that size takes, what is carried between chunks included. It does not depend on the number of frames.
-    func decodePrice(_ executor: Executor, width: Int, height: Int) throws -> GraphPrice {
+    package func decodePrice(_ executor: Executor, width: Int, height: Int) throws -> GraphPrice {
         try executor.price { [try decoder($0, $0.input([config.z_dim, width, height, 1], []), .measuring())] }
     }
 
@@ -114,7 +117,7 @@ struct AutoencoderKLWan: Sendable {
     /// Means and logarithms of variances `[2 · latent, frames, height, width]` of a film of pictures in 0…1.
     ///
     /// - Parameter frame: asked for each frame once, in order.
-    func encode(
+    package func encode(
         _ executor: Executor, _ scope: ComputeScope, frames: Int, width: Int, height: Int, frame: (Int) throws -> FloatImage
     ) throws -> VideoLatents {
         guard let encoder else { throw DiffusionError.unsupported("encoding with an autoencoder that was loaded for decoding") }
@@ -135,7 +138,7 @@ struct AutoencoderKLWan: Sendable {
     }
 
     /// As ``decodePrice(_:width:height:)``, for pictures of that size in pixels.
-    func encodePrice(_ executor: Executor, width: Int, height: Int) throws -> GraphPrice {
+    package func encodePrice(_ executor: Executor, width: Int, height: Int) throws -> GraphPrice {
         guard let encoder else { return GraphPrice() }
         let shape = [config.inputs, width / config.patch, height / config.patch, config.frameScale]
         return try executor.price { [try encoder($0, $0.input(shape, []), .measuring())] }

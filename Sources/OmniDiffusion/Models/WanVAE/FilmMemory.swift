@@ -7,7 +7,7 @@ final class FilmMemory {
     private(set) var isFirst = true
     /// nil when only measured: then each memory is an input of the graph, and counted with it.
     private let backend: Backend?
-    private var tensors: [String: CarriedTensor] = [:]
+    private var rings: [String: PastFrames] = [:]
 
     init(on backend: Backend) { self.backend = backend }
 
@@ -19,34 +19,32 @@ final class FilmMemory {
         isFirst = false
     }
 
-    var byteCount: Int { tensors.values.reduce(0) { $0 + $1.tensor.byteCount } }
+    var byteCount: Int { rings.values.reduce(0) { $0 + $1.frames.byteCount } }
 
     func chunkIsDone() { isFirst = false }
 
     /// The last `frames` frames before `x` at `place`; nil where nothing was before, which counts as zeros.
-    func past(_ graph: Graph, _ place: String, before x: Tensor, frames: Int) throws -> Tensor? {
-        if backend == nil { return try graph.input([x[0], x[1], x[2], frames], []) }
-        return tensors[place]?.tensor
+    func past(_ graph: Graph, _ place: String, before x: Tensor, frames: Int) throws -> PastFrames? {
+        if backend == nil, rings[place] == nil { rings[place] = PastFrames(try graph.input([x[0], x[1], x[2], frames], [])) }
+        return rings[place]
     }
 
-    /// Keeps the last `frames` frames of `past` and `x` for the next chunk, once `result` is computed from them.
-    func keep(_ graph: Graph, _ place: String, _ x: Tensor, past: Tensor?, frames: Int, after result: Tensor) throws {
-        let target = try past ?? make(place, [x[0], x[1], x[2], frames])
+    /// Keeps the last `frames` frames of the past and `x` for what comes next, once `result` is computed from them.
+    func keep(_ graph: Graph, _ place: String, _ x: Tensor, frames: Int, after result: Tensor) throws {
         let new = min(frames, x[3])
-        if past != nil, new < frames {
-            // One at a time, so that none is overwritten before it was moved.
-            for frame in 0..<frames - new {
-                try graph.carry(graph.slice(target, axis: 3, frame + new..<frame + new + 1), into: graph.slice(target, axis: 3, frame..<frame + 1), after: result)
-            }
+        // A new ring is zeros: all that is missing before the first frame.
+        var ring = try rings[place] ?? PastFrames(make([x[0], x[1], x[2], frames]))
+        for frame in 0..<new {
+            let slot = (ring.oldest + frame) % frames
+            let last = try graph.slice(x, axis: 3, x[3] - new + frame..<x[3] - new + frame + 1)
+            try graph.carry(last, into: graph.slice(ring.frames, axis: 3, slot..<slot + 1), after: result)
         }
-        let last = try graph.slice(x, axis: 3, x[3] - new..<x[3])
-        try graph.carry(last, into: graph.slice(target, axis: 3, frames - new..<frames), after: result)
+        ring.oldest = (ring.oldest + new) % frames
+        rings[place] = ring
     }
 
-    private func make(_ place: String, _ shape: [Int]) throws -> Tensor {
+    private func make(_ shape: [Int]) throws -> Tensor {
         guard let backend else { throw TensorError.backend("a film's memory was measured and computed at once") }
-        let made = try CarriedTensor(shape, on: backend)
-        tensors[place] = made
-        return made.tensor
+        return try CarriedTensor(shape, on: backend).tensor
     }
 }

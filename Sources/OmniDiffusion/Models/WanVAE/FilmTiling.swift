@@ -2,10 +2,12 @@ import OmniEngine
 import OmniTensor
 
 /// Tiles of a frame that overlap and are blended, so that memory does not grow with the frame. As diffusers' `enable_tiling`.
-struct FilmTiling: Sendable, Equatable {
+package struct FilmTiling: Sendable, Equatable {
     /// Pixels of a tile's side, and from one tile to the next.
     var side = 256
     var step = 192
+
+    package init(side: Int = 256, step: Int = 192) { (self.side, self.step) = (side, step) }
 }
 
 extension AutoencoderKLWan {

@@ -23,13 +23,13 @@ struct FilmConvolution: Sendable {
         guard window.before > 0 else { return try graph.conv3d(x, kernel: kernel, bias: bias, window: window) }
         let past = try memory.past(graph, place, before: x, frames: window.before)
         let result = try graph.conv3d(x, kernel: kernel, bias: bias, window: window, past: past)
-        try memory.keep(graph, place, x, past: past, frames: window.before, after: result)
+        try memory.keep(graph, place, x, frames: window.before, after: result)
         return result
     }
 
     /// Keeps `x` for the next chunk without computing anything.
     func remember(_ graph: Graph, _ x: Tensor, _ memory: FilmMemory) throws {
-        try memory.keep(graph, place, x, past: memory.past(graph, place, before: x, frames: window.before), frames: window.before, after: x)
+        try memory.keep(graph, place, x, frames: window.before, after: x)
     }
 }
 

@@ -7,11 +7,19 @@ struct WanVAEDecoder: Sendable {
         let blocks: [WanResidualBlock]
         let up: WanUpsample?
         let shortcut: WanShortcut?
+
+        func callAsFunction(_ graph: Graph, _ input: Tensor, _ memory: FilmMemory) throws -> Tensor {
+            var x = try blocks.reduce(input) { try $1(graph, $0, memory) }
+            if let up { x = try up(graph, x, memory) }
+            return try shortcut.map { try graph.add(x, $0.grow(graph, input, isFirst: memory.isFirst)) } ?? x
+        }
     }
 
     private let latents, input, output: FilmConvolution
     private let middle: WanMiddleBlock
     private let stages: [Stage]
+    /// Stages up to the last that doubles the frames; after these, frames go one by one, which takes a quarter of the memory.
+    private let together: Int
     private let norm: ChannelNorm
 
     init(_ config: AutoencoderKLWan.Config, _ root: Weights) throws {
@@ -33,18 +41,18 @@ struct WanVAEDecoder: Sendable {
             let shortcut = residual ? try WanShortcut(inputs, outputs, side: 2, frames: doubling[index] ? 2 : 1, shrinks: false) : nil
             return Stage(blocks: blocks, up: up, shortcut: shortcut)
         }
+        together = (doubling.prefix(last).lastIndex(of: true) ?? -1) + 1
         norm = try ChannelNorm(weights.at("norm_out"), channels[last + 1])
         output = try FilmConvolution(causal: weights.at("conv_out"), channels[last + 1], config.outputs)
     }
 
     func callAsFunction(_ graph: Graph, _ latent: Tensor, _ memory: FilmMemory) throws -> Tensor {
-        var x = try middle(graph, input(graph, latents(graph, latent, memory), memory), memory)
-        for stage in stages {
-            let before = x
-            for block in stage.blocks { x = try block(graph, x, memory) }
-            if let up = stage.up { x = try up(graph, x, memory) }
-            if let shortcut = stage.shortcut { x = try graph.add(x, shortcut.grow(graph, before, isFirst: memory.isFirst)) }
+        let start = try middle(graph, input(graph, latents(graph, latent, memory), memory), memory)
+        let x = try stages[..<together].reduce(start) { try $1(graph, $0, memory) }
+        let frames = try (0..<x[3]).map { frame in
+            let single = try stages[together...].reduce(graph.slice(x, axis: 3, frame..<frame + 1)) { try $1(graph, $0, memory) }
+            return try output(graph, graph.silu(norm(graph, single)), memory)
         }
-        return try output(graph, graph.silu(norm(graph, x)), memory)
+        return try graph.concat(frames, axis: 3)
     }
 }

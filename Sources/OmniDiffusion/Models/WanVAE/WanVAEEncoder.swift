@@ -7,10 +7,18 @@ struct WanVAEEncoder: Sendable {
         let blocks: [WanResidualBlock]
         let down: WanDownsample?
         let shortcut: WanShortcut?
+
+        func callAsFunction(_ graph: Graph, _ input: Tensor, _ memory: FilmMemory) throws -> Tensor {
+            var x = try blocks.reduce(input) { try $1(graph, $0, memory) }
+            if let down { x = try down(graph, x, memory) }
+            return try shortcut.map { try graph.add(x, $0.shrink(graph, input)) } ?? x
+        }
     }
 
     private let input, output, moments: FilmConvolution
     private let stages: [Stage]
+    /// Stages before the first that halves the frames: there frames go one by one, which takes a quarter of the memory.
+    private let single: Int
     private let middle: WanMiddleBlock
     private let norm: ChannelNorm
 
@@ -33,6 +41,7 @@ struct WanVAEEncoder: Sendable {
             let shortcut = residual ? try WanShortcut(inputs, outputs, side: index < last ? 2 : 1, frames: halves ? 2 : 1, shrinks: true) : nil
             return Stage(blocks: blocks, down: down, shortcut: shortcut)
         }
+        single = config.temperal_downsample.prefix(last).firstIndex(of: true) ?? last
         middle = try WanMiddleBlock(weights.at("mid_block"), channels[last + 1])
         norm = try ChannelNorm(weights.at("norm_out"), channels[last + 1])
         output = try FilmConvolution(causal: weights.at("conv_out"), channels[last + 1], 2 * config.z_dim)
@@ -40,14 +49,11 @@ struct WanVAEEncoder: Sendable {
     }
 
     func callAsFunction(_ graph: Graph, _ frames: Tensor, _ memory: FilmMemory) throws -> Tensor {
-        var x = try input(graph, frames, memory)
-        for stage in stages {
-            let before = x
-            for block in stage.blocks { x = try block(graph, x, memory) }
-            if let down = stage.down { x = try down(graph, x, memory) }
-            if let shortcut = stage.shortcut { x = try graph.add(x, shortcut.shrink(graph, before)) }
+        let heads = try (0..<frames[3]).map { frame in
+            let first = try input(graph, graph.slice(frames, axis: 3, frame..<frame + 1), memory)
+            return try stages[..<single].reduce(first) { try $1(graph, $0, memory) }
         }
-        x = try output(graph, graph.silu(norm(graph, middle(graph, x, memory))), memory)
-        return try moments(graph, x, memory)
+        let x = try stages[single...].reduce(graph.concat(heads, axis: 3)) { try $1(graph, $0, memory) }
+        return try moments(graph, output(graph, graph.silu(norm(graph, middle(graph, x, memory))), memory), memory)
     }
 }

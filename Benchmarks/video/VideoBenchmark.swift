@@ -1,0 +1,76 @@
+import Foundation
+import OmniDiffusion
+import OmniEngine
+import OmniTensor
+
+/// Times a Wan autoencoder, as JSON on standard output.
+///
+///     swift run -c release video-benchmark FOLDER [--width 256] [--height 256] [--latents 3] [--threads 2] [--encode] [--tiled]
+@main
+struct VideoBenchmark {
+    static func main() throws {
+        var arguments = Array(CommandLine.arguments.dropFirst())
+        func option(_ name: String) -> Int? {
+            guard let place = arguments.firstIndex(of: name), place + 1 < arguments.count else { return nil }
+            defer { arguments.removeSubrange(place...place + 1) }
+            return Int(arguments[place + 1])
+        }
+        let (width, height, latents) = (option("--width") ?? 256, option("--height") ?? 256, option("--latents") ?? 3)
+        let backend = try Backend(threads: option("--threads") ?? ProcessInfo.processInfo.activeProcessorCount)
+        guard let folder = arguments.first(where: { !$0.hasPrefix("--") }) else { return print("give an autoencoder's folder") }
+        let (encodes, tiling) = (arguments.contains("--encode"), arguments.contains("--tiled") ? FilmTiling() : nil)
+
+        var weights = WeightOptions()
+        AutoencoderKLWan.adjust(&weights, encodes: encodes)
+        let config = try JSONDecoder().decode(AutoencoderKLWan.Config.self, from: Data(contentsOf: URL(filePath: "\(folder)/config.json")))
+        let vae = try AutoencoderKLWan(config, WeightStore(WeightFiles(path: folder), on: backend, options: weights), encodes: encodes)
+        let executor = try Executor(backend)
+        let (columns, rows) = (width / config.scale, height / config.scale)
+        let price = try encodes ? vae.encodePrice(executor, width: width, height: height) : vae.decodePrice(executor, width: columns, height: rows)
+        let shape = [config.z_dim, latents, rows, columns]
+        // Smooth enough to look at, and the same each time.
+        let values = (0..<shape.reduce(1, *)).map { sin(Float($0 % 8191)) }
+        guard let source = VideoLatents(shape: shape, values: values) else { return print("no such size: \(shape)") }
+        let loaded = Memory.owned
+
+        var (peaks, frames): ([Int], Int) = ([], 0)
+        let (start, processor) = (ContinuousClock.now, Processor.seconds)
+        if encodes {
+            frames = vae.frames(latents: latents)
+            guard let grey = FloatImage(width: width, height: height, values: values.prefix(1) + [Float](repeating: 0.5, count: width * height * 3 - 1)) else { return }
+            _ = try vae.encode(executor, ComputeScope(), frames: frames, width: width, height: height) { _ in
+                peaks.append(Memory.owned)
+                return grey
+            }
+        } else {
+            try vae.decode(executor, ComputeScope(), source, tiling: tiling) { _, _ in
+                peaks.append(Memory.owned)
+                frames += 1
+            }
+        }
+        let report: [String: Any] = [
+            "engine": "swift-omni", "work": encodes ? "encode" : "decode", "width": width, "height": height, "frames": frames,
+            "wall_s": start.duration(to: .now) / .seconds(1), "cpu_s": Processor.seconds - processor, "price_bytes": price.total, "loaded_bytes": loaded,
+            "peak_bytes": Memory.peak, "owned_after_frames": peaks,
+        ]
+        print(String(decoding: try JSONSerialization.data(withJSONObject: report, options: [.sortedKeys]), as: UTF8.self))
+    }
+}
+
+/// Processor time of all threads, seconds.
+enum Processor {
+    static var seconds: Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
+}
+
+/// What Linux says of this process, bytes.
+enum Memory {
+    static var peak: Int { field("VmHWM:") }
+    /// Without the pages of files.
+    static var owned: Int { field("RssAnon:") }
+
+    private static func field(_ name: String) -> Int {
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix(name) }
+        return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+    }
+}

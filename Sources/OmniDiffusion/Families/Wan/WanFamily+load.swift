@@ -1,0 +1,85 @@
+import Foundation
+import OmniEngine
+import OmniTensor
+import OmniTokenizer
+
+extension WanFamily {
+    /// The fields of `model_index.json` that say how the parts play together.
+    private struct Index: Decodable {
+        let boundary_ratio: Float?
+        let expand_timesteps: Bool?
+    }
+
+    /// `omni.json` beside it, which a checkpoint may have: what a request leaves open.
+    private struct Wishes: Decodable {
+        let width, height, frames, steps: Int?
+        let fps: Double?
+        let guidance_scale: Float?
+    }
+
+    static func load(_ checkpoint: Checkpoint) throws -> any VideoFamily {
+        let index: Index = try checkpoint.config(".", file: "model_index.json")
+        let tokenizer = try Tokenizer(path: "\(checkpoint.folder)/tokenizer/tokenizer.json")
+        let scheduler = try NoiseSchedulers.load(checkpoint)
+        let vaeConfig: AutoencoderKLWan.Config = try checkpoint.config("vae")
+        let components = ["transformer", "transformer_2"].filter { $0 == "transformer" || checkpoint.has($0) }
+        let configs: [WanConfig] = try components.map { try checkpoint.config($0) }
+        let start = try start(configs[0], vaeConfig, expands: index.expand_timesteps ?? false)
+        let textConfig: UMT5Encoder.Config = try checkpoint.config("text_encoder")
+        guard configs.allSatisfy({ $0.interface == configs[0].interface && $0.outputs == vaeConfig.z_dim && $0.text_dim == textConfig.d_model }) else {
+            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together")
+        }
+        let (encoder, text) = try encoder(checkpoint)
+        let denoisers = try components.map { try transformer(checkpoint, $0) }
+        let films = try checkpoint.weights("vae") { AutoencoderKLWan.adjust(&$0, encodes: start != .none) }
+        return WanFamily(
+            defaults: try defaults(checkpoint, configs[0], vaeConfig, start), vae: try AutoencoderKLWan(vaeConfig, films, encodes: start != .none),
+            scheduler: scheduler, boundaryRatio: components.count > 1 ? index.boundary_ratio : nil, stores: [text] + denoisers.map(\.1) + [films],
+            startKind: start, tokenizer: tokenizer, encoder: encoder, transformers: denoisers.map(\.0))
+    }
+
+    private static func start(_ config: WanConfig, _ vae: AutoencoderKLWan.Config, expands: Bool) throws -> Start {
+        if config.image_dim != nil || config.added_kv_proj_dim != nil {
+            throw DiffusionError.unsupported("a Wan model that sees its picture through CLIP (picture-to-video of Wan 2.1)")
+        }
+        switch config.in_channels {
+        case vae.z_dim: return expands ? .frame : .none
+        case 2 * vae.z_dim + vae.frameScale: return .channels
+        default: throw DiffusionError.unsupported("a Wan transformer of \(config.in_channels) channels for \(vae.z_dim) of latents")
+        }
+    }
+
+    private static func defaults(_ checkpoint: Checkpoint, _ config: WanConfig, _ vae: AutoencoderKLWan.Config, _ start: Start) throws -> VideoDefaults {
+        let wishes: Wishes? = checkpoint.hasFile("omni.json") ? try checkpoint.config(".", file: "omni.json") : nil
+        let options = checkpoint.options
+        // TI2V-5B of Wan 2.2 was made for 24 frames a second, its relatives for 16.
+        let (width, height, frames, fps) = start == .frame ? (1280, 704, 121, 24.0) : (832, 480, 81, 16.0)
+        return VideoDefaults(
+            width: wishes?.width ?? width, height: wishes?.height ?? height, frames: wishes?.frames ?? frames, fps: wishes?.fps ?? fps,
+            steps: options.steps ?? wishes?.steps ?? 50, guidanceScale: options.guidanceScale ?? wishes?.guidance_scale ?? 5,
+            multiple: vae.scale * max(config.patch_size[1], config.patch_size[2]), frameMultiple: vae.frameScale, startsFromPicture: start != .none,
+            needsPicture: start == .channels)
+    }
+
+    static func encoder(_ checkpoint: Checkpoint) throws -> (UMT5Encoder, WeightStore) {
+        let config: UMT5Encoder.Config = try checkpoint.config("text_encoder")
+        let store = try checkpoint.weights("text_encoder") { weights in
+            weights.keep = { UMT5Encoder.isTable($0) }
+            weights.sparse = { UMT5Encoder.isEmbedding($0) }
+        }
+        return (try UMT5Encoder(config, store, precision: checkpoint.options.precision), store)
+    }
+
+    static func transformer(_ checkpoint: Checkpoint, _ component: String) throws -> (WanTransformer, WeightStore) {
+        let config: WanConfig = try checkpoint.config(component)
+        try config.check()
+        let store = try checkpoint.weights(component) { weights in
+            let head = config.head
+            weights.order = { WanBlock.order($0, $1, head: head) }
+            weights.keep = { WanTransformer.keeps($0) }
+            // Both experts are told apart by the folder; a quantization of the one is meant for both.
+            weights.quantization = weights.quantization ?? checkpoint.options.quantization["transformer"]
+        }
+        return (try WanTransformer(config, store, precision: checkpoint.options.precision), store)
+    }
+}
