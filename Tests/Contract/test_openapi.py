@@ -29,7 +29,9 @@ def described(tmp_path_factory):
     """The document of a server with a model of every kind that is small."""
     images = tmp_path_factory.mktemp("models") / "zimage-turbo"
     shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", images)
-    models = [starter_model(), starter_model().parent.parent / "joe", ROOT / "Tests/Fixtures/text/tiny-embed.gguf", images]
+    films = tmp_path_factory.mktemp("films") / "wan-tiny"
+    shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", films)
+    models = [starter_model(), starter_model().parent.parent / "joe", ROOT / "Tests/Fixtures/text/tiny-embed.gguf", images, films]
     with Server(tmp_path_factory.mktemp("openapi"), "--max-generated-image-size", 64 * 64, models=models) as server:
         yield schemathesis.openapi.from_url(server.base_url + "/openapi.json")
         assert server.process.poll() is None, "the server has ended"
@@ -52,7 +54,10 @@ def cheap(body):
     if "messages" in body or "prompt" in body:
         body.setdefault("max_tokens", 4)
         body.setdefault("num_inference_steps", 2)
-    body.pop("webhook_url", None)
+    for name in ("webhook_url", "seconds"):
+        body.pop(name, None)
+    if "prompt" in body:
+        body.setdefault("num_frames", 5)
     return body
 
 

@@ -20,11 +20,13 @@ expect.set_options(timeout=chrome.PATIENCE)
 
 @pytest.fixture(scope="module")
 def omni(tmp_path_factory):
-    """A server with a chat model, a voice, and the tiny image model, whose pictures are noise."""
+    """A server with a chat model, a voice, and the tiny image and video models, which make noise."""
     images = tmp_path_factory.mktemp("models") / "zimage-turbo"
     shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", images)
     voice = starter_model().parent.parent / "joe"
-    with Server(tmp_path_factory.mktemp("playground"), models=[starter_model(), voice, images]) as server:
+    films = tmp_path_factory.mktemp("films") / "wan-tiny"
+    shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", films)
+    with Server(tmp_path_factory.mktemp("playground"), models=[starter_model(), voice, images, films]) as server:
         workers = server.workers()
         yield server
         assert server.workers().keys() == workers.keys(), "a worker died"
@@ -248,12 +250,60 @@ def test_a_voice_is_recorded_kept_and_deleted(home, omni):
     assert omni.get("/v1/audio/voices").json["uploaded_voices"] == []
 
 
+# MARK: - Films
+
+
+def film(home, prompt, steps):
+    home.page.fill("#film-prompt", prompt)
+    details = home.page.locator("#tab-films .disclosure")
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+    home.page.fill("#film-steps", str(steps))
+    home.page.locator("#film-start").click()
+    card = home.page.get_by_role("article", name=f"Film: {prompt}")
+    card.wait_for()
+    return card
+
+
+def test_a_film_is_made_played_and_deleted(home, omni):
+    home.tab("films")
+    card = film(home, "waves", steps=4)
+    video = card.locator("video")
+    video.wait_for()
+    size = video.evaluate("async film => { if (!film.videoWidth) await new Promise(done => film.onloadedmetadata = done); return [film.videoWidth, film.videoHeight, film.error] }")
+    assert size == [48, 32, None]
+    expect(card).to_contain_text("made in")
+    with home.page.expect_download() as saved:
+        card.get_by_role("button", name="Download").click()
+    assert b"ftyp" in pathlib.Path(saved.value.path()).read_bytes()[:12]
+    card.get_by_role("button", name="Delete").click()
+    expect(card).to_have_count(0)
+    assert omni.get("/v1/videos").json["data"] == []
+
+
+def test_films_wait_their_turn_and_can_be_cancelled(home, omni):
+    home.tab("films")
+    home.page.fill("#film-size", "256x256")
+    home.page.locator("#tab-films .disclosure summary").click()
+    home.page.fill("#film-frames", "81")
+    first = film(home, "the first", steps=200)
+    expect(first).to_contain_text("of 200")
+    second = film(home, "the second", steps=200)
+    expect(second).to_contain_text("Waiting")
+    assert 0 <= first.locator("progress").evaluate("bar => bar.value") < 100
+    second.get_by_role("button", name="Cancel").click()
+    expect(second).to_have_count(0)
+    first.get_by_role("button", name="Cancel").click()
+    expect(first).to_have_count(0)
+    assert omni.get("/v1/videos").json["data"] == []
+
+
 # MARK: - Models
 
 
 def test_models_show_their_state_and_sleep(home, omni):
     home.tab("models")
-    expect(home.page.locator("#model-list article")).to_have_count(3)
+    expect(home.page.locator("#model-list article")).to_have_count(4)
     expect(home.page.locator("#metric-tiles .value").first).to_have_text(re.compile(r"\d"))
     card = home.page.get_by_role("article", name="joe")
     card.get_by_role("button", name="Put to sleep").click()
@@ -288,19 +338,20 @@ def test_a_server_that_is_gone_is_named(visit, start):
 # MARK: - The same call in code
 
 
-@pytest.mark.parametrize("tab,place", [("chat", "#chat-code"), ("pictures", "#picture-code"), ("voices", "#voice-code")])
+@pytest.mark.parametrize("tab,place", [("chat", "#chat-code"), ("pictures", "#picture-code"), ("voices", "#voice-code"), ("films", "#film-code")])
 def test_the_code_beside_an_action_runs(home, tab, place, tmp_path):
     """What the page shows is run as it stands: by a shell, and by Python with the official client."""
     home.tab(tab)
     fields = {
         "chat": {"#chat-max": "8", "#chat-text": "It's a \"fox\"."}, "voices": {"#voice-text": "It's a \"fox\"."},
+        "films": {"#film-prompt": "it's a \"fox\""},
         "pictures": {"#picture-prompt": "it's a \"fox\"", "#picture-size": "32x32", "#picture-steps": "2"},
     }
     for field, value in fields[tab].items():
         home.page.fill(field, value)
     curl, python, swift = (home.snippet(place, language) for language in ("curl", "Python", "Swift"))
     done = subprocess.run(["bash", "-ec", curl.split("\n\n#")[0]], cwd=tmp_path, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0 and '"error"' not in done.stdout, done
+    assert done.returncode == 0 and '"error":{' not in done.stdout, done
     if tab == "chat":
         assert done.stdout.rstrip().endswith("data: [DONE]")
     if tab == "voices":
@@ -324,14 +375,17 @@ def violations(page):
 
 
 @pytest.mark.parametrize("scheme,width,height", [("light", 1280, 820), ("dark", 1280, 820), ("light", 390, 844), ("dark", 390, 844)])
-def test_everyone_can_use_every_tab(visit, scheme, width, height):
+def test_everyone_can_use_every_tab(visit, omni, scheme, width, height):
     """Labels, roles and contrast, by axe-core; and nothing is wider than the window."""
+    omni.post("/v1/videos", {"prompt": "a film to look at"})
     home = visit(width=width, height=height, scheme=scheme)
     home.page.wait_for_selector("#state-dot.ready", state="attached")
     say(home, "Say hi.", most=8)
     expect(home.page.locator("article.message").last.locator(".foot")).to_contain_text("tokens")
     for tab in TABS:
         home.tab(tab)
+        if tab == "films":
+            home.page.locator("article video").first.wait_for()
         home.page.locator(f"#tab-{tab} details:not([open]) > summary").evaluate_all("all => all.forEach(summary => summary.click())")
         home.shot(f"{tab}-{scheme}-{width}")
         assert violations(home.page) == [], tab

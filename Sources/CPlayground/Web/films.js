@@ -1,6 +1,6 @@
 // Films: jobs that wait, run, show how far they are, and stay in a gallery.
 import { announce, at, button, el, empty, fill, icon, notice, number, save, seconds } from './dom.js';
-import { call, json, modelsOf, offer, served, watch } from './api.js';
+import { base, call, json, modelsOf, offer, served, watch } from './api.js';
 import { attach, curlForm, py, pyHead, sw, swiftHead, swiftSet, swiftSize } from './snippets.js';
 
 let cards = new Map();
@@ -185,7 +185,7 @@ function code() {
   const files = at('film-file').files[0] ? { input_reference: 'first.png' } : {};
   const { model: name, prompt, size, seconds: length, ...rest } = body;
   return {
-    curl: `${curlForm('/v1/videos', body, files)}\n\n# Later, with the id of the reply\ncurl ${at('film-form').baseURI.split('#')[0].replace(/\/$/, '')}/v1/videos/ID\ncurl -o film.mp4 ${at('film-form').baseURI.split('#')[0].replace(/\/$/, '')}/v1/videos/ID/content`,
+    curl: `${curlForm('/v1/videos', body, files)}\n\n# Later, with the id of the reply\ncurl ${base}/v1/videos/ID\ncurl -o film.mp4 ${base}/v1/videos/ID/content`,
     python: `${pyHead()}\nvideo = client.videos.create_and_poll(\n    model=${py(name ?? '')},\n    prompt=${py(prompt)},${size ? `\n    size=${py(size)},` : ''}${length ? `\n    seconds=${py(length)},` : ''}${Object.keys(rest).length ? `\n    extra_body=${py(rest, 4)},` : ''}\n)\nclient.videos.download_content(video.id).write_to_file("film.mp4")`,
     swift: `import Foundation\n${swiftHead()}var request = VideoGenerationRequest(${name ? `model: ${sw(name)}, ` : ''}${sw(prompt)})\n${size ? `request.size = ${swiftSize(size)}\n` : ''}`
       + swiftSet([['seconds', length && Number(length)], ['frames', body.num_frames], ['steps', body.num_inference_steps], ['guidanceScale', body.guidance_scale], ['seed', body.seed], ['negativePrompt', body.negative_prompt]])

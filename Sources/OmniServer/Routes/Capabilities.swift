@@ -63,6 +63,7 @@ extension GatewayRoutes {
         if let kind = entry.kind {
             told.kind = kind.rawValue
             (told.inputModalities, told.outputModalities) = kind.modalities(parts: status.inputParts)
+            if told.video?.startsFromPicture == false { told.inputModalities = ["text"] }
             told.endpoints = kind.endpoints
         }
         told.maxBodyBytes = limits.maxBodySize
