@@ -25,7 +25,10 @@ public actor JobRunner {
     private struct Running {
         let job: StoredJob
         let isRemote: Bool
-        let task: Task<Void, Never>
+        /// The work; may be cancelled.
+        let attempt: Task<JobOutcome, Never>
+        /// The work and its book-keeping, which is never cancelled: a cancelled task cannot write to the store.
+        let whole: Task<Void, Never>
     }
 
     /// Jobs that one server elsewhere is given at once; it has a queue of its own.
@@ -96,8 +99,8 @@ public actor JobRunner {
     }
 
     private func cancel(_ runs: [Running]) async {
-        for run in runs { run.task.cancel() }
-        for run in runs { await run.task.value }
+        for run in runs { run.attempt.cancel() }
+        for run in runs { await run.whole.value }
     }
 
     // MARK: - Jobs
@@ -114,8 +117,8 @@ public actor JobRunner {
     public func delete(_ id: String) async throws -> Bool {
         guard try await store.remove(id) != nil else { return false }
         if let run = running[id] {
-            run.task.cancel()
-            await run.task.value
+            run.attempt.cancel()
+            await run.whole.value
         }
         await onDisk { [files] in files.remove(id) }
         board.tell(id)
@@ -169,12 +172,12 @@ public actor JobRunner {
 
     private func begin(_ job: StoredJob, on entry: CatalogueEntry) {
         board.begin(job.id)
-        let task = Task { await run(job, on: entry) }
-        running[job.id] = Running(job: job, isRemote: entry.kind == nil, task: task)
+        let attempt = Task { await self.attempt(job, on: entry) }
+        let whole = Task { await finish(job, on: entry, with: await attempt.value) }
+        running[job.id] = Running(job: job, isRemote: entry.kind == nil, attempt: attempt, whole: whole)
     }
 
-    private func run(_ job: StoredJob, on entry: CatalogueEntry) async {
-        let outcome = await attempt(job, on: entry)
+    private func finish(_ job: StoredJob, on entry: CatalogueEntry, with outcome: JobOutcome) async {
         let kept = await keep(job, outcome)
         await clean(job, kept)
         log(job, outcome, kept)
@@ -201,8 +204,7 @@ public actor JobRunner {
             } catch {
                 logger.error("the outcome of a video job cannot be kept", metadata: ["job": .string(job.id), "error": "\(error)"])
                 guard !isStopping else { return nil }
-                // Not cancelled with the job's task.
-                await Task { try? await Task.sleep(for: .seconds(1)) }.value
+                try? await Task.sleep(for: .seconds(1))
             }
         }
     }

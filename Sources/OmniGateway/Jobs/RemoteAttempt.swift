@@ -10,18 +10,19 @@ extension JobAttempt {
         var remote = job.remote
         do {
             if remote == nil { remote = try await forward(to: backend) }
-            guard let remote else { return .interrupted(.serverStopped) }
-            return try await follow(remote, backend)
+            guard let there = remote else { return .interrupted(.serverStopped) }
+            try Task.checkCancellation()
+            return try await follow(there, backend)
         } catch {
             // A server that ends in good order comes back to the job; a job that was deleted here is deleted there.
-            if Task.isCancelled, let remote, await store.isGone(job.id) { await Task { await Self.forget(remote, backend) }.value }
+            if Task.isCancelled, let remote { await Task { if await store.isGone(job.id) { await Self.forget(remote, backend) } }.value }
             if Task.isCancelled, remote != nil { return .interrupted(.serverStopped) }
             return outcome(of: error)
         }
     }
 
-    /// Makes the job there. Nil when our row is gone.
-    private func forward(to backend: any Backend) async throws -> RemoteJob? {
+    /// Makes the job there, and notes it in our row.
+    private func forward(to backend: any Backend) async throws -> RemoteJob {
         var form = RemoteForm()
         for (name, value) in job.request.json.objectValue?.members ?? [] where !["model", "webhook_url", "image_reference", "input_reference"].contains(name) {
             form.add(name, value.stringValue ?? value.jsonText)
@@ -41,7 +42,8 @@ extension JobAttempt {
         guard let id = try JSONValue.parse(String(buffer: try await reply.body.collect(upTo: 1 << 20)))["id"]?.stringValue, let place = reply.place else {
             throw APIError(.internalError, "The server elsewhere gave no id.")
         }
-        return try await store.change(job.id, .forwarded(attempt: job.attempts, RemoteJob(place: place, id: id)))?.remote
+        // Also when this task has been cancelled since: there is a job there.
+        return try await Task { try await store.change(job.id, .forwarded(attempt: job.attempts, RemoteJob(place: place, id: id)))?.remote ?? RemoteJob(place: place, id: id) }.value
     }
 
     /// Polls the job there until it is over. A server that cannot be reached is waited for, ten minutes at most.
