@@ -139,7 +139,7 @@ class Card {
     if (job.status === 'queued') return job.queue_position ? `Waiting: ${job.queue_position} before it` : 'Waiting: it is next';
     if (job.status === 'failed') return `Failed: ${job.error?.message ?? 'the server gives no reason'}`;
     if (job.status === 'completed') {
-      return [job.size, job.duration_s && `${Number(job.duration_s.toFixed(2))} s`, job.inference_time_s && `made in ${seconds(job.inference_time_s)}`].filter(Boolean).join(' · ');
+      return [job.size, job.duration_s && `${Number(job.duration_s.toFixed(2))} s`, job.inference_time_s && `made in ${seconds(job.inference_time_s)}`, job.note].filter(Boolean).join(' · ');
     }
     return [stages[job.stage] ?? 'Working', job.steps > 1 && `step ${job.step} of ${job.steps}`, `${job.progress} %`, job.eta_seconds && `about ${seconds(job.eta_seconds)} to go`].filter(Boolean).join(' · ');
   }
