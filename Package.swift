@@ -59,6 +59,8 @@ let package = Package(
             name: "CFFmpeg",
             linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
         .target(name: "CSherpa", linkerSettings: sherpaLink),
+        // The playground's files, embedded by the compiler.
+        .target(name: "CPlayground", exclude: ["Web"]),
         // -O3 in debug builds too: its loops are the autoencoder's.
         .target(name: "CTensor", cSettings: [.unsafeFlags(["-O3"] + nativeCPU)]),
 
@@ -91,7 +93,7 @@ let package = Package(
         .target(
             name: "OmniServer",
             dependencies: [
-                "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
+                "CPlayground", "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),

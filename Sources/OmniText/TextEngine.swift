@@ -80,7 +80,7 @@ public final class TextEngine: TextModel {
             kind: .text, root: model.path, maxModelLength: setup.batch.maxLength, inputParts: encoder?.inputParts ?? [],
             details: JSONObject([
                 ("description", .string(model.summary)), ("parameters", .int(model.parameterCount)), ("bytes", .int(model.byteCount)),
-                ("kv_cache_tokens", .int(setup.shape.cells)), ("threads", .int(options.threadCount)),
+                ("kv_cache_tokens", .int(setup.shape.cells)), ("kv_bytes_per_token", .int(ContextPlan.cacheBytesPerToken(of: model))), ("threads", .int(options.threadCount)),
             ]))
     }
 
@@ -136,7 +136,7 @@ struct ContextPlan {
     }
 
     /// Bytes that the keys and values of one token take, at 16 bits each.
-    private static func cacheBytesPerToken(of model: LlamaModel) -> Int {
+    static func cacheBytesPerToken(of model: LlamaModel) -> Int {
         let heads = max(Int(llama_model_n_head(model.handle)), 1)
         let width = Int(llama_model_n_embd(model.handle)) / heads * max(Int(llama_model_n_head_kv(model.handle)), 1)
         return model.layers * width * 2 * 2

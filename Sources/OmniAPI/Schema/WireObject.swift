@@ -68,10 +68,11 @@ public struct IgnoredFields: Sendable {
 public struct Field<Root: Sendable>: Sendable {
     public let name: String
     let aliases: [String]
-    let isRequired: Bool
+    public let isRequired: Bool
     let decode: @Sendable (inout Root, JSONValue, WirePath) throws -> Void
     let encode: @Sendable (Root) -> JSONValue?
-    let schema: @Sendable () -> JSONValue
+    /// JSON Schema of the value.
+    public let schema: @Sendable () -> JSONValue
     /// A reply always has it. A reader does without all the same: other servers leave fields out.
     var isPromised = false
 
@@ -128,7 +129,7 @@ public struct Field<Root: Sendable>: Sendable {
             encode: { type.encode($0[keyPath: path]) }, schema: { described(type.schema(), about) }, isPromised: true)
     }
 
-    private static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {
+    static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {
         guard case .object(var object) = schema else { return schema }
         if !about.isEmpty { object["description"] = .string(about) }
         if let standard { object["default"] = standard }
