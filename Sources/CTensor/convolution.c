@@ -5,12 +5,19 @@
 #include <stddef.h>
 #include <string.h>
 
+// Lanes of a vector, and as many pixels as leave registers for a panel of three vectors.
 #if defined(__AVX512F__)
-enum { LANES = 16, PIXELS = 8 };
+#define LANES 16
+#define PIXELS 8
 #elif defined(__AVX__)
-enum { LANES = 8, PIXELS = 4 };
+#define LANES 8
+#define PIXELS 4
+#elif defined(__aarch64__)
+#define LANES 4
+#define PIXELS 8
 #else
-enum { LANES = 4, PIXELS = 8 };
+#define LANES 4
+#define PIXELS 4
 #endif
 enum { MOST_VECTORS = 3, MOST_CHANNELS = 8192, CACHED_FLOATS = 160 << 10 };
 
@@ -127,7 +134,7 @@ __attribute__((always_inline)) static inline void tile(const place *p, int32_t c
 __attribute__((always_inline)) static inline void any_tile(const place *p, int32_t column, int32_t pixels, const portion *panel, float *out, const int vectors) {
     switch (pixels) {
         TILE(1) TILE(2) TILE(3) TILE(4)
-#if !defined(__AVX__) || defined(__AVX512F__)
+#if PIXELS > 4
         TILE(5) TILE(6) TILE(7) TILE(8)
 #endif
     }
