@@ -5,8 +5,6 @@ enum WeightArrangement: Sendable, Equatable {
     case asIs
     /// Output `i` is the file's output `order[i]`.
     case outputs([Int])
-    /// A kernel `[kw, kh, in, out]` becomes `[in · kw · kh, out]`: what ``Graph/conv2d(_:kernel:bias:size:stride:padding:)`` takes.
-    case channelsFirst
     /// A kernel `[…, in, out]` as ``Graph/conv3d(_:kernel:bias:window:past:)`` takes it: `[panel · group, in / group · taps · panels]`,
     /// with a group of two inputs where it is rounded to bf16, one where not.
     case panels(taps: Int, inputs: Int, outputs: Int, group: Int)
@@ -16,7 +14,6 @@ enum WeightArrangement: Sendable, Equatable {
     func shape(_ shape: [Int]) -> [Int] {
         switch self {
         case .asIs, .outputs: return shape
-        case .channelsFirst: return [shape[2] * shape[0] * shape[1], shape[3]]
         case .panels(let taps, let inputs, let outputs, let group): return Self.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group)
         case .vector: return [shape[shape.count - 1]]
         }
@@ -40,16 +37,6 @@ enum WeightArrangement: Sendable, Equatable {
         case .outputs(let order):
             let length = values.count / order.count
             return order.flatMap { values[$0 * length..<($0 + 1) * length] }
-        case .channelsFirst:
-            let (width, height, inputs, outputs) = (shape[0], shape[1], shape[2], shape[3])
-            var result: [Float] = []
-            result.reserveCapacity(values.count)
-            for output in 0..<outputs {
-                for y in 0..<height {
-                    for x in 0..<width { for input in 0..<inputs { result.append(values[((output * inputs + input) * height + y) * width + x]) } }
-                }
-            }
-            return result
         }
     }
 }

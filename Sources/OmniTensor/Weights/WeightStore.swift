@@ -15,8 +15,6 @@ public struct WeightOptions: Sendable {
     public var sparse: @Sendable (String) -> Bool = { _ in false }
     /// Matrices to keep out of quantization, by name: embeddings and first and last layers.
     public var keep: @Sendable (String) -> Bool = { _ in false }
-    /// Kernels of 2D convolutions keep the file's type; f32 otherwise. Only 16-bit floats are any faster.
-    public var keepsKernels = false
     /// Lays all kernels, and what is one, out for ``Graph/conv3d(_:kernel:bias:window:past:)``, in f32.
     public var packsKernels = false
     /// Rounds packed kernels to bf16 where this CPU is faster with that; their layers then round what goes in, too.
@@ -29,7 +27,6 @@ public struct WeightOptions: Sendable {
     /// How the values of `entry` are laid out anew.
     func arrangement(of entry: WeightEntry) -> WeightArrangement {
         if packsKernels, let packed = packing(of: entry) { return packed }
-        if entry.shape.count == 4, !entry.isFolded { return .channelsFirst }
         return order(entry.name, entry.shape.count == 1 ? entry.rowLength : entry.rows).map { .outputs($0) } ?? .asIs
     }
 
@@ -55,7 +52,6 @@ public struct WeightOptions: Sendable {
         case .native(let type): floats = type == .f64 ? .f32 : type
         case .e4m3, .e5m2: floats = .bf16
         }
-        if entry.shape.count == 4 { return keepsKernels ? floats : .f32 }
         if entry.shape.count != 2 || entry.rows == 1 { return .f32 }
         guard let quantization, !floats.isQuantized, !keep(entry.name), entry.rowLength % quantization.blockSize == 0 else { return floats }
         return quantization

@@ -34,11 +34,6 @@ struct FilmConvolution: Sendable {
     }
 }
 
-extension Weights {
-    /// The kernel `weight`, as it was packed while loading.
-    func packed(_ inputs: Int, _ outputs: Int, taps: Int) throws -> Tensor { try store.packedKernel(prefix + "weight", taps: taps, inputs: inputs, outputs: outputs) }
-}
-
 /// Each pixel's channels over their length, times √channels and a weight for each.
 struct ChannelNorm: Sendable {
     private let weight: Tensor
