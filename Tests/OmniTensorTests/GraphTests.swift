@@ -16,14 +16,6 @@ import Testing
         #expect(values == [11, 25, 14, 31])
     }
 
-    @Test func aConvolutionOfOnesCountsNeighbours() throws {
-        let values = try Self.evaluate { graph in
-            try graph.conv2d(graph.input([1, 3, 3], [Float](repeating: 1, count: 9)), kernel: graph.input([9, 1], [Float](repeating: 1, count: 9)),
-                             bias: graph.input([1], [0.5]), size: 3, padding: 1)
-        }
-        #expect(values == [4.5, 6.5, 4.5, 6.5, 9.5, 6.5, 4.5, 6.5, 4.5])
-    }
-
     @Test func portionsJoinToTheWhole() throws {
         let input = (0..<200).map { Float($0) }
         let values = try Self.evaluate { graph in

@@ -45,6 +45,9 @@ public final class Graph {
         return tensor
     }
 
+    /// A place that is only measured, never written.
+    public func placeholder(_ shape: [Int], _ type: ElementType) throws -> Tensor { try newInput(shape, type.raw) }
+
     private func newInput(_ shape: [Int], _ type: ggml_type) throws -> Tensor {
         guard (1...4).contains(shape.count), shape.allSatisfy({ $0 > 0 }) else {
             throw TensorError.shape(operation: "input", reason: "\(shape) is no shape")
