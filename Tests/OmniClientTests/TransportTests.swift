@@ -75,9 +75,11 @@ struct TransportTests {
         configuration.retries = .never
         let nobody = OmniClient(configuration)
         #expect(await error { _ = try await nobody.models.list() }?.kind == .unreachable)
-        try await StandIn.serving { $0.uri == "/v1/models" ? StandIn.Answer(ending: .hangs) : .json("[1]") } _: { server in
+        try await StandIn.serving { $0.uri == "/v1/audio/speech" ? StandIn.Answer(ending: .silent) : .json("[1]") } _: { server in
             let client = client(server)
             #expect(await error { _ = try await client.server.version() }?.kind == .unreadable)
+            let silent = await error { _ = try await client.speech.create(SpeechRequest("x"), CallOptions(timeout: .milliseconds(50))) }
+            #expect(silent?.kind == .timedOut && silent?.isTransient == true)
         }
     }
 
