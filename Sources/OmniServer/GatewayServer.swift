@@ -15,9 +15,16 @@ public struct GatewayServer: Sendable {
     public var version: String
     public var voices: VoiceDesk
     public var pipelines: [SpeechPipeline]
+    public var films: VideoDesk
+    public var webhooks: WebhookSender
     public var logger: Logger
 
-    public init(listener: HTTPListener.Configuration, voices: VoiceDesk, pipelines: [SpeechPipeline], drainTimeout: Duration, version: String, logger: Logger) {
+    public init(
+        listener: HTTPListener.Configuration, voices: VoiceDesk, pipelines: [SpeechPipeline], films: VideoDesk, webhooks: WebhookSender, drainTimeout: Duration,
+        version: String, logger: Logger
+    ) {
+        self.films = films
+        self.webhooks = webhooks
         self.listener = listener
         self.voices = voices
         self.pipelines = pipelines
@@ -29,7 +36,7 @@ public struct GatewayServer: Sendable {
     /// Serves until told to stop. Throws ``APIError`` when the address cannot be bound; workers are ended either way.
     public func run(_ gateway: Gateway, group: any EventLoopGroup, onRunning: @escaping @Sendable (Int) async -> Void) async throws {
         let registry = MetricsRegistry()
-        let routes = GatewayRoutes(gateway: gateway, voices: voices, pipelines: pipelines, metrics: registry, version: version)
+        let routes = GatewayRoutes(gateway: gateway, voices: voices, pipelines: pipelines, films: films, metrics: registry, version: version)
         let listener = HTTPListener(
             configuration: listener, routes: routes.table, sockets: routes.sockets,
             metrics: HTTPMetrics(registry: registry), logger: logger
@@ -39,12 +46,16 @@ public struct GatewayServer: Sendable {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         var configuration = ServiceGroupConfiguration(
-            services: [Drain(gateway: gateway, logger: logger), try listener.service(group: group, onRunning: onRunning)],
+            services: [
+                Drain(gateway: gateway, logger: logger), VideoService(runner: films.runner, webhooks: webhooks, logger: logger), try listener.service(group: group, onRunning: onRunning),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         configuration.maximumGracefulShutdownDuration = drainTimeout
+        try await films.runner.start()
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch let error as IOError {
+            await films.runner.stop()
             await gateway.shutdown()
             throw bindFailure(error)
         } catch is ServiceGroupError {
@@ -53,6 +64,7 @@ public struct GatewayServer: Sendable {
         } catch is CancellationError {
             logger.warning("requests were still running when the drain's time was over")
         }
+        await films.runner.stop()
         await gateway.shutdown()
     }
 

@@ -32,7 +32,20 @@ public final class Database: Sendable {
             id TEXT PRIMARY KEY, name TEXT NOT NULL, name_key TEXT NOT NULL UNIQUE, consent TEXT NOT NULL, created_at INTEGER NOT NULL,
             mime_type TEXT, file_size INTEGER, ref_text TEXT, speaker_description TEXT, embedding BLOB, has_sample INTEGER NOT NULL
         )
+        """,
         """
+        CREATE TABLE jobs (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model TEXT NOT NULL, model_name TEXT NOT NULL, request TEXT NOT NULL,
+            seed INTEGER NOT NULL, has_picture INTEGER NOT NULL, is_sync INTEGER NOT NULL, created_at REAL NOT NULL, idempotency_key TEXT UNIQUE,
+            fingerprint TEXT, status TEXT NOT NULL, started_at REAL, completed_at REAL, expires_at REAL, attempts INTEGER NOT NULL,
+            deaths INTEGER NOT NULL, error_code INTEGER, error_message TEXT, result TEXT, remote_place TEXT, remote_id TEXT, webhook_at REAL,
+            webhook_attempts INTEGER NOT NULL
+        );
+        CREATE INDEX jobs_running ON jobs (number) WHERE status = 'in_progress';
+        CREATE INDEX jobs_queued ON jobs (number) WHERE status = 'queued';
+        CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE expires_at IS NOT NULL;
+        CREATE INDEX jobs_webhooks ON jobs (webhook_at) WHERE webhook_at IS NOT NULL
+        """,
     ]
 
     private static func migrate(_ database: GRDB.Database) throws {

@@ -6,7 +6,7 @@ struct ErrorTests {
     /// The whole table of the contract: SEED.md's statuses and API.md, section 2.
     static let table: [(code: APIError.Code, status: Int, type: String)] = [
         (.badRequest, 400, "Bad Request"), (.invalidRequest, 400, "BadRequestError"), (.unauthorized, 401, "AuthenticationError"), (.notFound, 404, "NotFoundError"),
-        (.methodNotAllowed, 405, "Method Not Allowed"), (.conflict, 409, "Conflict"), (.tooLarge, 413, "RequestTooLargeError"), (.clientGone, 499, "ClientDisconnected"),
+        (.methodNotAllowed, 405, "Method Not Allowed"), (.conflict, 409, "Conflict"), (.tooLarge, 413, "RequestTooLargeError"), (.unprocessable, 422, "Unprocessable Entity"), (.clientGone, 499, "ClientDisconnected"),
         (.internalError, 500, "InternalServerError"), (.notImplemented, 501, "NotImplementedError"), (.unavailable, 503, "ServiceUnavailableError"),
         (.timeout, 504, "Gateway Timeout"), (.insufficientStorage, 507, "InsufficientStorageError"),
     ]

@@ -62,6 +62,8 @@ extension APIError.Code {
     public static let conflict = Self(name: "conflict", status: 409, type: "Conflict")
     /// A body, prompt or medium over a limit.
     public static let tooLarge = Self(name: "too_large", status: 413, type: "RequestTooLargeError")
+    /// What is asked for can never be there.
+    public static let unprocessable = Self(name: "unprocessable", status: 422, type: "Unprocessable Entity")
     /// Nobody is left to read this; it stands in the log and the metrics. The number is nginx's.
     public static let clientGone = Self(name: "client_gone", status: 499, type: "ClientDisconnected")
     public static let internalError = Self(name: "internal_error", status: 500, type: "InternalServerError")
@@ -74,7 +76,7 @@ extension APIError.Code {
 
     /// Every code there is, for documentation and tests.
     public static let all: [Self] = [
-        .badRequest, .invalidRequest, .unauthorized, .notFound, .methodNotAllowed, .conflict, .tooLarge, .clientGone, .internalError,
+        .badRequest, .invalidRequest, .unauthorized, .notFound, .methodNotAllowed, .conflict, .tooLarge, .unprocessable, .clientGone, .internalError,
         .notImplemented, .unavailable, .timeout, .insufficientStorage,
     ]
 }

@@ -37,6 +37,9 @@ public struct BackendStatus: Sendable, Equatable {
     /// Names of a speech model's own voices, and whether it can imitate others.
     public var voices: [String] = []
     public var clonesVoices = false
+    /// Whether a video model can begin a clip with a picture, and whether it must; nil until it is known.
+    public var startsFromPicture: Bool?
+    public var needsPicture: Bool?
     /// Hz of a speech model's own sound.
     public var sampleRate: Int?
     public var root: String
@@ -63,12 +66,15 @@ public struct UpstreamRequest: Sendable {
     public var path: String
     public var headers: [(String, String)]
     public var body: ByteBuffer?
+    /// The one address that it may go to, of a backend that has several.
+    public var place: String?
 
-    public init(method: String, path: String, headers: [(String, String)], body: ByteBuffer? = nil) {
+    public init(method: String, path: String, headers: [(String, String)], body: ByteBuffer? = nil, place: String? = nil) {
         self.method = method
         self.path = path
         self.headers = headers
         self.body = body
+        self.place = place
     }
 }
 
@@ -76,4 +82,6 @@ public struct UpstreamResponse: Sendable {
     public var status: Int
     public var headers: [(String, String)]
     public var body: UpstreamBody
+    /// The address that answered, of a backend that has several.
+    public var place: String?
 }

@@ -46,11 +46,12 @@ public final class RemoteBackend: Backend {
         var tried: Set<Int> = []
         var request = request
         if let apiKey { request.headers.append(("Authorization", "Bearer \(apiKey)")) }
-        while let (index, url, counter) = next(except: tried) {
+        while let (index, url, counter) = next(except: tried, at: request.place) {
             let lease = OutstandingLease(counter)
             do {
                 var response = try await client.send(request, to: url)
                 response.body = response.body.holding(lease)
+                response.place = url
                 return response
             } catch UpstreamFailure.cancelled {
                 throw CancellationError()
@@ -65,10 +66,10 @@ public final class RemoteBackend: Backend {
         throw APIError(.unavailable, "No server of model `\(id)` can be reached.", remedy: "Try again in a moment.", retryAfter: 5)
     }
 
-    /// The place to ask next: up before down, then the least busy.
-    private func next(except tried: Set<Int>) -> (Int, String, OutstandingCounter)? {
+    /// The place to ask next: up before down, then the least busy; `only` that one when it is named.
+    private func next(except tried: Set<Int>, at only: String?) -> (Int, String, OutstandingCounter)? {
         places.withLock { places in
-            places.indices.filter { !tried.contains($0) }
+            places.indices.filter { !tried.contains($0) && (only == nil || places[$0].url == only) }
                 .min { left, right in
                     (places[left].isUp ? 0 : 1, places[left].counter.count) < (places[right].isUp ? 0 : 1, places[right].counter.count)
                 }

@@ -53,7 +53,7 @@ struct MultipartReader {
         return end + 4
     }
 
-    private func part(headers text: String, _ content: ByteBuffer) throws -> FormPart {
+    func part(headers text: String, _ content: ByteBuffer) throws -> FormPart {
         var disposition: [String: String]?
         var contentType: String?
         for line in text.split(whereSeparator: \.isNewline) {
@@ -74,7 +74,7 @@ struct MultipartReader {
     }
 
     /// The first place at or after `from` where `pattern` stands.
-    private static func find(_ pattern: [UInt8], in bytes: UnsafeRawBufferPointer, from: Int) -> Int? {
+    static func find(_ pattern: [UInt8], in bytes: UnsafeRawBufferPointer, from: Int) -> Int? {
         guard let base = bytes.baseAddress, let first = pattern.first else { return nil }
         var place = from
         while place >= 0, place + pattern.count <= bytes.count {
@@ -87,7 +87,7 @@ struct MultipartReader {
         return nil
     }
 
-    private static func broken(_ reason: String) -> APIError {
+    static func broken(_ reason: String) -> APIError {
         APIError(.badRequest, "The body is not a readable multipart form: \(reason).", param: "body")
     }
 

@@ -59,7 +59,7 @@ extension OmniContext {
         return (value, names.joined(separator: ","))
     }
 
-    private func bodyTooLarge(_ declared: Int?) -> APIError {
+    func bodyTooLarge(_ declared: Int?) -> APIError {
         let size = declared.map { "of \($0) bytes " } ?? ""
         return APIError(
             .tooLarge, "The request body \(size)is larger than the limit of \(limits.maxBodySize) bytes.",

@@ -58,7 +58,8 @@ struct ImageInputs: Sendable {
         }
     }
 
-    private func bytes(_ source: ImageSource, _ param: String) async throws -> [UInt8] {
+    /// The file's bytes, not looked at.
+    func bytes(_ source: ImageSource, _ param: String) async throws -> [UInt8] {
         switch source {
         case .file(let buffer): return Array(buffer.readableBytesView)
         case .url(let text) where text.prefix(5).lowercased() == "data:":

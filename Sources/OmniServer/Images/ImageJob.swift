@@ -41,7 +41,8 @@ struct ImageJob: Sendable {
         return request
     }
 
-    private static func padded(_ pixels: [UInt8], channels: Int, from size: ImageSize, to grid: ImageSize) -> FloatImage? {
+    /// Continued by its edges to the size `grid`.
+    static func padded(_ pixels: [UInt8], channels: Int, from size: ImageSize, to grid: ImageSize) -> FloatImage? {
         let values = [Float](unsafeUninitializedCapacity: grid.pixels * channels) { buffer, count in
             pixels.withUnsafeBufferPointer { source in
                 var place = 0

@@ -37,7 +37,23 @@ public struct MediaURLFetcher: MediaFetcher {
         case redirect(String)
     }
 
+    /// Posts under the same rules, without following redirects; the status of the answer, whose body is not read.
+    func post(_ text: String, headers: [(String, String)], body: [UInt8]) async throws -> Int {
+        try await connected(to: text, param: "webhook_url") { url, client in
+            var request = HTTPClientRequest(url: url.absoluteString)
+            request.method = .POST
+            for (name, value) in headers { request.headers.add(name: name, value: value) }
+            request.body = .bytes(body)
+            return Int(try await client.execute(request, timeout: timeout).status.code)
+        }
+    }
+
     private func get(_ text: String, limit: Int, param: String) async throws -> Step {
+        try await connected(to: text, param: param) { try await read($0, with: $1, limit: limit, param: param) }
+    }
+
+    /// Calls `body` with a client that can reach nothing but the address that was checked.
+    private func connected<Value: Sendable>(to text: String, param: String, _ body: (URL, HTTPClient) async throws -> Value) async throws -> Value {
         guard let url = URL(string: text), let scheme = url.scheme?.lowercased(), ["http", "https"].contains(scheme), let host = url.host(), !host.isEmpty else {
             throw APIError.invalid(param, "\(Self.short(text)) is not an http(s) URL.")
         }
@@ -48,9 +64,9 @@ public struct MediaURLFetcher: MediaFetcher {
         configuration.timeout = .init(connect: .seconds(5))
         let client = HTTPClient(eventLoopGroup: group, configuration: configuration)
         do {
-            let step = try await read(url, with: client, limit: limit, param: param)
+            let value = try await body(url, client)
             try? await client.shutdown()
-            return step
+            return value
         } catch {
             try? await client.shutdown()
             if error is APIError || error is CancellationError { throw error }

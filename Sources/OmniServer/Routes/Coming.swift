@@ -10,21 +10,23 @@ extension GatewayRoutes {
             ("/v1/audio/generate", "audio generation", []),
         ]
         for route in json {
-            table.add(.post, route.path, "No model of this build serves it yet.") { request, context in
+            table.add(.post, route.path, Self.comingDoc(route.path).takes(.inline { ["type": "object"] })) { request, context in
                 let body = try await context.collectJSON(request)
                 _ = try gateway.catalogue.entry(named: body.json["model"]?.stringValue, kinds: route.kinds, task: route.task)
                 throw APIError(.notFound, "No served model can do \(route.task).")
             }
         }
         let others: [(method: HTTPRequest.Method, path: String, task: String)] = [
-            (.post, "/v1/videos", "video generation"), (.get, "/v1/videos", "video generation"),
-            (.post, "/v1/videos/sync", "video generation"), (.post, "/v1/videos/generations", "video generation"),
             (.post, "/v1/audio/transcriptions", "transcription"),
         ]
         for route in others {
-            table.add(route.method, route.path, "No model of this build serves it yet.") { _, _ in
+            table.add(route.method, route.path, Self.comingDoc(route.path)) { _, _ in
                 throw APIError(.notFound, "No served model can do \(route.task).")
             }
         }
+    }
+
+    private static func comingDoc(_ path: String) -> RouteDoc {
+        RouteDoc("No model of this build serves it yet.", path.contains("video") ? .videos : .speech).fails(.badRequest, .notFound, .tooLarge)
     }
 }

@@ -55,6 +55,7 @@ public struct WorkerRoutes: Sendable {
     public var table: RouteTable {
         var table = RouteTable()
         addInternal(to: &table)
+        addCapabilities(to: &table)
         addChat(to: &table)
         addCompletions(to: &table)
         addEmbeddings(to: &table)
@@ -62,6 +63,7 @@ public struct WorkerRoutes: Sendable {
         addImageGenerations(to: &table)
         addImageEdits(to: &table)
         addSpeech(to: &table)
+        addFilming(to: &table)
         return table
     }
 
@@ -76,6 +78,8 @@ public struct WorkerRoutes: Sendable {
                     "input_parts": .array(model.card.inputParts.map { .string($0) }), "details": .object(model.card.details),
                     "voices": .array(((model as? any SpeechModel)?.voices ?? []).map { .string($0.name) }),
                     "clones_voices": .bool((model as? any SpeechModel)?.abilities.clones ?? false),
+                    "starts_from_picture": (model as? any VideoModel).map { .bool($0.videoDefaults.startsFromPicture) } ?? .null,
+                    "needs_picture": (model as? any VideoModel).map { .bool($0.videoDefaults.needsPicture) } ?? .null,
                     "stalled_seconds": .number(model.stalledFor?.seconds ?? 0),
                 ])
             }

@@ -66,6 +66,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The folder for data, sockets and lanes; $OMNI_HOME.")
     var dataDir: String?
 
+    @OptionGroup var jobs: JobFlags
     @OptionGroup var engine: EngineFlags
     @OptionGroup var log: LogFlags
 
@@ -114,12 +115,16 @@ struct ServeCommand: AsyncParsableCommand {
             (entry.backend as? WorkerBackend)?.start()
             (entry.backend as? RemoteBackend)?.start()
         }
+        let database = try Database(folder: data.url)
+        let poster = MediaURLFetcher(group: group, allowedDomains: engine.allowedMediaDomains)
+        let films = try jobs.desk(database, folder: data.url, catalogue: gateway.catalogue, fetcher: poster, limits: engine.imageLimits, logger: logger)
+        let webhooks = WebhookSender(store: SQLiteJobStore(database), poster: poster, secret: try JobFlags.webhookSecret(in: data.url), logger: logger)
         let server = GatewayServer(
             listener: .init(
                 address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, trustsChatTemplates: trustRequestChatTemplate, images: engine.imageLimits), apiKeys: keys,
                 allowedOrigins: try origins),
-            voices: VoiceDesk(store: try SQLiteVoiceStore(Database(folder: data.url)), aliases: plan.voices),
-            pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
+            voices: VoiceDesk(store: try SQLiteVoiceStore(database), aliases: plan.voices),
+            pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, films: films, webhooks: webhooks, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
         try await server.run(gateway, group: group) { [uds, host] port in
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
             logger.info("listening", metadata: ["address": .string(place), "models": .string(entries.map(\.id).joined(separator: ","))])

@@ -1,0 +1,234 @@
+import Foundation
+import Logging
+import OmniAPI
+import OmniEngine
+import OmniStore
+
+/// Runs video jobs: claim → run → keep the result → mark it done. Jobs of one model run one after the other, in the order in
+/// which they came; all that a job needs to run again after a crash lies in its row and its folder.
+public actor JobRunner {
+    public struct Settings: Sendable {
+        /// Jobs of local models that are worked on at once; `--max-jobs`.
+        public var maxJobs: Int
+        /// Jobs that may wait; `--max-job-queue`.
+        public var mostQueued: Int
+        /// Seconds that results are kept; nil for ever. `--job-ttl`.
+        public var keepFor: Double?
+
+        public init(maxJobs: Int = 1, mostQueued: Int = 1000, keepFor: Double? = nil) {
+            self.maxJobs = maxJobs
+            self.mostQueued = mostQueued
+            self.keepFor = keepFor
+        }
+    }
+
+    private struct Running {
+        let job: StoredJob
+        let isRemote: Bool
+        /// The work; may be cancelled.
+        let attempt: Task<JobOutcome, Never>
+        /// The work and its book-keeping, which is never cancelled: a cancelled task cannot write to the store.
+        let whole: Task<Void, Never>
+    }
+
+    /// Jobs that one server elsewhere is given at once; it has a queue of its own.
+    private static let mostRemote = 8
+
+    public nonisolated let store: any JobStore
+    public nonisolated let files: JobFiles
+    public nonisolated let board: JobBoard
+    public nonisolated let settings: Settings
+    private let catalogue: Catalogue
+    private let logger: Logger
+    private var running: [String: Running] = [:]
+    private var isFilling = false
+    private var wantsFill = false
+    private var isDraining = false
+    private var isStopping = false
+
+    public init(store: any JobStore, files: JobFiles, board: JobBoard = JobBoard(), catalogue: Catalogue, settings: Settings = Settings(), logger: Logger) {
+        self.store = store
+        self.files = files
+        self.board = board
+        self.catalogue = catalogue
+        self.settings = settings
+        self.logger = logger
+    }
+
+    // MARK: - Life
+
+    /// Takes up what the server left when it ended, however it ended. To be called once, before anything else.
+    public func start() async throws {
+        let recovery = try await store.recover()
+        await onDisk { [files] in files.removeAll(except: recovery.ids) }
+        if !recovery.requeued.isEmpty || !recovery.remote.isEmpty || !recovery.givenUp.isEmpty {
+            logger.notice(
+                "interrupted video jobs",
+                metadata: ["requeued": "\(recovery.requeued.count)", "given_up": "\(recovery.givenUp.count)", "elsewhere": "\(recovery.remote.count)"])
+        }
+        try await failUnserved(recovery)
+        for job in recovery.remote { if let entry = entry(job.model) { begin(job, on: entry) } }
+        fill()
+    }
+
+    /// A job whose model is not served any more would wait for ever.
+    private func failUnserved(_ recovery: JobRecovery) async throws {
+        let queued = try await store.queues().filter { entry($0.key) == nil }
+        for model in queued.keys {
+            while let job = try await store.claim(models: [model]) { try await failUnserved(job) }
+        }
+        for job in recovery.remote where entry(job.model) == nil { try await failUnserved(job) }
+    }
+
+    private func failUnserved(_ job: StoredJob) async throws {
+        let error = VideoJobError(code: 404, message: "The server was started again without the model `\(job.model)`.")
+        _ = try await store.change(job.id, .failed(attempt: job.attempts, error))
+        await onDisk { [files] in files.remove(job.id) }
+    }
+
+    /// Begins no more jobs and puts those that run back into the queue, except those that a client waits for.
+    public func drain() async {
+        isDraining = true
+        await cancel(running.values.filter { !$0.job.isSync })
+    }
+
+    /// The same with all of them.
+    public func stop() async {
+        (isDraining, isStopping) = (true, true)
+        await cancel(Array(running.values))
+    }
+
+    private func cancel(_ runs: [Running]) async {
+        for run in runs { run.attempt.cancel() }
+        for run in runs { await run.whole.value }
+    }
+
+    // MARK: - Jobs
+
+    /// Keeps a job and queues it. Its folder, if it needs one, is there already.
+    public func submit(_ job: NewJob) async throws -> JobCreation {
+        guard !isDraining else { throw APIError(.unavailable, "The server is about to end.", remedy: "Try again in a moment.", retryAfter: 5) }
+        let creation = try await store.create(job, mostQueued: settings.mostQueued)
+        fill()
+        return creation
+    }
+
+    /// Removes a job in whatever state it is, with its files; a running one is stopped within a step. False when there is none.
+    public func delete(_ id: String) async throws -> Bool {
+        guard try await store.remove(id) != nil else { return false }
+        if let run = running[id] {
+            run.attempt.cancel()
+            await run.whole.value
+        }
+        await onDisk { [files] in files.remove(id) }
+        board.tell(id)
+        return true
+    }
+
+    /// Ids of a model's jobs that run now.
+    public func runningJobs(of model: String) -> [String] { running.values.filter { $0.job.model == model }.map(\.job.id) }
+
+    // MARK: - The queue
+
+    private func fill() {
+        wantsFill = true
+        guard !isFilling else { return }
+        isFilling = true
+        Task {
+            while wantsFill {
+                wantsFill = false
+                while let (job, entry) = await next() { begin(job, on: entry) }
+            }
+            isFilling = false
+        }
+    }
+
+    private func next() async -> (StoredJob, CatalogueEntry)? {
+        guard !isDraining else { return nil }
+        let models = freeModels
+        do {
+            guard let job = try await store.claim(models: models), let entry = entry(job.model) else { return nil }
+            return (job, entry)
+        } catch {
+            logger.error("the next video job cannot be claimed", metadata: ["error": "\(error)"])
+            Task {
+                try? await Task.sleep(for: .seconds(1))
+                self.fill()
+            }
+            return nil
+        }
+    }
+
+    /// Models that can begin a job now.
+    private var freeModels: [String] {
+        let local = running.values.count { !$0.isRemote }
+        return catalogue.entries.filter { entry in
+            let own = running.values.count { $0.job.model == entry.id }
+            return entry.kind == nil ? own < Self.mostRemote : own == 0 && local < settings.maxJobs
+        }.map(\.id)
+    }
+
+    private func entry(_ model: String) -> CatalogueEntry? { catalogue.entries.first { $0.id == model && [nil, .video].contains($0.kind) } }
+
+    private func begin(_ job: StoredJob, on entry: CatalogueEntry) {
+        board.begin(job.id)
+        let attempt = Task { await self.attempt(job, on: entry) }
+        let whole = Task { await finish(job, on: entry, with: await attempt.value) }
+        running[job.id] = Running(job: job, isRemote: entry.kind == nil, attempt: attempt, whole: whole)
+    }
+
+    private func finish(_ job: StoredJob, on entry: CatalogueEntry, with outcome: JobOutcome) async {
+        let kept = await keep(job, outcome)
+        await clean(job, kept)
+        log(job, outcome, kept)
+        if let kept, kept.status.isOver, let remote = kept.remote { await JobAttempt.forget(remote, entry.backend) }
+        running[job.id] = nil
+        board.end(job.id, model: job.model, learning: kept?.status == .completed)
+        fill()
+    }
+
+    private func attempt(_ job: StoredJob, on entry: CatalogueEntry) async -> JobOutcome {
+        // A deletion that came between the claim and now has found nothing to stop.
+        if await store.isGone(job.id) { return .interrupted(.serverStopped) }
+        let attempt = JobAttempt(job: job, files: files, board: board, store: store)
+        return await entry.kind == nil ? attempt.runElsewhere(entry.backend) : attempt.run(on: entry.backend)
+    }
+
+    /// Marks the outcome, however long the disk refuses that: without it the job would seem to run for ever. Nil when the row is
+    /// gone.
+    private func keep(_ job: StoredJob, _ outcome: JobOutcome) async -> StoredJob? {
+        let change = outcome.change(attempt: job.attempts, keepFor: settings.keepFor)
+        while true {
+            do {
+                return try await store.change(job.id, change)
+            } catch {
+                logger.error("the outcome of a video job cannot be kept", metadata: ["job": .string(job.id), "error": "\(error)"])
+                guard !isStopping else { return nil }
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// What stays in the folder: the results of a completed job; for another attempt the inputs and the latents.
+    private func clean(_ job: StoredJob, _ kept: StoredJob?) async {
+        await onDisk { [files] in
+            switch kept?.status {
+            case .completed: files.remove(of: job.id, allBut: Set([kept?.result?.clip, kept?.result?.thumbnail].compactMap { $0 }))
+            case .queued, .inProgress: files.remove(of: job.id, allBut: [JobFiles.picture, JobFiles.latents])
+            case .failed, nil: files.remove(job.id)
+            }
+        }
+    }
+
+    private func log(_ job: StoredJob, _ outcome: JobOutcome, _ kept: StoredJob?) {
+        let level: Logger.Level = if case .completed = outcome { .info } else { .warning }
+        logger.log(level: level, "video job", metadata: ["job": .string(job.id), "outcome": "\(outcome.summary)", "status": .string(kept?.status.rawValue ?? "deleted")])
+    }
+}
+
+/// File work blocks; it stays off the cooperative pool.
+func onDisk<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+        DispatchQueue.global(qos: .utility).async { continuation.resume(returning: body()) }
+    }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Logging
+import OmniGateway
+import OmniStore
+import ServiceLifecycle
+
+/// What keeps video jobs going while the server runs: the queue, webhooks, and the end of results whose time is over.
+struct VideoService: Service {
+    let runner: JobRunner
+    let webhooks: WebhookSender
+    let logger: Logger
+
+    func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await webhooks.run() }
+            group.addTask { await sweep() }
+            group.addTask { try? await gracefulShutdown() }
+            _ = await group.next()
+            group.cancelAll()
+        }
+        await runner.drain()
+    }
+
+    /// Files go when their time is over; their rows stay a month longer, so that a late poll learns why.
+    private func sweep() async {
+        while !Task.isCancelled {
+            for job in (try? await runner.store.expired()) ?? [] {
+                guard let expiry = job.expiresAt else { continue }
+                if Date().timeIntervalSince1970 > expiry + 30 * 86400 {
+                    _ = try? await runner.delete(job.id)
+                } else if job.result?.isExpired == false, (try? await runner.store.change(job.id, .filesExpired)) != nil {
+                    runner.files.remove(job.id)
+                    logger.info("a video's time is over", metadata: ["job": .string(job.id)])
+                }
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+}
