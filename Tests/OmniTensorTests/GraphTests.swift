@@ -1,3 +1,4 @@
+import Foundation
 import OmniEngine
 import Testing
 
@@ -6,6 +7,46 @@ import Testing
 @Suite struct GraphTests {
     static func evaluate(_ build: (Graph) throws -> Tensor) throws -> [Float] {
         try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope()) { [try build($0)] }[0]
+    }
+
+    /// Inputs that are never written must not keep a graph: every request is measured.
+    @Test func aMeasuredGraphIsGivenBack() throws {
+        weak var seen: Graph?
+        let price = try Executor(Backend(threads: 1, useGPU: false)).price { graph in
+            seen = graph
+            return [try graph.linear(graph.input([4, 2], []), graph.input([4, 3], []))]
+        }
+        #expect(price.total > 0)
+        #expect(seen == nil)
+    }
+
+    @Test func attentionTakesAMaskForEachHeadABiasAndAScale() throws {
+        // One feature, two heads, two tokens, three others.
+        func attend(mask: [Float]? = nil, bias: [Float]? = nil, scale: Float? = nil) throws -> [Float] {
+            try Self.evaluate { graph in
+                try graph.attention(
+                    query: graph.input([1, 2, 2], [1, 1, 1, 1]), keys: graph.input([1, 2, 3], [1, 1, 2, 2, 3, 3]),
+                    values: graph.input([1, 2, 3], [1, 10, 2, 20, 3, 30]), mask: mask.map { mask in try graph.input([3, 2, 2], mask) },
+                    bias: bias.map { bias in try graph.input([3], bias) }, scale: scale, precision: .exact)
+            }
+        }
+        let none: Float = -.infinity
+        // The first head's first token sees the first of the others, its second token the second; the second head sees the last.
+        let masked = try attend(mask: [0, none, none, none, 0, none, none, none, 0, none, none, 0])
+        #expect(masked == [1, 30, 2, 30])
+        #expect(try attend(bias: [none, 0, none]) == [2, 20, 2, 20])
+        let flat = try attend(scale: 0)
+        #expect(zip(flat, [2, 20, 2, 20]).allSatisfy { abs($0 - $1) < 1e-4 })
+        #expect(throws: TensorError.self) { try attend(bias: [0, 0]) }
+    }
+
+    @Test func geluIsItsFormula() throws {
+        let values: [Float] = [-30, -3, -1, -0.01, 0, 0.5, 2, 30]
+        let expected = values.map { x in 0.5 * x * (1 + tanh((2 / Float.pi).squareRoot() * (x + 0.044715 * x * x * x))) }
+        let exact = try Self.evaluate { try $0.gelu($0.input([8], values), precision: .exact) }
+        #expect(zip(exact, expected).allSatisfy { abs($0 - $1) < 1e-5 })
+        let gated = try Self.evaluate { try $0.gatedGELU(gate: $0.input([8], values), up: $0.input([8], values), precision: .exact) }
+        #expect(zip(gated, zip(expected, values).map { $0 * $1 }).allSatisfy { abs($0 - $1) < 1e-3 })
     }
 
     @Test func linearIsAProductOfMatrices() throws {
