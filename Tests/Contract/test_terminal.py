@@ -219,14 +219,14 @@ def test_conversation_goes_on_after_ctrl_c(window, everything, tmp_path):
     chat = window("chat", "--seed", 4, "--max-tokens", 400)
     chat.wait_for(PROMPT)
     chat.type("Write a poem with four hundred verses about the sea.\r")
-    chat.wait_for(r"sea\.\r\n(.*\n)?.+\w \w+")
+    chat.wait_for(r"sea\.\r\x1b\[\d+C\r+\n(.*\n)?.*\w \w+")
     chat.type("\x03")
     chat.wait_for(r"\(stopped\)")
     everything.wait_idle()
     chat.wait_for(PROMPT)
     # What is typed during an answer is the next message, and does not show in the answer.
     chat.type("Name a river.\r")
-    chat.wait_for(r"river\.\r\n")
+    chat.wait_for(r"river\.\r\x1b\[\d+C\r+\n")
     chat.type("/system Typed ahead.\r")
     shown = chat.wait_for("system prompt is set")
     assert "/system" not in shown[: shown.index("\x1b[?2004h")]
