@@ -36,8 +36,8 @@ static void set_quality(AVCodecContext *context, AVDictionary **settings, const 
         // Frames that wait for a decision are memory; 250 are allowed by default for some presets.
         av_dict_set(settings, "rc-lookahead", "16", 0);
         av_dict_set_int(settings, "crf", (int)(10 + 30 * coarse + 0.5), 0);
-        // On pictures of a few macroblocks x264's tree reads memory that nobody wrote: the same frames would not always give the same file.
-        if (options->width < 128 || options->height < 128) av_dict_set(settings, "mbtree", "0", 0);
+        // With x264's tree (build 164, AVX-512) the same frames do not always give the same file.
+        av_dict_set(settings, "mbtree", "0", 0);
     } else if (!strncmp(options->encoder, "libvpx", 6)) {
         av_dict_set(settings, "deadline", "good", 0);
         av_dict_set(settings, "cpu-used", "4", 0);
