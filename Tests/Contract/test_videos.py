@@ -355,9 +355,10 @@ def test_a_clip_begins_with_a_picture(start):
     assert_tidy(server)
 
 
-def test_a_model_that_knows_no_pictures_says_so(films):
+def test_a_model_that_knows_no_pictures_says_so_at_once(films):
     reply = create(films, files=[("input_reference", "a.png", png(32, 32))])
-    assert reply.status == 400 and "picture" in reply.error["message"]
+    assert reply.status == 200 and reply.json["status"] == "failed" and "picture" in reply.json["error"]["message"]
+    assert create(films, path="/v1/videos/sync", files=[("input_reference", "a.png", png(32, 32))]).status == 400
 
 
 # Webhooks.

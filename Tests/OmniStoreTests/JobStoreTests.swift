@@ -78,6 +78,17 @@ private final class Clock: Sendable {
         #expect(job.webhookAt != nil, "its end is told")
     }
 
+    @Test(arguments: Kind.allCases) func aJobIsRefusedOnlyWhileItWaits(kind: Kind) async throws {
+        let bench = try Bench(kind)
+        _ = try await bench.make("a")
+        let refusal = JobChange.refused(VideoJobError(code: 400, message: "no pictures"))
+        #expect(try await bench.store.change("a", refusal)?.status == .failed)
+        #expect(try await bench.store.claim(models: ["wan"]) == nil)
+        _ = try await bench.make("b")
+        _ = try await bench.store.claim(models: ["wan"])
+        #expect(try await bench.store.change("b", refusal) == nil)
+    }
+
     @Test(arguments: Kind.allCases) func aStopInGoodOrderCountsForNothing(kind: Kind) async throws {
         let bench = try Bench(kind)
         let made = try await bench.make("a").job
