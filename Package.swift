@@ -30,6 +30,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "omni", targets: ["omni"]),
+        .library(name: "OmniClient", targets: ["OmniClient", "OmniAPI"]),
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -58,6 +59,8 @@ let package = Package(
             name: "CFFmpeg",
             linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
         .target(name: "CSherpa", linkerSettings: sherpaLink),
+        // The playground's files, embedded by the compiler.
+        .target(name: "CPlayground", exclude: ["Web"]),
         // -O3 in debug builds too: its loops are the autoencoder's.
         .target(name: "CTensor", cSettings: [.unsafeFlags(["-O3"] + nativeCPU)]),
 
@@ -68,6 +71,11 @@ let package = Package(
         .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniEngine"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
+
+        // What people write applications with; nothing under it has unsafe flags, so that other packages can take it by version
+        .target(
+            name: "OmniClient",
+            dependencies: ["OmniAPI", httpClient, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
 
         // The engines; none knows another
         .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", "OmniGGUF", logging], linkerSettings: nativeLink),
@@ -85,7 +93,7 @@ let package = Package(
         .target(
             name: "OmniServer",
             dependencies: [
-                "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
+                "CPlayground", "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -96,7 +104,7 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "CLlama", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText", httpClient, subprocess,
+                "CLlama", "OmniClient", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText", httpClient, subprocess,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -105,6 +113,11 @@ let package = Package(
         .executableTarget(
             name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
             exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
+
+        // What people write with the library
+        .executableTarget(name: "example-chat", dependencies: ["OmniClient"], path: "Examples/chat"),
+        .executableTarget(name: "example-picture", dependencies: ["OmniClient"], path: "Examples/picture"),
+        .executableTarget(name: "example-narrated-clip", dependencies: ["OmniClient"], path: "Examples/narrated-clip"),
 
         // Measured beside diffusers, see Benchmarks/film/README.md
         .executableTarget(
@@ -117,6 +130,9 @@ let package = Package(
             exclude: ["make_autoencoder.py", "diffusers_benchmark.py", "README.md"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(
+            name: "OmniClientTests",
+            dependencies: ["OmniClient", nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")], resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
         .testTarget(
             name: "OmniModelsTests",

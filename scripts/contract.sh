@@ -7,6 +7,8 @@ SUITE="$ROOT/Tests/Contract"
 REQUIREMENTS="$SUITE/requirements.txt"
 ls "$SUITE"/test_*.py >/dev/null 2>&1 || exit 0
 
+bash "$ROOT/scripts/system.sh" --tests
+
 # The environment is made anew when the requirements or the Python change.
 python="$(python_tool)"
 stamp="$( { cat "$REQUIREMENTS"; "$python" -VV; } | sha256_of -)"

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
 # Installs the system packages that the build needs, if any is missing. Debian and Ubuntu; elsewhere it says what to install.
+#
+#   scripts/system.sh            for the build
+#   scripts/system.sh --tests    a browser too, in which the tests drive the playground (80 MB, where there is none)
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PACKAGES=(cmake ninja-build g++ make pkg-config libsqlite3-dev zlib1g-dev libgomp1
@@ -15,6 +18,13 @@ if ! command -v dpkg-query >/dev/null; then
         Darwin) fail "${missing[*]} missing; run: brew install ${missing[*]}" ;;
         *) fail "${missing[*]} missing; install ${missing[*]}, a C++17 compiler, pkg-config and the headers of SQLite and zlib" ;;
     esac
+fi
+
+if [ "${1:-}" = "--tests" ]; then
+    browser="${OMNI_CHROMIUM:-}"
+    for name in chromium chromium-browser google-chrome; do [ -n "$browser" ] || browser="$(command -v "$name" || true)"; done
+    # Fonts: a bare machine has none, and a page without letters has no size.
+    [ -n "$browser" ] || PACKAGES+=(chromium fonts-dejavu-core)
 fi
 
 missing=()

@@ -80,7 +80,7 @@ public final class TextEngine: TextModel {
             kind: .text, root: model.path, maxModelLength: setup.batch.maxLength, inputParts: encoder?.inputParts ?? [],
             details: JSONObject([
                 ("description", .string(model.summary)), ("parameters", .int(model.parameterCount)), ("bytes", .int(model.byteCount)),
-                ("kv_cache_tokens", .int(setup.shape.cells)), ("threads", .int(options.threadCount)),
+                ("kv_cache_tokens", .int(setup.shape.cells)), ("kv_bytes_per_token", .int(ContextPlan.cacheBytesPerToken(of: model))), ("threads", .int(options.threadCount)),
             ]))
     }
 
@@ -124,18 +124,19 @@ struct ContextPlan {
         let longest = max(options.longestSequenceBytes / max(bytesPerToken, 1), 512)
         let length = options.maxModelLength == nil ? min(wanted, longest) : wanted
         let (all, overflows) = length.multipliedReportingOverflow(by: options.maxSequences)
+        let unified = options.unifiedCache ?? (overflows || all > affordable || options.maxSequences > 256)
         // Idle slots keep finished answers for reuse, beside the running ones.
-        let slots = options.unifiedCache ? min(max(options.maxSequences * 2, 4), 256) : min(options.maxSequences, 256)
-        let cells = options.unifiedCache ? max(length, min(overflows ? .max : all, affordable)) : length * slots
+        let slots = unified ? min(max(options.maxSequences * 2, 4), 256) : min(options.maxSequences, 256)
+        let cells = unified ? max(length, min(overflows ? .max : all, affordable)) : length * slots
         let capacity = max(min(options.batchSize, length), 32)
         shape = LlamaContext.Shape(
             cells: cells, sequences: slots, batch: capacity, outputs: min(capacity, max(options.maxSequences, BatchSetup.scoredChunk)),
-            threads: options.threadCount, unified: options.unifiedCache)
+            threads: options.threadCount, unified: unified)
         batch = BatchSetup(maxSequences: min(options.maxSequences, slots), slots: slots, batch: capacity, maxLength: length)
     }
 
     /// Bytes that the keys and values of one token take, at 16 bits each.
-    private static func cacheBytesPerToken(of model: LlamaModel) -> Int {
+    static func cacheBytesPerToken(of model: LlamaModel) -> Int {
         let heads = max(Int(llama_model_n_head(model.handle)), 1)
         let width = Int(llama_model_n_embd(model.handle)) / heads * max(Int(llama_model_n_head_kv(model.handle)), 1)
         return model.layers * width * 2 * 2

@@ -13,8 +13,8 @@ public struct TextEngineOptions: Sendable {
     public var threads: Int?
     /// Most prompt tokens in one step; also how long a newcomer may have to wait for a lone prompt.
     public var batchSize = 512
-    /// Bytes of KV cache that sequences share. One sequence of full length is always given room, whatever it takes.
-    public var cacheBytes = 256 << 20
+    /// Bytes of KV cache over all sequences. One sequence of full length is always given room, whatever it takes.
+    public var cacheBytes = min(1 << 30, Int(clamping: ProcessInfo.processInfo.physicalMemory / 8))
     /// Bytes of KV cache that one sequence may take when no length is given.
     public var longestSequenceBytes = 2 << 30
     /// Layers on a GPU; -1 puts all there.
@@ -23,8 +23,9 @@ public struct TextEngineOptions: Sendable {
     public var mmproj: String?
     /// A Jinja template, or the path of a file with one, in place of the model's own.
     public var chatTemplate: String?
-    /// One cache for all sequences, which share equal beginnings, or one for each.
-    public var unifiedCache = true
+    /// One cache for all sequences, or one for each. Attention reads over every used cell of a cache, others' too, so one for
+    /// each is faster; but each must be long enough for a whole sequence. Nil gives each its own where `cacheBytes` allows.
+    public var unifiedCache: Bool?
     public var media = MediaLimits()
     /// Fetches http(s) URLs of pictures and sounds; nil refuses them.
     public var fetcher: (any MediaFetcher)?

@@ -7,7 +7,10 @@ struct Omni: AsyncParsableCommand {
         commandName: "omni",
         abstract: "An omni-modal inference server with vLLM-Omni's OpenAI-style API.",
         version: Version.text,
-        subcommands: [ServeCommand.self, WorkerCommand.self, ModelsCommand.self, DoctorCommand.self])
+        subcommands: [
+            ServeCommand.self, ChatCommand.self, ImageCommand.self, SpeakCommand.self, VoicesCommand.self, VideoCommand.self, JobsCommand.self,
+            TranscribeCommand.self, ModelsCommand.self, DoctorCommand.self, WorkerCommand.self,
+        ])
 
     static func main() async {
         // A client or a log reader that goes away is an error of one write, not the end of the program.

@@ -62,12 +62,13 @@ struct ChatTests {
         await engine.shutdown()
     }
 
-    @Test("a cache for each sequence gives the same answers, and still shares beginnings")
+    @Test("a cache for each sequence gives the same answers as one for all, and still shares beginnings")
     func splitCache() async throws {
-        let engine = try await TestModel.engine()
+        var options = TextEngineOptions()
+        options.unifiedCache = true
+        let engine = try await TestModel.engine(options)
         let wanted = try await engine.answers(comparable("Who wrote Hamlet?")).first
         await engine.shutdown()
-        var options = TextEngineOptions()
         options.unifiedCache = false
         options.maxModelLength = 512
         options.maxSequences = 3
@@ -79,6 +80,27 @@ struct ChatTests {
         let again = try await split.answers(comparable("Who wrote Macbeth?"))
         #expect(again.usage.cachedTokens > 20)
         await split.shutdown()
+    }
+
+    @Test("an answer that is moved to another place in the cache goes on as if nothing had happened")
+    func moved() async throws {
+        var options = TextEngineOptions()
+        options.unifiedCache = false
+        options.maxModelLength = 512
+        options.maxSequences = 3
+        let engine = try await TestModel.engine(options)
+        let alone = try await engine.answers(comparable("Who wrote Hamlet?", maxTokens: 40)).first
+        await engine.shutdown()
+        let shared = try await TestModel.engine(options)
+        // The short one in the middle leaves a gap.
+        async let first = shared.answers(question("Name three colors.", maxTokens: 40))
+        try await Task.sleep(for: .milliseconds(20))
+        async let short = shared.answers(question("Say yes.", maxTokens: 2))
+        try await Task.sleep(for: .milliseconds(20))
+        async let last = shared.answers(comparable("Who wrote Hamlet?", maxTokens: 40))
+        _ = try await (first, short)
+        #expect(try await last.first.agrees(with: alone))
+        await shared.shutdown()
     }
 
     @Test("several answers to one prompt differ, and share its computation")

@@ -55,4 +55,27 @@ struct SlotTableTests {
         }
         #expect((30...40).contains(pace.chunk))
     }
+
+    private func sequence() -> Sequence {
+        let (_, events) = GenerationRequest.Events.makeStream()
+        let plan = SamplingPlan()
+        let request = GenerationRequest(prompts: [Prompt([1])], plan: plan, maxTokens: 1, scope: RequestScope(id: "test"), events: events)
+        return Sequence(
+            group: RequestGroup(request), index: 0, prompt: Prompt([1]), sampler: TokenSampler(plan: plan, prompt: [1], endTokens: [], choice: 0), grammar: nil)
+    }
+
+    @Test("where neighbours are computed together, a newcomer comes beside those who run, and a gap is told")
+    func neighbours() {
+        var table = SlotTable(count: 6, keepsTogether: true)
+        #expect(table.gap == nil)
+        table.occupy(2, by: sequence())
+        #expect(placement(table, [7, 8]) == .continued(slot: 1, reuse: 0))
+        table.occupy(4, by: sequence())
+        #expect(table.gap?.empty == 3)
+        #expect(table.gap?.last == 4)
+        #expect(placement(table, [7, 8]) == .continued(slot: 3, reuse: 0))
+        table.move(4, to: 3)
+        #expect(table.gap == nil)
+        #expect(table.slots[4].isEmpty)
+    }
 }

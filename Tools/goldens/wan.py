@@ -9,7 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler, WanImageToVideoPipeline, WanPipeline
 from safetensors.torch import save_file
 
@@ -36,7 +38,13 @@ def tokens(pipe):
 
 def modules(pipe, record, spec):
     """Text encoder, rotary angles, a block and its parts, the transformer; with one time, and with one for each token."""
+    seen = {}
     with torch.no_grad():
+        if "clip" in spec:
+            image = shown(picture(spec["size"]))
+            record.keep("clip.pixels", pipe.image_processor(images=image, return_tensors="pt")["pixel_values"])
+            seen = dict(encoder_hidden_states_image=pipe.encode_image(image, "cpu"))
+            record.keep("clip.states", seen["encoder_hidden_states_image"])
         embeds, negative = pipe.encode_prompt(PROMPT, negative_prompt=NEGATIVE, max_sequence_length=512, device="cpu")
         count = len(pipe.tokenizer(PROMPT)["input_ids"])
         assert embeds[0, count:].abs().max() == 0
@@ -47,11 +55,11 @@ def modules(pipe, record, spec):
         hooks = [record.hook(block, "block"), record.hook(block.attn1, "attn1"), record.hook(block.attn2, "attn2"), record.hook(block.ffn, "ffn")]
         latents = torch.randn((1, spec["transformer"]["in_channels"], 3, 4, 6), generator=generator(3))
         record.keep("transformer.latents", latents)
-        record.keep("transformer.out", transformer(latents, torch.tensor([737]), embeds, return_dict=False)[0])
+        record.keep("transformer.out", transformer(latents, torch.tensor([737]), embeds, return_dict=False, **seen)[0])
         for hook in hooks:
             hook.remove()
         times = torch.tensor([[0.0] * 6 + [641.0] * 12])
-        record.keep("transformer.times.out", transformer(latents, times, embeds, return_dict=False)[0])
+        record.keep("transformer.times.out", transformer(latents, times, embeds, return_dict=False, **seen)[0])
         temb, projection, text, _ = transformer.condition_embedder(torch.tensor([737]), embeds, None)
         record.keep("time", temb)
         record.keep("time.projection", projection)
@@ -80,8 +88,13 @@ def films(pipe, record, runs, size):
 
 
 def picture(size):
+    """Of eight bits, so that it is the same however it is handed on."""
     width, height, _ = size
-    return torch.rand((1, 3, height, width), generator=generator(12))
+    return torch.randint(0, 256, (1, 3, height, width), generator=generator(12)).float() / 255
+
+
+def shown(pixels):
+    return Image.fromarray((pixels[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8))
 
 
 def all_films(name, pipe, record, spec):
@@ -101,6 +114,10 @@ def all_films(name, pipe, record, spec):
         films(pipe, record, {
             "text": dict(num_inference_steps=3, guidance_scale=5.0, negative_prompt=NEGATIVE, generator=generator(45)),
             "picture": dict(pipe=start, image=picture(size), num_inference_steps=3, guidance_scale=3.0, generator=generator(46)),
+        }, size)
+    elif name == "i2v":
+        films(pipe, record, {
+            "picture": dict(image=shown(picture(size)), num_inference_steps=3, guidance_scale=4.0, negative_prompt=NEGATIVE, generator=generator(48)),
         }, size)
     else:
         films(pipe, record, {
@@ -172,7 +189,7 @@ def schedulers(root):
 def main(root):
     root.mkdir(parents=True, exist_ok=True)
     schedulers(root)
-    for name, spec in [("t2v", wan_checkpoint.T2V), ("ti2v", wan_checkpoint.TI2V), ("a14b", wan_checkpoint.A14B)]:
+    for name, spec in [("t2v", wan_checkpoint.T2V), ("ti2v", wan_checkpoint.TI2V), ("a14b", wan_checkpoint.A14B), ("i2v", wan_checkpoint.I2V)]:
         pipe = wan_checkpoint.pipeline(spec)
         wan_checkpoint.save(pipe, spec, root / name)
         record = Recorder()

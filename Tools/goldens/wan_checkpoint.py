@@ -1,7 +1,8 @@
 """Tiny random Wan checkpoints in the published diffusers layout.
 
 `T2V` has the form of Wan 2.1 T2V, `TI2V` of Wan 2.2 TI2V-5B (one model for text and picture, the autoencoder of 2.2), `A14B` of
-Wan 2.2 I2V-A14B (two experts, picture in the channels). No two neighbouring sizes are equal.
+Wan 2.2 I2V-A14B (two experts, picture in the channels), `I2V` of Wan 2.1 I2V (the picture seen through CLIP besides). No two
+neighbouring sizes are equal.
 """
 
 import base64
@@ -15,7 +16,7 @@ from diffusers import (AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, UniPCM
                        WanTransformer3DModel)
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
 import checkpoint
 
@@ -25,7 +26,7 @@ T2V = dict(
     text=dict(d_model=64, d_kv=16, d_ff=96, num_layers=3, num_heads=2, relative_attention_num_buckets=12, relative_attention_max_distance=20),
     transformer=dict(num_attention_heads=3, attention_head_dim=32, in_channels=6, out_channels=6, text_dim=64, freq_dim=48, ffn_dim=160,
                      num_layers=2, cross_attn_norm=True),
-    vae=dict(base_dim=4, z_dim=6, dim_mult=[1, 2, 3, 4], num_res_blocks=1, temperal_downsample=[False, True, True],
+    vae=dict(base_dim=2, z_dim=6, dim_mult=[1, 2, 3, 4], num_res_blocks=1, temperal_downsample=[False, True, True],
              latents_mean=[0.1, -0.2, 0.3, -0.1, 0.05, 0.2], latents_std=[1.1, 0.9, 1.3, 0.8, 1.2, 0.7]),
     scheduler=UniPCMultistepScheduler(flow_shift=3.0, **UNIPC),
     size=(48, 32, 9), defaults=dict(width=48, height=32, frames=9, fps=8, steps=4, guidance_scale=4.0),
@@ -49,6 +50,16 @@ A14B = dict(
     vae=dict(T2V["vae"], latents_mean=[0.0, 0.1, -0.3, 0.2, 0.15, -0.2]),
     scheduler=UniPCMultistepScheduler(flow_shift=3.0, **UNIPC),
     size=(48, 32, 5), defaults=dict(width=48, height=32, frames=5, fps=8, steps=4, guidance_scale=3.5),
+)
+I2V = dict(
+    seed=13, pipeline="WanImageToVideoPipeline", tokenizer="starter", boundary_ratio=None, expand_timesteps=False, experts=1,
+    text=dict(d_model=32, d_kv=12, d_ff=44, num_layers=1, num_heads=3, relative_attention_num_buckets=8, relative_attention_max_distance=16),
+    transformer=dict(num_attention_heads=2, attention_head_dim=20, in_channels=16, out_channels=6, text_dim=32, freq_dim=24, ffn_dim=72,
+                     num_layers=2, cross_attn_norm=True, image_dim=28, added_kv_proj_dim=40),
+    vae=T2V["vae"],
+    clip=dict(hidden_size=28, intermediate_size=52, num_hidden_layers=3, num_attention_heads=4, image_size=24, patch_size=6, hidden_act="gelu"),
+    scheduler=UniPCMultistepScheduler(flow_shift=3.0, **UNIPC),
+    size=(48, 32, 5), defaults=dict(width=48, height=32, frames=5, fps=8, steps=4, guidance_scale=5.0),
 )
 
 CORPUS = checkpoint.CORPUS + [
@@ -120,11 +131,16 @@ def pipeline(spec):
     words = tokenizer(spec["tokenizer"])
     text = UMT5Config(vocab_size=len(words), feed_forward_proj="gated-gelu", dropout_rate=0.0, pad_token_id=0, eos_token_id=1, **spec["text"])
     experts = [randomize(WanTransformer3DModel(**spec["transformer"]), generator) for _ in range(spec["experts"])]
+    further = {}
+    if "clip" in spec:
+        side = spec["clip"]["image_size"]
+        further = dict(image_encoder=randomize(CLIPVisionModel(CLIPVisionConfig(**spec["clip"])), generator),
+                       image_processor=CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side}))
     kind = {"WanPipeline": WanPipeline, "WanImageToVideoPipeline": WanImageToVideoPipeline}[spec["pipeline"]]
     return kind(
         tokenizer=words, text_encoder=randomize(UMT5EncoderModel(text), generator), vae=randomize(AutoencoderKLWan(**spec["vae"]), generator),
         scheduler=spec["scheduler"], transformer=experts[0], transformer_2=experts[1] if len(experts) > 1 else None,
-        boundary_ratio=spec["boundary_ratio"], expand_timesteps=spec["expand_timesteps"])
+        boundary_ratio=spec["boundary_ratio"], expand_timesteps=spec["expand_timesteps"], **further)
 
 
 def save(pipe, spec, folder):

@@ -62,3 +62,50 @@ public struct TokenLogprob: Sendable, Equatable {
         return .object(object)
     }
 }
+
+extension TokenLogprob {
+    /// As replies say it. What is missing is empty, as other servers leave parts out.
+    public init(json: JSONValue) {
+        self.init(
+            token: json["token"]?.stringValue ?? "", logprob: json["logprob"]?.doubleValue ?? 0,
+            bytes: (json["bytes"]?.arrayValue ?? []).compactMap { $0.intValue.flatMap(UInt8.init(exactly:)) },
+            top: (json["top_logprobs"]?.arrayValue ?? []).map { TokenLogprob(json: $0) })
+    }
+}
+
+extension WireType where Value == Usage {
+    /// Token counts; those that are missing are 0.
+    public static var usage: WireType {
+        WireType(
+            decode: { json, _ in Usage(json: json) }, encode: \.json,
+            schema: {
+                let count: JSONValue = ["type": "integer", "minimum": 0]
+                return [
+                    "type": "object", "required": ["prompt_tokens", "total_tokens", "completion_tokens"],
+                    "properties": [
+                        "prompt_tokens": count, "total_tokens": count, "completion_tokens": count,
+                        "prompt_tokens_details": ["anyOf": [["type": "object", "properties": ["cached_tokens": count]], ["type": "null"]]],
+                    ],
+                ]
+            })
+    }
+}
+
+extension WireType where Value == TokenLogprob {
+    static var tokenLogprob: WireType {
+        WireType(
+            decode: { json, _ in TokenLogprob(json: json) }, encode: \.json,
+            schema: {
+                let bytes: JSONValue = ["anyOf": [["type": "array", "items": ["type": "integer", "minimum": 0, "maximum": 255]], ["type": "null"]]]
+                let top: JSONValue = [
+                    "type": "object", "required": ["token", "logprob"], "properties": ["token": ["type": "string"], "logprob": ["type": "number"], "bytes": bytes],
+                ]
+                return [
+                    "type": "object", "required": ["token", "logprob"],
+                    "properties": [
+                        "token": ["type": "string"], "logprob": ["type": "number"], "bytes": bytes, "top_logprobs": ["type": "array", "items": top],
+                    ],
+                ]
+            })
+    }
+}

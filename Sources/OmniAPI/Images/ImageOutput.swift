@@ -2,6 +2,9 @@
 public enum ImageOutputFormat: String, CaseIterable, Sendable {
     case png, jpg, jpeg, webp
 
+    /// Each once.
+    public static let mediaTypes = ["image/png", "image/jpeg", "image/webp"]
+
     public var contentType: String { self == .jpg ? "image/jpeg" : "image/\(rawValue)" }
 }
 
@@ -67,6 +70,6 @@ extension Field {
         let nullable = type.orNull()
         return Field(
             name: name, aliases: [], isRequired: false, decode: { _ = try nullable.decode($1, $2) }, encode: { _ in nil },
-            schema: { nullable.schema() })
+            schema: { described(nullable.schema(), "Checked, and has no effect.") })
     }
 }

@@ -52,7 +52,7 @@ extension WireObject {
         var properties = JSONObject()
         for field in fields { properties.append(field.name, field.schema()) }
         var schema = JSONObject([("type", "object"), ("title", .string(schemaName)), ("properties", .object(properties))])
-        let required = fields.filter(\.isRequired).map { JSONValue.string($0.name) }
+        let required = fields.filter { $0.isRequired || $0.isPromised }.map { JSONValue.string($0.name) }
         if !required.isEmpty { schema["required"] = .array(required) }
         return .object(schema)
     }
@@ -68,10 +68,13 @@ public struct IgnoredFields: Sendable {
 public struct Field<Root: Sendable>: Sendable {
     public let name: String
     let aliases: [String]
-    let isRequired: Bool
+    public let isRequired: Bool
     let decode: @Sendable (inout Root, JSONValue, WirePath) throws -> Void
     let encode: @Sendable (Root) -> JSONValue?
-    let schema: @Sendable () -> JSONValue
+    /// JSON Schema of the value.
+    public let schema: @Sendable () -> JSONValue
+    /// A reply always has it. A reader does without all the same: other servers leave fields out.
+    var isPromised = false
 
     var names: [String] { aliases.isEmpty ? [name] : [name] + aliases }
 
@@ -113,10 +116,20 @@ public struct Field<Root: Sendable>: Sendable {
         let nullable = type.orNull()
         return Field(
             name: name, aliases: [], isRequired: false, decode: { $0[keyPath: path] = try nullable.decode($1, $2) },
-            encode: { nullable.encode($0[keyPath: path]) }, schema: { described(nullable.schema(), about) })
+            encode: { nullable.encode($0[keyPath: path]) }, schema: { described(nullable.schema(), about) }, isPromised: true)
     }
 
-    private static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {
+    /// A field of a reply that is always sent and never null. Where another server leaves it out or sends null, the value of
+    /// `init()` stays.
+    public static func sent<Value: Sendable>(
+        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>, _ about: String = ""
+    ) -> Field {
+        Field(
+            name: name, aliases: [], isRequired: false, decode: { if !$1.isNull { $0[keyPath: path] = try type.decode($1, $2) } },
+            encode: { type.encode($0[keyPath: path]) }, schema: { described(type.schema(), about) }, isPromised: true)
+    }
+
+    static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {
         guard case .object(var object) = schema else { return schema }
         if !about.isEmpty { object["description"] = .string(about) }
         if let standard { object["default"] = standard }

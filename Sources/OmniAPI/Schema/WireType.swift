@@ -4,7 +4,7 @@ public struct WireType<Value: Sendable>: Sendable {
     let decode: @Sendable (JSONValue, WirePath) throws -> Value
     let encode: @Sendable (Value) -> JSONValue
     /// JSON Schema 2020-12, as OpenAPI 3.1 uses it.
-    let schema: @Sendable () -> JSONValue
+    public let schema: @Sendable () -> JSONValue
 
     public init(
         decode: @escaping @Sendable (JSONValue, WirePath) throws -> Value, encode: @escaping @Sendable (Value) -> JSONValue,
@@ -200,7 +200,12 @@ extension WireType {
 
     /// An object with its own schema.
     public static func object(_: Value.Type = Value.self) -> WireType where Value: WireObject {
-        WireType(decode: { try Value(json: $0, at: $1) }, encode: \.json, schema: { ["$ref": .string("#/components/schemas/\(Value.schemaName)")] })
+        WireType(
+            decode: { try Value(json: $0, at: $1) }, encode: \.json,
+            schema: {
+                SchemaBook.current?.note(Value.self)
+                return SchemaBook.reference(named: Value.schemaName)
+            })
     }
 
     /// The same, with `null` allowed and standing for "not given".

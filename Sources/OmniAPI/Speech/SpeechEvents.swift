@@ -53,6 +53,44 @@ public enum SpeechStreamEvent: Sendable, Equatable {
     /// Nothing follows. `partialAudio`: sound was sent before, and should be thrown away.
     case error(APIError, partialAudio: Bool)
 
+    /// What a `data:` line says. Nil for a type that is not known, which a reader passes over.
+    ///
+    /// - Throws: ``APIError`` 400 where a known type lacks its members.
+    public init?(json: JSONValue) throws {
+        let path = WirePath.root("event")
+        switch json["type"]?.stringValue {
+        case "speech.audio.delta":
+            guard let audio = (json["audio"] ?? json["delta"])?.stringValue else { throw APIError.field(path.appending("audio"), "must be a string.") }
+            self = .delta(audio: audio, format: json["response_format"]?.stringValue.flatMap(AudioFormat.init) ?? .wav)
+        case "speech.audio.done": self = .done(try SpeechTokenUsage(json: json["usage"] ?? [:], at: path.appending("usage")))
+        case "speech.audio.error":
+            let error = json["error"] ?? .null
+            let status = error["code"]?.intValue ?? 500
+            let code = APIError.Code(name: "stream_error", status: status, type: error["type"]?.stringValue ?? "server_error")
+            self = .error(
+                APIError(code, error["message"]?.stringValue ?? "Speech generation failed.", param: error["param"]?.stringValue),
+                partialAudio: error["partial_audio"]?.boolValue ?? false)
+        default: return nil
+        }
+    }
+
+    /// JSON Schema of the `data:` lines.
+    public static var schema: JSONValue {
+        func event(_ name: String, _ key: String, _ value: JSONValue) -> JSONValue {
+            .object(JSONObject([
+                ("type", "object"), ("required", ["type", .string(key)]),
+                ("properties", .object(JSONObject([("type", ["const": .string(name)]), (key, value)]))),
+            ]))
+        }
+        return [
+            "oneOf": [
+                event("speech.audio.delta", "audio", ["type": "string", "contentEncoding": "base64"]),
+                event("speech.audio.done", "usage", WireType<SpeechTokenUsage>.object().schema()),
+                event("speech.audio.error", "error", WireType<ErrorDetail>.object().schema()),
+            ]
+        ]
+    }
+
     /// The `event:` line, also the `type` of the data.
     public var name: String {
         switch self {

@@ -34,10 +34,12 @@ public struct UploadedVoice: WireObject, Equatable {
 }
 
 /// The reply to `GET /v1/audio/voices`.
-public struct VoiceList: Sendable, Equatable {
+public struct VoiceList: WireObject, Equatable {
     /// Names in lower case, sorted, `default` among them.
-    public let voices: [String]
-    public let uploaded: [UploadedVoice]
+    public var voices: [String] = []
+    public var uploaded: [UploadedVoice] = []
+
+    public init() {}
 
     /// - Parameter builtIn: the names of the models' own voices, in any order and case.
     public init(builtIn: [String], uploaded: [UploadedVoice]) {
@@ -45,38 +47,59 @@ public struct VoiceList: Sendable, Equatable {
         self.uploaded = uploaded
     }
 
-    public var json: JSONValue {
-        let uploaded = uploaded.map { voice -> JSONValue in
-            var object = JSONObject([
-                ("name", .string(voice.name)), ("consent", .string(voice.consent)), ("created_at", .int(voice.createdAt)),
-                ("file_size", voice.fileSize.map { .int($0) } ?? .null), ("mime_type", .string(voice.mimeType)),
-                ("embedding_source", .string((voice.embeddingSource ?? .audio).rawValue)),
-                ("embedding_dim", voice.embeddingDimension.map { .int($0) } ?? .null),
-            ])
-            if let text = voice.refText { object.append("ref_text", .string(text)) }
-            if let description = voice.speakerDescription { object.append("speaker_description", .string(description)) }
-            return .object(object)
-        }
-        return ["voices": .array(voices.map { .string($0) }), "uploaded_voices": .array(uploaded)]
+    public static var fields: [Field<VoiceList>] {
+        [.sent("voices", \.voices, .list(of: .string)), .sent("uploaded_voices", \.uploaded, .list(of: .listedVoice))]
     }
 }
 
-/// The replies to uploading and to deleting a voice.
-public enum VoiceReply: Sendable {
-    case uploaded(UploadedVoice)
-    /// The name as the client sent it.
-    case deleted(name: String)
-
-    public var json: JSONValue {
-        switch self {
-        case .uploaded(var voice):
-            // A sample's embedding is made later: the reply to its upload does not speak of one.
-            if voice.embeddingSource == .audio { voice.embeddingSource = nil }
-            return ["success": true, "voice": voice.json]
-        case .deleted(let name):
-            return ["success": true, "message": .string("Voice '\(name)' deleted successfully")]
-        }
+extension WireType where Value == UploadedVoice {
+    /// A voice in a list: null where the reply to its upload is silent.
+    static var listedVoice: WireType {
+        let voice = WireType<UploadedVoice>.object()
+        return WireType(
+            decode: voice.decode,
+            encode: { voice in
+                var object = JSONObject([
+                    ("name", .string(voice.name)), ("consent", .string(voice.consent)), ("created_at", .int(voice.createdAt)),
+                    ("file_size", voice.fileSize.map { .int($0) } ?? .null), ("mime_type", .string(voice.mimeType)),
+                    ("embedding_source", .string((voice.embeddingSource ?? .audio).rawValue)),
+                    ("embedding_dim", voice.embeddingDimension.map { .int($0) } ?? .null),
+                ])
+                if let text = voice.refText { object.append("ref_text", .string(text)) }
+                if let description = voice.speakerDescription { object.append("speaker_description", .string(description)) }
+                return .object(object)
+            },
+            schema: voice.schema)
     }
+}
+
+/// The reply to uploading a voice.
+public struct VoiceUploadReply: WireObject, Equatable {
+    public var success = true
+    public var voice = UploadedVoice()
+
+    public init() {}
+
+    public init(_ uploaded: UploadedVoice) {
+        voice = uploaded
+        // A sample's embedding is made later: the reply to its upload does not speak of one.
+        if voice.embeddingSource == .audio { voice.embeddingSource = nil }
+    }
+
+    public static var fields: [Field<VoiceUploadReply>] { [.sent("success", \.success, .bool), .required("voice", \.voice, .object())] }
+}
+
+/// The reply to deleting a voice.
+public struct VoiceDeletionReply: WireObject, Equatable {
+    public var success = true
+    public var message = ""
+
+    public init() {}
+
+    /// - Parameter name: as the client sent it.
+    public init(deleted name: String) { message = "Voice '\(name)' deleted successfully" }
+
+    public static var fields: [Field<VoiceDeletionReply>] { [.sent("success", \.success, .bool), .sent("message", \.message, .string)] }
 }
 
 /// The form fields of `POST /v1/audio/voices`, besides the file `audio_sample`.

@@ -29,8 +29,8 @@ protocol VideoFamily: LoadedNetworks {
     func finish(_ latents: [Float], _ plan: VideoPlan, _ start: VideoStart?) -> [Float]
     /// What a step takes, and how many blocks of the transformer one graph can have.
     func stepPrice(_ executor: Executor, _ plan: VideoPlan) throws -> (price: GraphPrice, blocksPerGraph: Int)
-    /// Frames of a film that begins with a picture, as the autoencoder sees them.
-    func startFrames(_ plan: VideoPlan) -> Int
+    /// What a picture to start from takes.
+    func startPrice(_ executor: Executor, _ plan: VideoPlan) throws -> GraphPrice
 }
 
 /// What the denoiser is asked at a step.
@@ -43,9 +43,13 @@ struct VideoAsk {
     let start: VideoStart?
 }
 
-/// A picture as the denoiser takes it: latents as it wants them.
+/// A picture as the denoiser takes it: latents as it wants them, and what an encoder of pictures sees in it, where the model
+/// has one.
 struct VideoStart: Sendable {
     let latents: VideoLatents
+    let seen: WanInput.Picture?
+
+    var isFinite: Bool { latents.values.allSatisfy(\.isFinite) && (seen?.values.allSatisfy(\.isFinite) ?? true) }
 }
 
 /// Every family that is built.

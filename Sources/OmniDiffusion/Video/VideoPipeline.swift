@@ -26,7 +26,7 @@ struct VideoPipeline {
         let conditions = try encodePrompts()
         let start = try plan.picture.map { picture in
             let start = try family.start(executor, scope, plan, picture)
-            guard start.latents.values.allSatisfy(\.isFinite) else { throw ImageModelError.notFinite(stage: "encoding the picture", cause: "the autoencoder's latents") }
+            guard start.isFinite else { throw ImageModelError.notFinite(stage: "encoding the picture", cause: "what the encoders made of it") }
             try emit(.progress(.encodeImage, step: 1, steps: 1))
             return start
         }

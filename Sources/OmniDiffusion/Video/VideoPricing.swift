@@ -24,7 +24,7 @@ extension VideoPlan {
             } catch TensorError.tooManyNodes {
                 throw ImageModelError.invalid(parameter: "size", reason: "\(width)x\(height) with \(frames) frames is more than one step can compute; ask for less")
             }
-            if picture != nil { price = price.then(try vae.encodePrice(executor, width: width, height: height)) }
+            if picture != nil { price = price.then(try family.startPrice(executor, self)) }
         }
         var decode = try vae.decodePrice(executor, width: shape[3], height: shape[2])
         let tiles = switch tiling {

@@ -10,7 +10,7 @@ public struct RouteTable: Sendable {
         public let method: HTTPRequest.Method
         /// With `{name}` for parameters.
         public let path: String
-        public let summary: String
+        public let doc: RouteDoc
         let handler: Handler
     }
 
@@ -18,8 +18,8 @@ public struct RouteTable: Sendable {
 
     public init() {}
 
-    public mutating func add(_ method: HTTPRequest.Method, _ path: String, _ summary: String, _ handler: @escaping Handler) {
-        routes.append(Route(method: method, path: path, summary: summary, handler: handler))
+    public mutating func add(_ method: HTTPRequest.Method, _ path: String, _ doc: RouteDoc, _ handler: @escaping Handler) {
+        routes.append(Route(method: method, path: path, doc: doc, handler: handler))
     }
 
     /// A responder for all routes; other methods on a known path are answered 405 with `Allow`.

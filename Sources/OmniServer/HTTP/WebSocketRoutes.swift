@@ -13,7 +13,13 @@ public struct WebSocketRoutes: Sendable {
 
     public init() {}
 
-    mutating func add(_ path: String, _ handler: @escaping Handler) { handlers[path] = handler }
+    /// For the API document, in order.
+    private(set) var summaries: [(path: String, summary: String)] = []
+
+    mutating func add(_ path: String, _ summary: String, _ handler: @escaping Handler) {
+        handlers[path] = handler
+        summaries.append((path, summary))
+    }
 
     /// Without the right key there is no upgrade: the request goes on as an ordinary one and is answered 401.
     func accepts(_ head: HTTPRequestHead) -> Bool {

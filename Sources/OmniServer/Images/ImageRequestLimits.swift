@@ -26,11 +26,11 @@ public struct ImageRequestLimits: Sendable {
     }
 
     /// Throws 400 for a picture larger than may be drawn.
-    func check(_ size: ImageSize) throws {
+    func check(_ size: ImageSize, param: String = "body.size") throws {
         guard size.pixels > drawnPixels else { return }
         throw APIError(
             .badRequest, "size: \(size) is \(size.pixels) pixels; this server draws at most \(drawnPixels).",
-            remedy: "Ask for less, or start the server with a higher --max-generated-image-size.", param: "body.size")
+            remedy: "Ask for less, or start the server with a higher --max-generated-image-size.", param: param)
     }
 
     var codec: ImageLimits { ImageLimits(fileBytes: inputBytes, pixels: inputPixels) }

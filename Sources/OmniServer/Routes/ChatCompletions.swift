@@ -6,14 +6,14 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addChat(to table: inout RouteTable) {
-        table.add(.post, "/v1/chat/completions", "An answer to a conversation, in text, speech or pictures.") { request, context in
+        table.add(.post, "/v1/chat/completions", Self.chatDoc) { request, context in
             let body = try await context.collectJSON(request)
             if let spoken = try await spokenAnswer(body, context) { return spoken }
             let entry = try chatEntry(body.json)
             let ignored = try entry.kind == .image ? context.decodeImageChat(body.json).ignored : context.decodeChat(body).ignored
             return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
         }
-        table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
+        table.add(.post, "/v1/chat/completions/batch", Self.chatBatchDoc) { request, context in
             let body = try await context.collectJSON(request)
             let conversations = try ChatBatch(body.json)
             let entry = try chatEntry(body.json)
@@ -22,6 +22,34 @@ extension GatewayRoutes {
             }
             return try await forward(request, body: body.bytes, to: entry, context: context)
         }
+    }
+}
+
+extension GatewayRoutes {
+    private static var chatDoc: RouteDoc {
+        RouteDoc("An answer to a conversation, in text, speech or pictures.", .chat)
+            .takes(
+                .all([.object(ChatCompletionRequest.self), .object(ImageChatParameters.self), .inline { SpokenChat.schema }]),
+                example: ["messages": [["role": "user", "content": "Say hi."]], "max_tokens": 16])
+            .answers(ChatCompletion.self)
+            .streams([.object(ChatCompletionChunk.self), .object(ErrorReply.self)], "With `stream`: a chunk for each piece, then `[DONE]`.")
+            .sends("x-ignored-params", "Fields of the request that had no effect.")
+            .fails(.reading + .serving)
+    }
+
+    private static var chatBatchDoc: RouteDoc {
+        let conversations = Schema.inline {
+            let messages: JSONValue = ["type": "array", "items": WireType<ChatMessage>.object().schema(), "minItems": 1]
+            return [
+                "type": "object", "required": ["messages"],
+                "properties": ["messages": ["type": "array", "items": messages, "minItems": 1, "maxItems": 256], "model": ["type": "string"]],
+                "description": "Every other field of /v1/chat/completions holds for all conversations.",
+            ]
+        }
+        return RouteDoc("Answers to several conversations at once.", .chat)
+            .takes(conversations, example: ["messages": [[["role": "user", "content": "Say hi."]], [["role": "user", "content": "Say bye."]]], "max_tokens": 16])
+            .answers(ChatCompletion.self, "One choice for each conversation.")
+            .fails(.reading + .serving)
     }
 }
 

@@ -10,7 +10,7 @@ extension GatewayRoutes {
             ("/v1/audio/generate", "audio generation", []),
         ]
         for route in json {
-            table.add(.post, route.path, "No model of this build serves it yet.") { request, context in
+            table.add(.post, route.path, Self.comingDoc(route.path).takes(.inline { ["type": "object"] })) { request, context in
                 let body = try await context.collectJSON(request)
                 _ = try gateway.catalogue.entry(named: body.json["model"]?.stringValue, kinds: route.kinds, task: route.task)
                 throw APIError(.notFound, "No served model can do \(route.task).")
@@ -20,9 +20,13 @@ extension GatewayRoutes {
             (.post, "/v1/audio/transcriptions", "transcription"),
         ]
         for route in others {
-            table.add(route.method, route.path, "No model of this build serves it yet.") { _, _ in
+            table.add(route.method, route.path, Self.comingDoc(route.path)) { _, _ in
                 throw APIError(.notFound, "No served model can do \(route.task).")
             }
         }
+    }
+
+    private static func comingDoc(_ path: String) -> RouteDoc {
+        RouteDoc("No model of this build serves it yet.", path.contains("video") ? .videos : .speech).fails(.badRequest, .notFound, .tooLarge)
     }
 }

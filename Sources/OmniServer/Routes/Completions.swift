@@ -8,7 +8,13 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addCompletions(to table: inout RouteTable) {
-        addForwarding(to: &table, "/v1/completions", "Text that goes on from a prompt.", task: "completions", kinds: [.text], CompletionRequest.self, model: \.model)
+        let doc = RouteDoc("Text that goes on from a prompt.", .chat)
+            .takes(CompletionRequest.self, example: ["prompt": "Once upon a time", "max_tokens": 16])
+            .answers(TextCompletion.self)
+            .streams([.object(TextCompletion.self), .object(ErrorReply.self)], "With `stream`: each event has the text that it adds, then `[DONE]`.")
+            .sends("x-ignored-params", "Fields of the request that had no effect.")
+            .fails(.reading + .serving)
+        addForwarding(to: &table, "/v1/completions", doc, task: "completions", kinds: [.text], CompletionRequest.self, model: \.model)
     }
 }
 

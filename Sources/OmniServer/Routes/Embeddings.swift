@@ -7,7 +7,11 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addEmbeddings(to table: inout RouteTable) {
-        addForwarding(to: &table, "/v1/embeddings", "Vectors for texts.", task: "embeddings", kinds: [.embedding], EmbeddingRequest.self, model: \.model)
+        let doc = RouteDoc("Vectors for texts.", .chat)
+            .takes(EmbeddingRequest.self, example: ["input": ["a sentence"]])
+            .answers(EmbeddingReply.self)
+            .fails(.reading + .serving)
+        addForwarding(to: &table, "/v1/embeddings", doc, task: "embeddings", kinds: [.embedding], EmbeddingRequest.self, model: \.model)
     }
 }
 

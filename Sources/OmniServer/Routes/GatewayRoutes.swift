@@ -29,6 +29,7 @@ public struct GatewayRoutes: Sendable {
         var table = RouteTable()
         addHealth(to: &table)
         addModels(to: &table)
+        addCapabilities(to: &table)
         addChat(to: &table)
         addCompletions(to: &table)
         addEmbeddings(to: &table)
@@ -40,15 +41,17 @@ public struct GatewayRoutes: Sendable {
         addVideos(to: &table)
         addOperations(to: &table)
         addComingRoutes(to: &table)
+        addPages(to: &table)
+        addDocument(to: &table)
         return table
     }
 
     /// Adds a JSON route whose body is decoded and checked here and then sent to the chosen model.
     func addForwarding<Body: WireObject>(
-        to table: inout RouteTable, _ path: String, _ summary: String, task: String, kinds: [ModelKind], _: Body.Type,
+        to table: inout RouteTable, _ path: String, _ doc: RouteDoc, task: String, kinds: [ModelKind], _: Body.Type,
         model: @escaping @Sendable (Body) -> String?
     ) {
-        table.add(.post, path, summary) { request, context in
+        table.add(.post, path, doc) { request, context in
             let body = try await context.collectJSON(request)
             let (decoded, ignored) = try context.decode(Body.self, from: body)
             let entry = try gateway.catalogue.entry(named: model(decoded), kinds: kinds, task: task)

@@ -7,22 +7,28 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addHealth(to table: inout RouteTable) {
-        table.add(.get, "/health", "Whether any model serves, and the state of each.") { _, _ in
+        let health = RouteDoc("Whether any model serves, and the state of each.", .server)
+            .answers(HealthReply.self).answers(HealthReply.self, status: 503, "No model can serve now.")
+        table.add(.get, "/health", health) { _, _ in
             Self.healthReply(gateway)
         }
-        table.add(.get, "/health/live", "Whether the process runs.") { _, _ in .json(["status": "alive"]) }
-        table.add(.get, "/health/ready", "Whether every model is up; while loading 503 with the progress in percent.") { _, _ in
+        let live = RouteDoc("Whether the process runs.", .server).answers(HealthReply.self)
+        table.add(.get, "/health/live", live) { _, _ in .json(["status": "alive"]) }
+        let ready = RouteDoc("Whether every model is up; while loading 503 with the progress in percent.", .server)
+            .answers(ReadinessReply.self).answers(ReadinessReply.self, status: 503, "Some model is not up yet.")
+        table.add(.get, "/health/ready", ready) { _, _ in
             let report = gateway.currentHealth
             var response = Response(status: .init(code: report.readyStatus), headers: [.contentType: "application/json"], body: .init(byteBuffer: report.readyBody))
             if report.readyStatus == 503 { response.headers[.retryAfter] = "1" }
             return response
         }
         for method in [HTTPRequest.Method.get, .post] {
-            table.add(method, "/ping", "Nothing, quickly.") { _, _ in Response(status: .ok) }
+            table.add(method, "/ping", RouteDoc("Nothing, quickly.", .server).answersNothing("Nothing.")) { _, _ in Response(status: .ok) }
         }
-        table.add(.get, "/version", "The server's version.") { _, _ in .json(["version": .string(version)]) }
-        table.add(.get, "/load", "Requests under way.") { _, _ in .json(["server_load": .int(gateway.outstanding)]) }
-        table.add(.get, "/metrics", "Prometheus metrics of the gateway and its workers.") { _, _ in
+        table.add(.get, "/version", RouteDoc("The server's version.", .server).answers(VersionReply.self)) { _, _ in .json(["version": .string(version)]) }
+        table.add(.get, "/load", RouteDoc("Requests under way.", .server).answers(LoadReply.self)) { _, _ in .json(["server_load": .int(gateway.outstanding)]) }
+        let metrics = RouteDoc("Prometheus metrics of the gateway and its workers.", .server).answers(.text, as: "text/plain", "Prometheus' text format.")
+        table.add(.get, "/metrics", metrics) { _, _ in
             .text(await mergedMetrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
         }
     }

@@ -8,13 +8,30 @@ import OmniMedia
 
 extension GatewayRoutes {
     func addImageEdits(to table: inout RouteTable) {
-        table.add(.post, "/v1/images/edits", "Pictures changed after a prompt.") { request, context in
+        table.add(.post, "/v1/images/edits", Self.imageEditDoc) { request, context in
             let (bytes, form) = try await context.collectForm(request)
             let (edit, ignored) = try context.decodeDrawing(ImageEditRequest.self, from: try form.editBody())
             let entry = try gateway.catalogue.entry(named: edit.model, kinds: [.image], task: "image edits")
             if let size = edit.size { try context.limits.images.check(size) }
             return try await forward(request, body: bytes, to: entry, context: context, ignored: ignored)
         }
+    }
+}
+
+extension GatewayRoutes {
+    private static var imageEditDoc: RouteDoc {
+        RouteDoc("Pictures changed after a prompt.", .images)
+            .takesForm(
+                ImageEditRequest.self,
+                files: [
+                    .init(name: "image", mediaType: "image/*", about: "The picture to change: a file, or its address as `url`."),
+                    .init(name: "mask", mediaType: "image/*", about: "Where to draw anew: where it is transparent, or without transparency where it is white."),
+                    .init(name: "mask_image", mediaType: "image/*", about: "Where to draw anew: where it is white."),
+                ])
+            .answers(ImageReply.self)
+            .streams([.object(ImageStreamEvent.self), .object(ErrorReply.self)], "With `stream`: previews and pictures as they form, progress as comments.")
+            .sends("x-ignored-params", "Fields of the request that had no effect.")
+            .fails(.reading + .serving)
     }
 }
 

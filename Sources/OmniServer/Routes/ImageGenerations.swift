@@ -7,7 +7,14 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addImageGenerations(to table: inout RouteTable) {
-        table.add(.post, "/v1/images/generations", "Pictures from a prompt.") { request, context in
+        let doc = RouteDoc("Pictures from a prompt.", .images)
+            .takes(ImageGenerationRequest.self, example: ["prompt": "a cup of coffee on a table", "size": "512x512"])
+            .answers(ImageReply.self)
+            .streams([.object(ImageStreamEvent.self), .object(ErrorReply.self)], "With `stream`: previews and pictures as they form, progress as comments.")
+            .answersBytes(ImageOutputFormat.mediaTypes + ["application/zip"], "With `response_format: file`.")
+            .sends("x-ignored-params", "Fields of the request that had no effect.")
+            .fails(.reading + .serving)
+        table.add(.post, "/v1/images/generations", doc) { request, context in
             let body = try await context.collectImageJSON(request)
             let (decoded, ignored) = try context.decodeDrawing(ImageGenerationRequest.self, from: body)
             let entry = try gateway.catalogue.entry(named: decoded.model, kinds: [.image], task: "image generation")

@@ -6,12 +6,14 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addModels(to table: inout RouteTable) {
-        table.add(.get, "/v1/models", "The served models.") { _, _ in
+        table.add(.get, "/v1/models", RouteDoc("The served models.", .models).answers(ModelList.self)) { _, _ in
             let entries = gateway.catalogue.entries.flatMap { entry in entry.names.map { Self.modelObject($0, entry) } }
             return .json(["object": "list", "data": .array(entries)])
         }
         // Names of models may hold a slash, and clients differ in whether they escape it.
-        table.add(.get, "/v1/models/**", "One served model.") { _, context in
+        let one = RouteDoc("One served model.", .models, path: "/v1/models/{model}")
+            .parameter("model", "Its name, slashes and all.").answers(ModelObject.self).fails(.notFound)
+        table.add(.get, "/v1/models/**", one) { _, context in
             let escaped = context.parameters.getCatchAll().joined(separator: "/")
             let name = escaped.removingPercentEncoding ?? escaped
             guard let entry = gateway.catalogue.entries.first(where: { $0.names.contains(name) }) else {

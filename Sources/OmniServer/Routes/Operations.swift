@@ -3,25 +3,11 @@ import Hummingbird
 import OmniAPI
 import OmniGateway
 
-/// `POST /v1/omni/sleep` and `/v1/omni/wakeup`: the peer names stages, ours are models by their place in `/v1/models`;
-/// `model` names one instead.
-struct SleepRequest: WireObject {
-    var stageIDs: [Int] = []
-    var model: String?
-    var level = 2
-
-    static var fields: [Field<SleepRequest>] {
-        [
-            .required("stage_ids", \.stageIDs, .list(of: .integer(0 ... .max)), "Places of models, counted from 0."),
-            .optional("model", \.model, .string, "One model by name, in place of stage_ids' choice."),
-            .with(default: 2, "level", \.level, .integer(1...2), "Not used: a sleeping model's process has ended."),
-        ]
-    }
-}
-
 extension GatewayRoutes {
     func addOperations(to table: inout RouteTable) {
-        table.add(.post, "/v1/omni/sleep", "Ends the workers of models; all their memory is free.") { request, context in
+        let sleep = RouteDoc("Ends the workers of models; all their memory is free.", .models)
+            .takes(SleepRequest.self, example: ["stage_ids": [0]]).answers(SleepReply.self).fails(.reading + [.notFound])
+        table.add(.post, "/v1/omni/sleep", sleep) { request, context in
             let stages = try await stages(of: request, context)
             var acknowledgements: [JSONValue] = []
             for (place, entry) in stages {
@@ -30,7 +16,9 @@ extension GatewayRoutes {
             }
             return .json(["status": "SUCCESS", "acks": .array(acknowledgements)])
         }
-        table.add(.post, "/v1/omni/wakeup", "Starts the workers of sleeping models and waits until they serve.") { request, context in
+        let wake = RouteDoc("Starts the workers of sleeping models and waits until they serve.", .models)
+            .takes(SleepRequest.self, example: ["stage_ids": [0]]).answers(SleepReply.self).fails(.reading + [.notFound, .unavailable])
+        table.add(.post, "/v1/omni/wakeup", wake) { request, context in
             let stages = try await stages(of: request, context).filter { $0.entry.backend.status.state == .asleep }
             guard !stages.isEmpty else { return .json(["status": "SKIPPED", "reason": "Target stages are not sleeping."]) }
             var acknowledgements: [JSONValue] = []

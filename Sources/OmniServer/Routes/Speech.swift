@@ -8,7 +8,7 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addSpeech(to table: inout RouteTable) {
-        table.add(.post, "/v1/audio/speech", "Speech from text.") { request, context in
+        table.add(.post, "/v1/audio/speech", Self.speechDoc) { request, context in
             let body = try await context.collectJSON(request)
             let (speech, ignored) = try context.decode(SpeechRequest.self, from: body)
             // Wrong on any server, whether it can speak or not.
@@ -19,7 +19,11 @@ extension GatewayRoutes {
             let names = (ignored.map { [$0] } ?? []) + choice.ignored
             return try await forward(request, body: bytes, to: entry, context: context, ignored: names.isEmpty ? nil : names.joined(separator: ","), failure: .speech)
         }
-        table.add(.post, "/v1/audio/speech/batch", "Speech from several texts.") { request, context in
+        let batchDoc = RouteDoc("Speech from several texts.", .speech)
+            .takes(SpeechBatchRequest.self, example: ["items": [["input": "Hello."], ["input": "Goodbye."]]])
+            .answers(SpeechBatchReply.self, "Each text has its own status.")
+            .fails(.reading + .serving)
+        table.add(.post, "/v1/audio/speech/batch", batchDoc) { request, context in
             let body = try await context.collectJSON(request)
             let (batch, ignored) = try context.decode(SpeechBatchRequest.self, from: body)
             try Self.refuseAAC(batch)
@@ -44,6 +48,17 @@ extension GatewayRoutes {
         for (place, item) in batch.items.enumerated() where item.settings.responseFormat == .aac {
             throw APIError.field(path.appending("items").appending(place).appending("response_format"), "must be one of wav, pcm, flac, mp3, opus; not aac.")
         }
+    }
+}
+
+extension GatewayRoutes {
+    private static var speechDoc: RouteDoc {
+        RouteDoc("Speech from text.", .speech)
+            .takes(SpeechRequest.self, example: ["input": "Hello there.", "response_format": "wav"])
+            .answersBytes(AudioFormat.allCases.map(\.contentType), "The sound; with `stream_format: audio` as it is made.")
+            .streams([.inline { SpeechStreamEvent.schema }], "With `stream`: base64 sound in pieces.")
+            .sends("x-ignored-params", "Fields of the request that had no effect.")
+            .fails(.reading + .serving)
     }
 }
 

@@ -8,7 +8,7 @@ extension GatewayRoutes {
     /// The WebSockets of the gateway.
     public var sockets: WebSocketRoutes {
         var sockets = WebSocketRoutes()
-        sockets.add("/v1/audio/speech/stream") { session in
+        sockets.add("/v1/audio/speech/stream", "Text piece by piece in, speech out: session.config, input.text, input.done.") { session in
             try await SpeechSocket(session: session, routes: self).run()
         }
         return sockets

@@ -9,7 +9,7 @@ import OmniStore
 extension GatewayRoutes {
     /// A clip in one request: a job that nobody else sees, gone with its answer. A client that goes cancels it.
     func addSyncVideos(to table: inout RouteTable) {
-        table.add(.post, "/v1/videos/sync", "Films a clip and answers with it.") { request, context in
+        table.add(.post, "/v1/videos/sync", Self.filmNowDoc) { request, context in
             let (asked, files, entry, ignored) = try await order(request, context)
             let job = try await films.submit(asked, files: files, to: entry, key: nil, isSync: true)
             do {

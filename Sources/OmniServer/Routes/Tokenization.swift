@@ -6,8 +6,12 @@ import OmniGateway
 
 extension GatewayRoutes {
     func addTokenization(to table: inout RouteTable) {
-        addForwarding(to: &table, "/tokenize", "The tokens of a text or a conversation.", task: "tokenization", kinds: [.text], TokenizeRequest.self, model: \.model)
-        addForwarding(to: &table, "/detokenize", "The text of tokens.", task: "tokenization", kinds: [.text], DetokenizeRequest.self, model: \.model)
+        let tokens = RouteDoc("The tokens of a text or a conversation.", .chat)
+            .takes(TokenizeRequest.self, example: ["prompt": "Say hi."]).answers(TokenizeReply.self).fails(.reading + .serving)
+        let text = RouteDoc("The text of tokens.", .chat)
+            .takes(DetokenizeRequest.self, example: ["tokens": [1, 2]]).answers(DetokenizeReply.self).fails(.reading + .serving)
+        addForwarding(to: &table, "/tokenize", tokens, task: "tokenization", kinds: [.text], TokenizeRequest.self, model: \.model)
+        addForwarding(to: &table, "/detokenize", text, task: "tokenization", kinds: [.text], DetokenizeRequest.self, model: \.model)
     }
 }
 

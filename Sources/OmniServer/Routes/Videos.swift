@@ -10,31 +10,31 @@ import OmniStore
 extension GatewayRoutes {
     func addVideos(to table: inout RouteTable) {
         for path in ["/v1/videos", "/v1/videos/generations"] {
-            table.add(.post, path, "Queues a clip to be filmed; the reply is the job.") { request, context in
+            table.add(.post, path, Self.filmDoc) { request, context in
                 let (asked, files, entry, ignored) = try await order(request, context)
                 let key = try Self.idempotencyKey(request)
                 let job = try await films.submit(asked, files: files, to: entry, key: key, isSync: false)
                 return .json(try await films.view(job).json, ignored: ignored)
             }
-            table.add(.get, path, "The video jobs, the newest first.") { request, _ in
+            table.add(.get, path, Self.filmListDoc) { request, _ in
                 let query = try VideoListQuery(request)
                 let page = try await films.runner.store.page(after: query.after, limit: query.limit, newestFirst: query.order == .desc)
                 return .json(VideoJobList(try await films.view(page.jobs), hasMore: page.hasMore).json)
             }
-            table.add(.get, path + "/{id}", "A video job.") { _, context in
+            table.add(.get, path + "/{id}", Self.aboutFilm("A video job.").answers(VideoJob.self)) { _, context in
                 .json(try await films.view(try await films.known(context.videoID)).json)
             }
-            table.add(.delete, path + "/{id}", "Removes a video job and its files; one that runs is stopped.") { _, context in
+            table.add(.delete, path + "/{id}", Self.aboutFilm("Removes a video job and its files; one that runs is stopped.").answers(VideoDeleted.self)) { _, context in
                 let job = try await films.known(context.videoID)
                 guard try await films.runner.delete(job.id) else { throw APIError(.notFound, "Video not found") }
                 return .json(VideoDeleted(id: job.id).json)
             }
             for method in [HTTPRequest.Method.get, .head] {
-                table.add(method, path + "/{id}/content", "The clip of a finished job, or its thumbnail.") { request, context in
+                table.add(method, path + "/{id}/content", Self.filmContentDoc(method)) { request, context in
                     try await content(request, context)
                 }
             }
-            table.add(.get, path + "/{id}/events", "What a video job does, as server-sent events.") { _, context in
+            table.add(.get, path + "/{id}/events", Self.filmEventsDoc) { _, context in
                 try await events(context)
             }
         }

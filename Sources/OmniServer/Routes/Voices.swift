@@ -8,24 +8,31 @@ import OmniStore
 
 extension GatewayRoutes {
     func addVoices(to table: inout RouteTable) {
-        table.add(.get, "/v1/audio/voices", "The voices there are.") { _, _ in
+        let list = RouteDoc("The voices there are.", .speech).answers(VoiceList.self).fails(.notFound)
+        table.add(.get, "/v1/audio/voices", list) { _, _ in
             _ = try gateway.catalogue.entry(named: nil, kinds: [.speech], task: "speech")
             let builtIn = gateway.catalogue.entries.flatMap(\.backend.status.voices) + voices.aliases.keys
             return .json(VoiceList(builtIn: builtIn, uploaded: try await voices.store.all().map(\.voice)).json)
         }
         for path in ["/v1/audio/voices", "/v1/audio/voice/upload"] {
-            table.add(.post, path, "Keeps a voice to be imitated: a sample of 1 to 30 seconds, or an embedding.") { request, context in
+            let upload = RouteDoc("Keeps a voice to be imitated: a sample of 1 to 30 seconds, or an embedding.", .speech)
+                .takesForm(VoiceUpload.self, files: [.init(name: "audio_sample", mediaType: "audio/*", about: "1 to 30 seconds of speech, at most 10 MiB.")])
+                .answers(VoiceUploadReply.self)
+                .fails(.reading + [.notFound, .conflict, .insufficientStorage])
+            table.add(.post, path, upload) { request, context in
                 _ = try gateway.catalogue.entry(named: nil, kinds: [.speech], task: "speech")
                 let form = try await context.collectForm(request).form
                 let stored = try await voices.store.keep(try await Self.newVoice(form, reserved: voices.reservedNames(in: gateway.catalogue)))
-                return .json(VoiceReply.uploaded(stored.voice).json)
+                return .json(VoiceUploadReply(stored.voice).json)
             }
         }
-        table.add(.delete, "/v1/audio/voices/{name}", "Forgets an uploaded voice.") { _, context in
+        let forget = RouteDoc("Forgets an uploaded voice.", .speech)
+            .parameter("name", "The voice's name.").answers(VoiceDeletionReply.self).fails(.notFound)
+        table.add(.delete, "/v1/audio/voices/{name}", forget) { _, context in
             _ = try gateway.catalogue.entry(named: nil, kinds: [.speech], task: "speech")
             let name = context.parameters.get("name").flatMap { $0.removingPercentEncoding } ?? ""
             guard try await voices.store.remove(named: name) else { throw APIError(.notFound, "Voice '\(name)' not found") }
-            return .json(VoiceReply.deleted(name: name).json)
+            return .json(VoiceDeletionReply(deleted: name).json)
         }
     }
 

@@ -55,6 +55,7 @@ public struct WorkerRoutes: Sendable {
     public var table: RouteTable {
         var table = RouteTable()
         addInternal(to: &table)
+        addCapabilities(to: &table)
         addChat(to: &table)
         addCompletions(to: &table)
         addEmbeddings(to: &table)

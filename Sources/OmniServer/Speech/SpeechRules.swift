@@ -8,6 +8,8 @@ import OmniMedia
 enum SpeechRules {
     /// Most codec tokens of one answer, as Qwen3-TTS has it.
     private static let mostNewTokens = 4096
+    /// Hz that requests may ask for.
+    static let sampleRates = 8000...48_000
     private static let languages: Set<String> = [
         "auto", "chinese", "english", "japanese", "korean", "german", "french", "russian", "portuguese", "spanish", "italian",
     ]
@@ -19,7 +21,7 @@ enum SpeechRules {
         if request.isStreamed, ![.wav, .pcm].contains(request.responseFormat) {
             throw APIError(.badRequest, "Streaming is possible with response_format wav and pcm, not \(request.responseFormat.rawValue).", param: "body")
         }
-        if let rate = request.sampleRate, !(8000...48_000).contains(rate) {
+        if let rate = request.sampleRate, !sampleRates.contains(rate) {
             throw APIError.invalid("sample_rate", "sample_rate must be from 8000 to 48000, not \(rate).")
         }
         if let tokens = request.maxNewTokens, tokens > mostNewTokens { throw APIError.invalid("max_new_tokens", "max_new_tokens must be at most \(mostNewTokens), not \(tokens).") }

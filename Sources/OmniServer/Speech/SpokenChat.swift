@@ -30,6 +30,21 @@ struct SpokenChat: Sendable {
         }
     }
 
+    /// What a chat request may say about its sound.
+    static var schema: JSONValue {
+        let formats = (AudioFormat.allCases.map(\.rawValue) + ["pcm16"]).map { JSONValue.string($0) }
+        return [
+            "type": "object",
+            "properties": [
+                "modalities": ["type": ["array", "null"], "items": ["type": "string"], "description": "[\"text\", \"audio\"] for a spoken answer."],
+                "audio": [
+                    "type": ["object", "null"],
+                    "properties": ["voice": ["type": "string"], "format": ["type": "string", "enum": .array(formats)]],
+                ],
+            ],
+        ]
+    }
+
     let routes: GatewayRoutes
     let chat: CatalogueEntry
     let speech: CatalogueEntry

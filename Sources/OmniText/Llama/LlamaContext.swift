@@ -21,6 +21,7 @@ final class LlamaContext {
         /// Rows of logits that one batch may ask for.
         var outputs: Int
         var threads: Int
+        /// One set of cells for all sequences.
         var unified = true
         var embeddings = false
     }
@@ -119,6 +120,13 @@ final class LlamaContext {
         guard let memory else { return }
         llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, isUnified ? position : -1)
         if !isUnified { _ = truncate(target, from: position) }
+    }
+
+    /// Moves all that `source` holds to `target`, which forgets its own.
+    func move(_ source: Int, to target: Int) {
+        clear(target)
+        if let memory { llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, -1) }
+        clear(source)
     }
 
     func clearAll() {

@@ -26,6 +26,8 @@ final class BatchLoop {
     /// Media and text take turns.
     var mediumHadItsTurn = false
     var pace = Pace()
+    /// Steps that a gap between running slots has lasted.
+    private var gapAge = 0
     var pieces: PieceTable
     var specialPieces: PieceTable
 
@@ -49,7 +51,8 @@ final class BatchLoop {
         self.meter = meter
         maxSequences = setup.maxSequences
         maxLength = setup.maxLength
-        table = SlotTable(count: setup.slots)
+        // A recurrent state cannot be moved.
+        table = SlotTable(count: setup.slots, keepsTogether: !context.isUnified && !context.model.hasRecurrentState)
         batch = TokenBatch(capacity: setup.batch)
         endTokens = vocabulary.endTokens()
         isEnd = Set(endTokens)
@@ -69,6 +72,7 @@ final class BatchLoop {
             admit()
             meter.note(running: running.count, waiting: waiting.count)
             if !computeMedium() {
+                closeGap()
                 composeDecodes()
                 composePrompts()
                 if compute() { sampleAndEmit() }
@@ -88,11 +92,25 @@ final class BatchLoop {
 
     // MARK: Compose
 
-    /// One token of every sequence that is past its prompt.
+    /// One token of every sequence that is past its prompt, in the order of their slots: with a cache for each, libllama
+    /// computes only neighbours together.
     private func composeDecodes() {
         batch.clear()
         shares.removeAll(keepingCapacity: true)
-        for sequence in running where sequence.pending == 1 && batch.room > 0 { put(1, of: sequence) }
+        let decoding = running.filter { $0.pending == 1 }.sorted { ($0.slot ?? 0) < ($1.slot ?? 0) }
+        for sequence in decoding where batch.room > 0 { put(1, of: sequence) }
+    }
+
+    /// A gap between running slots costs one more pass over the weights for each token. One that no newcomer fills is closed
+    /// by moving the last sequence there, which costs a copy of its part of the cache, once.
+    private func closeGap() {
+        guard let gap = table.gap, let sequence = table.slots[gap.last].owner else { return gapAge = 0 }
+        gapAge += 1
+        guard gapAge >= 8 else { return }
+        gapAge = 0
+        context.move(gap.last, to: gap.empty)
+        table.move(gap.last, to: gap.empty)
+        sequence.slot = gap.empty
     }
 
     /// The next pieces of prompts, oldest first: as many tokens as keep the step short when others wait for theirs, a full

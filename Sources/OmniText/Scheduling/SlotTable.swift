@@ -20,7 +20,13 @@ struct SlotTable {
     /// A tail that may be lost to avoid a copy: the length of a short answer.
     static let shortTail = 32
 
-    init(count: Int) { slots = Array(repeating: Slot(), count: count) }
+    /// Whether running slots should be neighbours.
+    let keepsTogether: Bool
+
+    init(count: Int, keepsTogether: Bool = false) {
+        slots = Array(repeating: Slot(), count: count)
+        self.keepsTogether = keepsTogether
+    }
 
     /// Tokens in the cache, each slot by itself.
     var tokensHeld: Int { slots.reduce(0) { $0 + $1.held.count } }
@@ -50,13 +56,36 @@ struct SlotTable {
             common = prompt.wholeMedia(common)
             if common > best.reuse { best = (index, common) }
         }
-        let free = slots.firstIndex { $0.isEmpty } ?? oldestIdle(except: best.slot)
+        let free = free(except: best.slot)
         guard best.reuse > 0 else { return (free ?? oldestIdle()).map { .continued(slot: $0, reuse: 0) } ?? .none }
         let source = slots[best.slot]
         if source.isIdle, free == nil || source.prompt.tokens.count - best.reuse <= Self.shortTail {
             return .continued(slot: best.slot, reuse: best.reuse)
         }
         return free.map { .shared(slot: $0, source: best.slot, reuse: best.reuse) } ?? .none
+    }
+
+    /// The best place for a newcomer: between or beside running slots, empty rather than idle, idle for long.
+    private func free(except spared: Int) -> Int? {
+        func rank(_ index: Int) -> (Int, Int, Int) {
+            let neighbours = [index - 1, index + 1].filter { slots.indices.contains($0) && slots[$0].owner != nil }.count
+            return (keepsTogether ? -neighbours : 0, slots[index].isEmpty ? 0 : 1, slots[index].lastUse)
+        }
+        return slots.indices.filter { $0 != spared && slots[$0].owner == nil }.min { rank($0) < rank($1) }
+    }
+
+    /// The first place between running slots where none runs, and the last running slot, which could go there.
+    var gap: (empty: Int, last: Int)? {
+        guard keepsTogether, let first = slots.firstIndex(where: { $0.owner != nil }), let last = slots.lastIndex(where: { $0.owner != nil }),
+            let empty = slots[first...last].firstIndex(where: { $0.owner == nil })
+        else { return nil }
+        return (empty, last)
+    }
+
+    /// Puts what runs in `source` into `target`, whose own tokens are forgotten.
+    mutating func move(_ source: Int, to target: Int) {
+        slots[target] = slots[source]
+        slots[source] = Slot()
     }
 
     /// The idle slot that was used longest ago.

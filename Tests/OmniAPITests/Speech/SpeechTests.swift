@@ -104,10 +104,10 @@ struct SpeechTests {
         #expect(list.json["uploaded_voices"]?[0]?.jsonText == """
             {"name":"Zoe","consent":"c1","created_at":1700000000,"file_size":10,"mime_type":"audio/wav","embedding_source":"audio","embedding_dim":null}
             """)
-        #expect(VoiceReply.uploaded(mine).json.jsonText == """
+        #expect(VoiceUploadReply(mine).json.jsonText == """
             {"success":true,"voice":{"name":"Zoe","consent":"c1","created_at":1700000000,"file_size":10,"mime_type":"audio/wav"}}
             """)
-        #expect(VoiceReply.deleted(name: "ZOE").json.jsonText == #"{"success":true,"message":"Voice 'ZOE' deleted successfully"}"#)
+        #expect(VoiceDeletionReply(deleted: "ZOE").json.jsonText == #"{"success":true,"message":"Voice 'ZOE' deleted successfully"}"#)
     }
 
     @Test("names that look like paths are refused", arguments: ["", " ", ".", "..", "a/b", "a\\b", "a\0b"])

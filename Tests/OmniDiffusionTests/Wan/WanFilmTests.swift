@@ -26,6 +26,7 @@ import Testing
             $0.negativePrompt = WanFixtures.negative
             $0.guidanceScale2 = 2
         },
+        Case(checkpoint: "i2v", name: "picture", seed: 48, steps: 3, guidance: 4) { $0.negativePrompt = WanFixtures.negative },
     ]
 
     static func request(_ test: Case) throws -> VideoRequest {

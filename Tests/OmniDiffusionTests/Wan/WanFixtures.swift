@@ -34,6 +34,12 @@ struct WanFixtures {
         return Condition(values: try goldens[name], tokens: shape[1], shape: shape)
     }
 
+    /// What CLIP sees, for the model that takes it.
+    func seen() throws -> WanInput.Picture? {
+        guard goldens.entries["clip.states"] != nil else { return nil }
+        return WanInput.Picture(shape: Array(try goldens.shape("clip.states").prefix(2)), values: try goldens["clip.states"])
+    }
+
     /// `[channels, frames, height, width]`.
     func latentShape(_ name: String) throws -> [Int] { Array(try goldens.shape(name).prefix(4).reversed()) }
 }

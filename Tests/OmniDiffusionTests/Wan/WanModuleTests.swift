@@ -7,7 +7,7 @@ import Testing
 /// Wan's networks against the reference, f32 weights, nothing rounded.
 @Suite struct WanModuleTests {
     static let bound = 1e-3
-    static let names = ["t2v", "ti2v", "a14b"]
+    static let names = ["t2v", "ti2v", "a14b", "i2v"]
 
     @Test(arguments: names) func textStates(name: String) throws {
         let fixtures = try WanFixtures(name)
@@ -62,7 +62,7 @@ import Testing
                 let (states, bias) = WanTransformer.places(condition.values, width: transformer.config.text_dim)
                 let text = try transformer.text(graph, graph.input([transformer.config.text_dim, WanTransformer.rows(tokens: condition.tokens)], states))
                 let context = WanContext(
-                    text: text, textBias: try bias.map { bias in try graph.input([bias.count], bias) }, picture: nil,
+                    text: text, textBias: try bias.map { bias in try graph.input([bias.count], bias) }, picture: try fixtures.seen().flatMap { try transformer.picture(graph, graph.input($0.shape, $0.values)) },
                     rotation: try WanRotation(graph, transformer.config, grid), timeOf: nil)
                 return try body(graph, graph.input(shape, input), context)
             }
@@ -84,13 +84,25 @@ import Testing
         let patches = transformer.patches(latents, shape)
         let given = (0..<grid.count).map { Int32($0 < grid.area ? 0 : 1) }
         for (times, timeOf, golden) in [([Float(737)], nil, "transformer.out"), ([0, 641], given, "transformer.times.out")] {
-            let input = WanInput(transformer, grid, patches: patches, times: times, timeOf: timeOf, condition: try fixtures.condition())
+            let input = WanInput(transformer, grid, patches: patches, times: times, timeOf: timeOf, condition: try fixtures.condition(), picture: try fixtures.seen())
             let reference = try goldens[golden]
             for blocks in [transformer.blocks.count, 1] {
                 let output = try transformer.evaluate(input, blocksPerGraph: blocks, fixtures.executor, ComputeScope())
                 #expect(relativeError(transformer.latents(output, shape), reference) < Self.bound, "\(golden), \(blocks) blocks")
             }
         }
+    }
+
+    /// What CLIP is shown of a picture that is resized and cut, and what it sees.
+    @Test func picturesAreSeenThroughCLIP() throws {
+        let fixtures = try WanFixtures("i2v")
+        let backend = fixtures.executor.backend
+        let checkpoint = try Checkpoint(folder: "\(WanFixtures.root)/i2v", backend: backend, options: DiffusionOptions()) { _ in }
+        let eye = try WanFamily.eye(checkpoint, 28).0
+        let pixels = eye.processor.pixels(try fixtures.goldens.image("picture"))
+        let golden = try fixtures.goldens.image("clip.pixels")
+        #expect(relativeError(pixels, golden.values) < 1e-5)
+        #expect(relativeError(try fixtures.evaluate { try eye.states($0, pixels: pixels) }, try fixtures.goldens["clip.states"]) < Self.bound)
     }
 
     @Test func patchesAreLaidOutAndBack() throws {

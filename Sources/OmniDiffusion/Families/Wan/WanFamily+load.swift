@@ -31,16 +31,20 @@ extension WanFamily {
         }
         let (encoder, text) = try encoder(checkpoint)
         let denoisers = try components.map { try transformer(checkpoint, $0) }
+        let eye = try configs[0].image_dim.map { try Self.eye(checkpoint, $0) }
         let films = try checkpoint.weights("vae") { AutoencoderKLWan.adjust(&$0, encodes: start != .none) }
+        var stores = [text] + denoisers.map(\.1) + [films]
+        if let eye { stores.append(eye.1) }
         return WanFamily(
             defaults: try defaults(checkpoint, configs[0], vaeConfig, start), vae: try AutoencoderKLWan(vaeConfig, films, encodes: start != .none),
-            scheduler: scheduler, boundaryRatio: components.count > 1 ? index.boundary_ratio : nil, stores: [text] + denoisers.map(\.1) + [films],
-            startKind: start, tokenizer: tokenizer, encoder: encoder, transformers: denoisers.map(\.0))
+            scheduler: scheduler, boundaryRatio: components.count > 1 ? index.boundary_ratio : nil, stores: stores,
+            startKind: start, tokenizer: tokenizer, encoder: encoder, transformers: denoisers.map(\.0), eye: eye?.0)
     }
 
     private static func start(_ config: WanConfig, _ vae: AutoencoderKLWan.Config, expands: Bool) throws -> Start {
-        if config.image_dim != nil || config.added_kv_proj_dim != nil {
-            throw DiffusionError.unsupported("a Wan model that sees its picture through CLIP (picture-to-video of Wan 2.1)")
+        let sees = config.image_dim != nil
+        guard sees == (config.added_kv_proj_dim != nil), !sees || (config.added_kv_proj_dim == config.dim && config.pos_embed_seq_len == nil) else {
+            throw DiffusionError.unsupported("a Wan transformer that sees pictures of \(config.image_dim ?? 0) as \(config.added_kv_proj_dim ?? 0)")
         }
         switch config.in_channels {
         case vae.z_dim: return expands ? .frame : .none
@@ -59,6 +63,15 @@ extension WanFamily {
             steps: options.steps ?? wishes?.steps ?? 50, guidanceScale: options.guidanceScale ?? wishes?.guidance_scale ?? 5,
             multiple: vae.scale * max(config.patch_size[1], config.patch_size[2]), frameMultiple: vae.frameScale, startsFromPicture: start != .none,
             needsPicture: start == .channels)
+    }
+
+    static func eye(_ checkpoint: Checkpoint, _ features: Int) throws -> (CLIPVisionEncoder, WeightStore) {
+        let config: CLIPVisionEncoder.Config = try checkpoint.config("image_encoder")
+        guard config.hidden_size == features else {
+            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its image_encoder has \(config.hidden_size) features, its transformer wants \(features)")
+        }
+        let store = try checkpoint.weights("image_encoder") { weights in weights.select = { CLIPVisionEncoder.uses($0, layers: config.num_hidden_layers) } }
+        return (try CLIPVisionEncoder(config, CLIPPictureProcessor(checkpoint), store), store)
     }
 
     static func encoder(_ checkpoint: Checkpoint) throws -> (UMT5Encoder, WeightStore) {

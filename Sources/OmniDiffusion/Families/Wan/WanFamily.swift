@@ -27,6 +27,8 @@ struct WanFamily: VideoFamily {
     let encoder: UMT5Encoder
     /// For much noise, and for little where there are two.
     let transformers: [WanTransformer]
+    /// Looks at the picture, for transformers that take it so besides.
+    let eye: CLIPVisionEncoder?
 
     var transformer: WanTransformer { transformers[0] }
     var adaptable: WeightStore { stores[1] }
@@ -80,7 +82,9 @@ struct WanFamily: VideoFamily {
                 transformer, grid, patches: patches, times: [0, ask.time], timeOf: Self.given(grid), condition: ask.condition)
         default: break
         }
-        return WanInput(transformer, grid, patches: transformer.patches(latents, plan.shape), times: [ask.time], timeOf: nil, condition: ask.condition)
+        return WanInput(
+            transformer, grid, patches: transformer.patches(latents, plan.shape), times: [ask.time], timeOf: nil, condition: ask.condition,
+            picture: ask.start?.seen)
     }
 
     func stepPrice(_ executor: Executor, _ plan: VideoPlan) throws -> (price: GraphPrice, blocksPerGraph: Int) {
@@ -88,7 +92,8 @@ struct WanFamily: VideoFamily {
         let startsInFrame = startKind == .frame && plan.picture != nil
         let condition = Condition(values: [], tokens: max(plan.tokens.count, plan.negativeTokens.count), shape: [])
         let input = WanInput(
-            transformer, grid, patches: [], times: startsInFrame ? [0, 0] : [0], timeOf: startsInFrame ? Self.given(grid) : nil, condition: condition)
+            transformer, grid, patches: [], times: startsInFrame ? [0, 0] : [0], timeOf: startsInFrame ? Self.given(grid) : nil, condition: condition,
+            picture: eye.map { WanInput.Picture(shape: [$0.config.hidden_size, $0.config.places], values: []) })
         let prices = try transformers.map { try $0.price(input, executor) }
         return (prices.reduce(GraphPrice()) { $0.then($1.price) }, prices.map(\.blocksPerGraph).min() ?? 1)
     }
@@ -98,16 +103,24 @@ struct WanFamily: VideoFamily {
 
     // MARK: a picture to start from
 
-    func startFrames(_ plan: VideoPlan) -> Int { startKind == .channels ? plan.frames : 1 }
+    func startPrice(_ executor: Executor, _ plan: VideoPlan) throws -> GraphPrice {
+        let seen = try eye.map { eye in try executor.price { [try eye.states($0, pixels: [])] } } ?? GraphPrice()
+        return seen.then(try vae.encodePrice(executor, width: plan.width, height: plan.height))
+    }
 
     func start(_ executor: Executor, _ scope: ComputeScope, _ plan: VideoPlan, _ picture: FloatImage) throws -> VideoStart {
         // Grey, the middle of the range, stands for nothing.
         let grey = [Float](repeating: 0.5, count: picture.values.count)
-        let moments = try vae.encode(executor, scope, frames: startFrames(plan), width: plan.width, height: plan.height) { index in
+        let frames = startKind == .channels ? plan.frames : 1
+        let moments = try vae.encode(executor, scope, frames: frames, width: plan.width, height: plan.height) { index in
             guard index > 0, let empty = FloatImage(width: plan.width, height: plan.height, values: grey) else { return picture }
             return empty
         }
-        return VideoStart(latents: try vae.normalized(vae.mode(moments)))
+        let seen = try eye.map { eye in
+            let values = try executor.evaluate(scope) { [try eye.states($0, pixels: eye.processor.pixels(picture))] }[0]
+            return WanInput.Picture(shape: [eye.config.hidden_size, eye.config.places], values: values)
+        }
+        return VideoStart(latents: try vae.normalized(vae.mode(moments)), seen: seen)
     }
 
     /// `[frames for each latent, frames, height, width]`: 1 in the first frame.

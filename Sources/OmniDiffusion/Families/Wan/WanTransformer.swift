@@ -32,7 +32,7 @@ struct WanTransformer: Sendable {
         timeProjection = try Linear(condition.at("time_proj"), dim, 6 * dim, bias: true)
         textIn = try Linear(condition.at("text_embedder.linear_1"), config.text_dim, dim, bias: true)
         textOut = try Linear(condition.at("text_embedder.linear_2"), dim, dim, bias: true)
-        picture = try config.image_dim.map { try WanPictureEmbedder(condition.at("image_embedder"), $0, dim, places: config.pos_embed_seq_len) }
+        picture = try config.image_dim.map { try WanPictureEmbedder(condition.at("image_embedder"), $0, dim) }
         blocks = try (0..<config.num_layers).map { try WanBlock(config, weights.at("blocks.\($0)")) }
         table = try weights("scale_shift_table", dim, 2)
         final = try Linear(weights.at("proj_out"), dim, config.patchSize * config.outputs, bias: true)
@@ -154,19 +154,15 @@ struct WanTransformer: Sendable {
 struct WanPictureEmbedder: Sendable {
     private let before, after: LayerNorm
     private let up, down: Linear
-    /// `[features, places]`.
-    private let positions: Tensor?
 
-    init(_ weights: Weights, _ features: Int, _ dim: Int, places: Int?) throws {
+    init(_ weights: Weights, _ features: Int, _ dim: Int) throws {
         before = try LayerNorm(weights.at("norm1"), features, epsilon: 1e-5)
         up = try Linear(weights.at("ff.net.0.proj"), features, features, bias: true)
         down = try Linear(weights.at("ff.net.2"), features, dim, bias: true)
         after = try LayerNorm(weights.at("norm2"), dim, epsilon: 1e-5)
-        positions = try places.map { try weights("pos_embed", features, $0) }
     }
 
     func callAsFunction(_ graph: Graph, _ states: Tensor) throws -> Tensor {
-        let placed = try positions.map { try graph.add(states, $0) } ?? states
-        return try after(graph, down(graph, graph.geluExact(up(graph, before(graph, placed)))))
+        try after(graph, down(graph, graph.geluExact(up(graph, before(graph, states)))))
     }
 }

@@ -1,0 +1,27 @@
+import OmniClient
+
+/// A conversation, line by line: `swift run example-chat`. The server is `$OMNI_BASE_URL`, else http://localhost:8091.
+@main
+struct ChatREPL {
+    static func main() async throws {
+        let client = OmniClient()
+        var messages: [ChatMessage] = [.system("You are brief and friendly.")]
+        print("You: ", terminator: "")
+        while let line = readLine(), line != "quit" {
+            messages.append(.user(line))
+            var answer = ""
+            do {
+                // Tokens as they come. Leaving this loop would stop the server.
+                for try await chunk in try await client.chat.stream(ChatCompletionRequest(messages)) {
+                    print(chunk.text, terminator: "")
+                    answer += chunk.text
+                }
+                messages.append(.assistant(answer))
+            } catch let error as OmniError {
+                print(error)
+                messages.removeLast()
+            }
+            print("\nYou: ", terminator: "")
+        }
+    }
+}

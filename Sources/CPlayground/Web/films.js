@@ -1,0 +1,194 @@
+// Films: jobs that wait, run, show how far they are, and stay in a gallery.
+import { announce, at, button, el, empty, fill, icon, notice, number, save, seconds } from './dom.js';
+import { base, call, json, modelsOf, offer, served, watch } from './api.js';
+import { attach, curlForm, py, pyHead, sw, swiftHead, swiftSet, swiftSize } from './snippets.js';
+
+let cards = new Map();
+let timer = 0;
+let isShown = false;
+let renewCode = () => {};
+
+const model = () => served.models.find((entry) => entry.id === at('film-model').value);
+const isOver = (job) => job.status === 'completed' || job.status === 'failed';
+
+export function start() {
+  at('film-form').addEventListener('submit', (event) => { event.preventDefault(); film(); });
+  renewCode = attach(at('film-code'), code);
+  at('film-form').addEventListener('input', renewCode);
+  at('film-model').addEventListener('change', showAbilities);
+  watch(showModels);
+}
+
+export function enter() { isShown = true; follow(); }
+export function leave() { isShown = false; clearTimeout(timer); }
+
+function showModels() {
+  const able = modelsOf('video');
+  offer(at('film-model'), able);
+  at('film-start').disabled = !able.length;
+  showAbilities();
+  if (isShown) follow();
+}
+
+function showAbilities() {
+  const video = model()?.video;
+  if (video) {
+    at('film-size').placeholder = video.default_size;
+    at('film-steps').placeholder = video.num_inference_steps.default;
+    at('film-frames').placeholder = video.default_frames;
+    at('film-guidance').placeholder = video.guidance_scale.default;
+    at('film-seconds').placeholder = (video.default_frames / video.default_fps).toFixed(1).replace(/\.0$/, '');
+    at('film-file').disabled = !video.starts_from_picture;
+    at('film-file').required = video.needs_picture;
+  }
+  renewCode();
+}
+
+function fields() {
+  const body = {
+    model: at('film-model').value || undefined, prompt: at('film-prompt').value, size: at('film-size').value.replace(/\s/g, '') || undefined, seconds: at('film-seconds').value || undefined,
+    negative_prompt: at('film-negative').value || undefined, num_inference_steps: number(at('film-steps')), num_frames: number(at('film-frames')), guidance_scale: number(at('film-guidance')), seed: number(at('film-seed')),
+  };
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+}
+
+async function film() {
+  fill(at('film-notice'));
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields())) form.append(name, String(value));
+  const picture = at('film-file').files[0];
+  if (picture) form.append('input_reference', picture, picture.name);
+  at('film-start').disabled = true;
+  try {
+    await call('/v1/videos', { body: form });
+    announce('The film is in the queue.');
+    await follow();
+  } catch (error) {
+    fill(at('film-notice'), notice(error, film));
+  } finally {
+    at('film-start').disabled = !modelsOf('video').length;
+  }
+}
+
+/** Shows the jobs now, and again soon while any of them runs. */
+async function follow() {
+  clearTimeout(timer);
+  if (served.models.length && !modelsOf('video').length) {
+    fill(at('film-jobs'), empty('film', 'No model here films', 'Start the server with a video model; then films appear here with their progress.'));
+    cards.clear();
+    return;
+  }
+  let jobs;
+  try {
+    jobs = (await json('/v1/videos?limit=50')).data;
+  } catch (error) {
+    fill(at('film-jobs'), notice(error, follow));
+    cards.clear();
+    return;
+  }
+  showJobs(jobs);
+  if (isShown && jobs.some((job) => !isOver(job))) timer = setTimeout(follow, 700);
+}
+
+function showJobs(jobs) {
+  if (!jobs.length) {
+    cards.clear();
+    return fill(at('film-jobs'), empty('film', 'No films yet', 'Say what should happen. The film waits its turn here, and stays when it is done.'));
+  }
+  if (!cards.size) fill(at('film-jobs'), el('div', { class: 'grid' }));
+  const grid = at('film-jobs').firstElementChild;
+  const known = new Map();
+  for (const job of jobs) {
+    const card = cards.get(job.id) ?? new Card(job.id);
+    card.show(job);
+    known.set(job.id, card);
+  }
+  cards = known;
+  const nodes = [...cards.values()].map((card) => card.node);
+  // Moving a node would stop the film that plays in it.
+  if (nodes.some((node, index) => grid.children[index] !== node) || grid.children.length !== nodes.length) fill(grid, nodes);
+}
+
+class Card {
+  constructor(id) {
+    this.id = id;
+    this.screen = el('div', { class: 'still' }, icon('film'));
+    this.bar = el('progress', { max: 100, value: 0, 'aria-label': 'Progress of the film' });
+    this.status = el('span', { class: 'small muted numbers' });
+    this.actions = el('div', { class: 'row tight' });
+    this.prompt = el('p', { class: 'prompt' });
+    this.node = el('article', { class: 'card film' }, this.screen, this.prompt, this.bar, this.status, this.actions);
+  }
+
+  show(job) {
+    if (this.last === JSON.stringify(job)) return;
+    const before = this.last ? JSON.parse(this.last).status : null;
+    this.last = JSON.stringify(job);
+    this.prompt.textContent = job.prompt ?? '';
+    this.node.setAttribute('aria-label', `Film: ${(job.prompt ?? '').slice(0, 60)}`);
+    this.bar.hidden = isOver(job);
+    this.bar.value = job.progress;
+    this.status.textContent = this.words(job);
+    if (job.status === before) return;
+    if (before && isOver(job)) announce(job.status === 'completed' ? 'A film is done.' : 'A film failed.');
+    this.renew(job);
+  }
+
+  words(job) {
+    const stages = { queued: 'Waiting', load: 'Loading the model', encode: 'Reading the words', denoise: 'Filming', decode: 'Developing', mux: 'Packing' };
+    if (job.status === 'queued') return job.queue_position ? `Waiting: ${job.queue_position} before it` : 'Waiting: it is next';
+    if (job.status === 'failed') return `Failed: ${job.error?.message ?? 'the server gives no reason'}`;
+    if (job.status === 'completed') {
+      return [job.size, job.duration_s && `${Number(job.duration_s.toFixed(2))} s`, job.inference_time_s && `made in ${seconds(job.inference_time_s)}`, job.note].filter(Boolean).join(' · ');
+    }
+    return [stages[job.stage] ?? 'Working', job.steps > 1 && `step ${job.step} of ${job.steps}`, `${job.progress} %`, job.eta_seconds && `about ${seconds(job.eta_seconds)} to go`].filter(Boolean).join(' · ');
+  }
+
+  renew(job) {
+    const remove = button(isOver(job) ? 'Delete' : 'Cancel', () => this.remove(isOver(job)), { kind: 'quiet danger', draw: isOver(job) ? 'bin' : 'close' });
+    const load = job.status === 'completed' ? button('Download', async () => save(await this.content(), job.file_name ?? 'film.mp4'), { kind: 'quiet', draw: 'save' }) : null;
+    fill(this.actions, load, remove);
+    if (job.status === 'completed') this.play();
+    if (job.status === 'failed') this.status.setAttribute('role', 'alert');
+  }
+
+  /** The file; fetched and not linked, since a link would carry no key. */
+  async content() { return this.blob ??= await (await call(`/v1/videos/${this.id}/content`)).blob(); }
+
+  async play() {
+    try {
+      const video = el('video', { controls: true, loop: true, muted: true, playsInline: true, 'aria-label': this.node.getAttribute('aria-label') });
+      video.src = URL.createObjectURL(await this.content());
+      this.screen.replaceWith(video);
+      this.screen = video;
+    } catch (error) {
+      this.status.textContent = error.message;
+    }
+  }
+
+  async remove(wasOver) {
+    try {
+      await call(`/v1/videos/${this.id}`, { method: 'DELETE' });
+      announce(wasOver ? 'The film is deleted.' : 'The film is cancelled.');
+      await follow();
+    } catch (error) {
+      this.status.textContent = error.message;
+    }
+  }
+}
+
+// MARK: - In code
+
+function code() {
+  const body = fields();
+  if (!body.prompt) body.prompt = 'waves roll onto a beach';
+  const files = at('film-file').files[0] ? { input_reference: 'first.png' } : {};
+  const { model: name, prompt, size, seconds: length, ...rest } = body;
+  return {
+    curl: `${curlForm('/v1/videos', body, files)}\n\n# Later, with the id of the reply\ncurl ${base}/v1/videos/ID\ncurl -o film.mp4 ${base}/v1/videos/ID/content`,
+    python: `${pyHead()}\nvideo = client.videos.create_and_poll(\n    model=${py(name ?? '')},\n    prompt=${py(prompt)},${size ? `\n    size=${py(size)},` : ''}${length ? `\n    seconds=${py(length)},` : ''}${Object.keys(rest).length ? `\n    extra_body=${py(rest, 4)},` : ''}\n)\nclient.videos.download_content(video.id).write_to_file("film.mp4")`,
+    swift: `import Foundation\n${swiftHead()}var request = VideoGenerationRequest(${name ? `model: ${sw(name)}, ` : ''}${sw(prompt)})\n${size ? `request.size = ${swiftSize(size)}\n` : ''}`
+      + swiftSet([['seconds', length && Number(length)], ['frames', body.num_frames], ['steps', body.num_inference_steps], ['guidanceScale', body.guidance_scale], ['seed', body.seed], ['negativePrompt', body.negative_prompt]])
+      + `let job = try await client.videos.createAndPoll(request) { print($0.progress, "%") }\ntry await client.videos.content(job.id).save(to: URL(filePath: "film.mp4"))`,
+  };
+}

@@ -1,0 +1,105 @@
+import Foundation
+import OmniAPI
+
+extension OmniClient {
+    /// `/v1/audio/speech`.
+    public var speech: Speech { Speech(transport: transport) }
+    /// `/v1/audio/voices`.
+    public var voices: Voices { Voices(transport: transport) }
+    /// `/v1/audio/transcriptions`, where the server has it.
+    public var transcriptions: Transcriptions { Transcriptions(transport: transport) }
+
+    public struct Speech: Sendable {
+        let transport: Transport
+
+        /// A whole sound file, in the request's format; its headers stand in ``ByteStream/header(_:)``.
+        public func create(_ request: SpeechRequest, _ options: CallOptions = CallOptions()) async throws -> ByteStream {
+            var request = request
+            request.stream = false
+            request.streamFormat = nil
+            return try await transport.bytes(.post("/v1/audio/speech", request, always: Self.format(request), options))
+        }
+
+        /// Sound while it is made: `pcm`, or `wav` behind a header that knows no length.
+        public func stream(_ request: SpeechRequest, _ options: CallOptions = CallOptions()) async throws -> ByteStream {
+            var request = request
+            request.stream = false
+            request.streamFormat = .audio
+            return try await transport.bytes(.post("/v1/audio/speech", request, always: Self.format(request), options))
+        }
+
+        /// The same as events, with the token counts at the end. An error event is thrown.
+        public func events(_ request: SpeechRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<SpeechStreamEvent> {
+            var request = request
+            request.stream = true
+            request.streamFormat = .sse
+            return EventStream(
+                try await transport.send(.post("/v1/audio/speech", request, always: Self.format(request), options)),
+                decode: { _, json in
+                    guard let event = try SpeechStreamEvent(json: json) else { return [] }
+                    if case .error = event { throw OmniError(json: json, status: nil, requestID: nil) }
+                    return [event]
+                },
+                whole: { _ in throw OmniError(.unreadable, "The server does not stream speech as events.") })
+        }
+
+        /// Several texts in one request. It succeeds as a whole; each result says how it went.
+        public func batch(_ request: SpeechBatchRequest, _ options: CallOptions = CallOptions()) async throws -> SpeechBatchReply {
+            try await transport.json(.post("/v1/audio/speech/batch", request, options))
+        }
+
+        /// Told always: OpenAI's default is another.
+        private static func format(_ request: SpeechRequest) -> [(String, JSONValue)] { [("response_format", .string(request.responseFormat.rawValue))] }
+    }
+
+    public struct Voices: Sendable {
+        let transport: Transport
+
+        public func list(_ options: CallOptions = CallOptions()) async throws -> VoiceList {
+            try await transport.json(.get("/v1/audio/voices", options))
+        }
+
+        /// Keeps a voice to be imitated.
+        ///
+        /// - Parameter sample: 1 to 30 seconds of it, at most 10 MiB; nil where `voice` has an embedding.
+        public func upload(_ voice: VoiceUpload, sample: Upload?, _ options: CallOptions = CallOptions()) async throws -> UploadedVoice {
+            let files = sample.map { [(name: "audio_sample", upload: $0)] } ?? []
+            return try await transport.json(.form("/v1/audio/voices", voice, files: files, options), as: VoiceUploadReply.self).voice
+        }
+
+        /// Forgets an uploaded voice.
+        @discardableResult
+        public func delete(_ name: String, _ options: CallOptions = CallOptions()) async throws -> VoiceDeletionReply {
+            try await transport.json(.delete("/v1/audio/voices/\(Call.escape(name))", options))
+        }
+    }
+
+    public struct Transcriptions: Sendable {
+        let transport: Transport
+
+        /// The words of a sound file. A server without an able model answers 404.
+        public func create(_ sound: Upload, model: String? = nil, language: String? = nil, prompt: String? = nil, _ options: CallOptions = CallOptions())
+            async throws -> String
+        {
+            var form = TranscriptionForm()
+            (form.model, form.language, form.prompt) = (model, language, prompt)
+            return try await transport.json(.form("/v1/audio/transcriptions", form, files: [("file", sound)], options), as: TranscriptionReply.self).text
+        }
+    }
+}
+
+/// The fields of a transcription's form, after OpenAI.
+private struct TranscriptionForm: WireObject {
+    var model: String?
+    var language: String?
+    var prompt: String?
+
+    static var fields: [Field<TranscriptionForm>] {
+        [.optional("model", \.model, .string), .optional("language", \.language, .string), .optional("prompt", \.prompt, .string)]
+    }
+}
+
+private struct TranscriptionReply: WireObject {
+    var text = ""
+    static var fields: [Field<TranscriptionReply>] { [.required("text", \.text, .string)] }
+}

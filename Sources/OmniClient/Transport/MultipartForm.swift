@@ -1,0 +1,150 @@
+import Foundation
+internal import NIOCore
+internal import NIOPosix
+
+/// A file that goes to the server: from the disk, piece by piece, or from memory.
+public struct Upload: Sendable {
+    enum Source: Sendable {
+        case file(URL)
+        case bytes(Data)
+    }
+
+    let source: Source
+    /// The name that the server is told.
+    public var fileName: String
+    public var contentType: String
+
+    /// A file on the disk. It is read while it is sent, never whole.
+    public static func file(_ url: URL) -> Upload { Upload(source: .file(url), fileName: url.lastPathComponent, contentType: contentType(of: url.lastPathComponent)) }
+    public static func file(_ path: String) -> Upload { file(URL(fileURLWithPath: path)) }
+
+    /// Bytes in memory. The name's ending tells the server what they are.
+    public static func data(_ data: Data, name: String) -> Upload { Upload(source: .bytes(data), fileName: name, contentType: contentType(of: name)) }
+
+    /// By the ending of a name; `application/octet-stream` where it tells nothing.
+    static func contentType(of name: String) -> String {
+        switch name.split(separator: ".").last?.lowercased() {
+        case "png": "image/png"
+        case "jpg", "jpeg": "image/jpeg"
+        case "webp": "image/webp"
+        case "gif": "image/gif"
+        case "bmp": "image/bmp"
+        case "wav": "audio/wav"
+        case "mp3": "audio/mpeg"
+        case "ogg", "opus": "audio/ogg"
+        case "flac": "audio/flac"
+        case "aac": "audio/aac"
+        case "m4a": "audio/mp4"
+        case "webm": "audio/webm"
+        case "mp4": "video/mp4"
+        case "mov": "video/quicktime"
+        default: "application/octet-stream"
+        }
+    }
+
+    /// Bytes. Throws ``OmniError`` where the file cannot be read.
+    func length() throws -> Int {
+        switch source {
+        case .bytes(let data): return data.count
+        case .file(let url):
+            guard let size = try? FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int else {
+                throw OmniError(.file, "\(url.path) cannot be read.")
+            }
+            return size
+        }
+    }
+}
+
+/// A `multipart/form-data` body whose files are read while they are sent.
+struct MultipartForm: Sendable {
+    private enum Piece: Sendable {
+        case text(String)
+        case upload(Upload)
+    }
+
+    private let boundary = "omni-\(UUID().uuidString)"
+    private var pieces: [Piece] = []
+
+    var contentType: String { "multipart/form-data; boundary=\(boundary)" }
+
+    mutating func add(_ name: String, text: String) {
+        pieces.append(.text("--\(boundary)\r\nContent-Disposition: form-data; name=\"\(Self.quoted(name))\"\r\n\r\n\(text)\r\n"))
+    }
+
+    mutating func add(_ name: String, file: Upload) {
+        let head = "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(Self.quoted(name))\"; filename=\"\(Self.quoted(file.fileName))\"\r\n"
+        pieces.append(.text(head + "Content-Type: \(file.contentType)\r\n\r\n"))
+        pieces.append(.upload(file))
+        pieces.append(.text("\r\n"))
+    }
+
+    private var ending: String { "--\(boundary)--\r\n" }
+
+    /// Bytes of the whole body.
+    func length() throws -> Int64 {
+        let total = try pieces.reduce(ending.utf8.count) { sum, piece in
+            switch piece {
+            case .text(let text): sum + text.utf8.count
+            case .upload(let upload): sum + (try upload.length())
+            }
+        }
+        return Int64(total)
+    }
+
+    func body() throws -> Body { Body(pieces: try (pieces + [.text(ending)]).map(Self.opened)) }
+
+    private static func opened(_ piece: Piece) throws -> Body.Piece {
+        switch piece {
+        case .text(let text): return .bytes(ByteBuffer(string: text))
+        case .upload(let upload):
+            guard case .file(let url) = upload.source else { return .bytes(try upload.buffer()) }
+            guard let handle = try? FileHandle(forReadingFrom: url) else { throw OmniError(.file, "\(url.path) cannot be read.") }
+            return .file(handle)
+        }
+    }
+
+    /// As browsers write names: quotes and line ends escaped.
+    private static func quoted(_ name: String) -> String {
+        name.replacingOccurrences(of: "\"", with: "%22").replacingOccurrences(of: "\r", with: "%0D").replacingOccurrences(of: "\n", with: "%0A")
+    }
+
+    /// The body's bytes, in pieces of at most 64 KiB from files.
+    struct Body: AsyncSequence, Sendable {
+        enum Piece: Sendable {
+            case bytes(ByteBuffer)
+            case file(FileHandle)
+        }
+
+        let pieces: [Piece]
+
+        struct AsyncIterator: AsyncIteratorProtocol {
+            var left: ArraySlice<Piece>
+
+            mutating func next() async throws -> ByteBuffer? {
+                while let piece = left.first {
+                    switch piece {
+                    case .bytes(let buffer):
+                        left.removeFirst()
+                        return buffer
+                    case .file(let handle):
+                        // Reading blocks, so it does not happen on the threads that tasks share.
+                        if let data = try await NIOThreadPool.singleton.runIfActive({ try handle.read(upToCount: 64 << 10) }), !data.isEmpty {
+                            return ByteBuffer(bytes: data)
+                        }
+                        left.removeFirst()
+                    }
+                }
+                return nil
+            }
+        }
+
+        func makeAsyncIterator() -> AsyncIterator { AsyncIterator(left: pieces[...]) }
+    }
+}
+
+extension Upload {
+    fileprivate func buffer() throws -> ByteBuffer {
+        guard case .bytes(let data) = source else { throw OmniError(.file, "\(fileName) is not in memory.") }
+        return ByteBuffer(bytes: data)
+    }
+}

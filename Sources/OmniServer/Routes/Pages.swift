@@ -1,0 +1,32 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import OmniAPI
+
+extension GatewayRoutes {
+    func addPages(to table: inout RouteTable) {
+        let book = PageBook()
+        for (path, file, summary) in [("/", "index.html", "The playground: a page to try every model."), ("/docs", "docs.html", "This document, to read.")] {
+            table.add(.get, path, RouteDoc(summary, .server).answers(.text, as: "text/html")) { request, _ in
+                guard let page = book.reply(file, to: request) else { throw APIError(.notFound, "This build has no page there.") }
+                return page
+            }
+        }
+        let files = RouteDoc("A file of the pages.", .server)
+            .parameter("file", "Its name.").answersBytes(["text/css", "text/javascript", "image/svg+xml", "text/html"], "The file.").fails(.notFound)
+        table.add(.get, "/pages/{file}", files) { request, context in
+            let name = context.parameters.get("file") ?? ""
+            guard let page = book.reply(name, to: request) else { throw APIError(.notFound, "There is no file `\(name)` here.") }
+            return page
+        }
+    }
+
+    /// The last route, since it describes all of them and itself.
+    func addDocument(to table: inout RouteTable) {
+        let written = LateDocument()
+        table.add(.get, "/openapi.json", RouteDoc("This API, for programs: OpenAPI 3.1.", .server).answers(.inline { ["type": "object"] })) { _, _ in
+            Response(status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-cache"], body: .init(byteBuffer: written.bytes))
+        }
+        written.write(OpenAPIDocument(table, sockets: sockets, version: version))
+    }
+}

@@ -1,0 +1,454 @@
+"""The playground in a real Chromium against a real server: every tab does its job, and nobody is left out."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+import browser as chrome
+from harness import ROOT, Server, starter_model, wait_until
+
+AXE = pathlib.Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
+TABS = ["chat", "pictures", "voices", "films", "models"]
+expect.set_options(timeout=chrome.PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def omni(tmp_path_factory):
+    """A server with a chat model, a voice, and the tiny image and video models, which make noise."""
+    images = tmp_path_factory.mktemp("models") / "zimage-turbo"
+    shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", images)
+    voice = starter_model().parent.parent / "joe"
+    films = tmp_path_factory.mktemp("films") / "wan-tiny"
+    shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", films)
+    with Server(tmp_path_factory.mktemp("playground"), models=[starter_model(), voice, images, films]) as server:
+        workers = server.workers()
+        yield server
+        assert server.workers().keys() == workers.keys(), "a worker died"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        program = chrome.launch(playwright)
+        yield program
+        program.close()
+
+
+@pytest.fixture
+def visit(chromium, omni):
+    """Opens pages; each must end without a fault."""
+    visits = []
+
+    def visit(path="/", base_url=None, **options):
+        visits.append(chrome.Visit(chromium, base_url or omni.base_url, path, **options))
+        return visits[-1]
+
+    yield visit
+    for each in visits:
+        each.close()
+
+
+@pytest.fixture
+def home(visit):
+    """The playground with everything ready."""
+    home = visit()
+    home.page.wait_for_selector("#state-dot.ready", state="attached")
+    return home
+
+
+def option(home, selector, value):
+    """Fills a field among the chat's options, which narrow windows keep in a drawer."""
+    drawer = home.page.get_by_role("button", name="Options")
+    if drawer.is_visible():
+        drawer.click()
+    home.page.fill(selector, value)
+    if home.page.locator("#chat-options-close").is_visible():
+        home.page.locator("#chat-options-close").click()
+
+
+def say(home, text, most=24):
+    option(home, "#chat-max", str(most))
+    home.page.fill("#chat-text", text)
+    home.page.press("#chat-text", "Enter")
+
+
+# MARK: - Chat
+
+
+def test_chat_streams_an_answer(home):
+    home.page.fill("#chat-system", "You answer briefly.")
+    say(home, "Say hi.")
+    answer = home.page.locator("article.message").last
+    expect(answer.locator(".foot")).to_contain_text("tokens")
+    assert answer.locator(".prose").inner_text().strip()
+    say(home, "And again.")
+    expect(home.page.locator("article.message")).to_have_count(4)
+    expect(home.page.locator("article.message").last.locator(".foot")).to_contain_text("tokens")
+    home.page.get_by_role("button", name="New chat").click()
+    expect(home.page.locator("article.message")).to_have_count(0)
+
+
+def test_chat_can_be_stopped_and_goes_on(home, omni):
+    say(home, "Tell me a very long story.", most=4000)
+    answer = home.page.locator("article.message").last
+    expect(answer.locator(".prose")).not_to_be_empty()
+    home.page.get_by_role("button", name="Stop", exact=True).click()
+    expect(answer.locator(".foot")).to_contain_text("stopped")
+    omni.wait_idle()
+    say(home, "Say hi.")
+    expect(home.page.locator("article.message").last.locator(".foot")).to_contain_text("tokens")
+
+
+def test_an_answer_is_read_aloud(home):
+    say(home, "Say hi.", most=12)
+    home.page.locator("article.message").last.get_by_role("button", name="Listen").wait_for()
+    with home.page.expect_response("**/v1/audio/speech") as told:
+        home.page.locator("article.message").last.get_by_role("button", name="Listen").click()
+    assert told.value.status == 200 and told.value.headers["content-type"] == "audio/pcm"
+
+
+def test_what_a_model_writes_never_becomes_html(home):
+    """A model may write anything; here it writes an attack."""
+    evil = '<img src=x onerror="document.title=1"> <script>document.title=2</script> **bold** [click](javascript:alert(1)) [fine](https://example.org)'
+    chunks = [{"choices": [{"index": 0, "delta": {"content": evil}, "finish_reason": "stop"}]}]
+    body = "".join(f"data: {__import__('json').dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    home.page.route("**/v1/chat/completions", lambda route: route.fulfill(status=200, content_type="text/event-stream", body=body))
+    say(home, "x")
+    prose = home.page.locator("article.message .prose")
+    expect(prose.locator("strong")).to_have_text("bold")
+    assert "<img src=x" in prose.inner_text() and "<script>" in prose.inner_text()
+    assert prose.locator("img, script").count() == 0
+    assert prose.locator("a").evaluate_all("links => links.map(link => link.href)") == ["https://example.org/"]
+    assert "swift-omni" in home.page.title()
+
+
+def test_errors_say_what_to_do(home):
+    home.allowed.add(413)
+    say(home, "word " * 9000)
+    notice = home.page.get_by_role("alert")
+    expect(notice).to_contain_text("tokens")
+    expect(notice.get_by_role("button", name="Try again")).to_be_visible()
+
+
+# MARK: - Pictures
+
+
+def draw(home, prompt, size="64x64", steps=8):
+    home.page.fill("#picture-prompt", prompt)
+    home.page.fill("#picture-size", size)
+    home.page.fill("#picture-steps", str(steps))
+    home.page.locator("#picture-draw").click()
+
+
+def drawn(home):
+    """Waits for the finished picture; its width and height."""
+    picture = home.page.locator("#picture-easel img:not(.forming)")
+    picture.wait_for()
+    expect(home.page.locator("#picture-stop")).to_be_hidden()
+    return picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+
+
+def test_a_picture_forms_before_the_eyes(home):
+    home.tab("pictures")
+    home.page.evaluate(
+        """() => { window.previews = 0; window.steps = new Set();
+        new MutationObserver(() => {
+            window.previews += document.querySelectorAll('#picture-easel img.forming').length;
+            window.steps.add(document.querySelector('#picture-progress-text').textContent);
+        }).observe(document.body, {subtree: true, childList: true, characterData: true}) }""")
+    draw(home, "a red fox", size="96x64", steps=12)
+    assert drawn(home) == [96, 64]
+    assert home.page.evaluate("window.previews") > 0, "no preview was seen"
+    assert any("step" in text for text in home.page.evaluate("[...window.steps]"))
+
+
+def test_a_picture_is_changed_where_it_is_painted(home):
+    home.tab("pictures")
+    draw(home, "a red fox")
+    drawn(home)
+    home.page.get_by_role("button", name="Change this picture").click()
+    canvas = home.page.locator("#picture-paint canvas")
+    box = canvas.bounding_box()
+    home.page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
+    home.page.mouse.down()
+    home.page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.4, steps=4)
+    home.page.mouse.up()
+    assert "mask_image=@mask.png" in home.snippet("#picture-code", "curl")
+    home.page.evaluate(
+        """() => { const fetch = window.fetch;
+        window.fetch = (path, options) => { if (options.body instanceof FormData) window.sent = [...options.body.keys()]; return fetch(path, options) } }""")
+    home.page.locator("#picture-draw").click()
+    expect(home.page.locator("#picture-strip button")).to_have_count(2)
+    assert drawn(home) == [64, 64]
+    assert {"image", "mask_image", "strength"} <= set(home.page.evaluate("window.sent"))
+
+
+def test_a_mask_is_painted_with_keys(home):
+    home.tab("pictures")
+    draw(home, "x", steps=2)
+    drawn(home)
+    home.page.get_by_role("button", name="Change this picture").click()
+    canvas = home.page.locator("#picture-paint canvas")
+    look = "canvas => canvas.toDataURL()"
+    canvas.blur()
+    blank = canvas.evaluate(look)
+    canvas.press("ArrowRight")
+    canvas.press("Space")
+    canvas.blur()
+    assert canvas.evaluate(look) != blank
+    home.page.get_by_role("button", name="Undo").click()
+    assert canvas.evaluate(look) == blank
+
+
+def test_drawing_can_be_stopped(home, omni):
+    home.tab("pictures")
+    home.page.locator("#tab-pictures .disclosure summary").click()
+    home.page.fill("#picture-count", "10")
+    draw(home, "x", size="64x64", steps=200)
+    expect(home.page.locator("#picture-progress-text")).to_contain_text("step")
+    home.page.locator("#picture-stop").click()
+    expect(home.page.locator("#picture-draw")).to_be_enabled()
+    omni.wait_idle()
+
+
+# MARK: - Voices
+
+
+def test_speech_is_heard_while_it_is_made(home):
+    home.tab("voices")
+    flat = home.page.locator("#voice-wave").evaluate("canvas => canvas.toDataURL()")
+    home.page.locator("#voice-speak").click()
+    expect(home.page.locator("#voice-facts")).to_contain_text("made in")
+    heard = float(re.match(r"([\d.]+) s of speech", home.text("#voice-facts"))[1])
+    assert 2 < heard < 12
+    assert home.page.locator("#voice-audio").evaluate("async sound => { if (!sound.duration) await new Promise(done => sound.onloadedmetadata = done); return sound.duration }") == pytest.approx(heard, abs=0.1)
+    assert home.page.locator("#voice-wave").evaluate("canvas => canvas.toDataURL()") != flat
+    with home.page.expect_download() as saved:
+        home.page.get_by_role("button", name="Download WAV").click()
+    assert pathlib.Path(saved.value.path()).read_bytes()[:4] == b"RIFF"
+
+
+def test_a_voice_is_recorded_kept_and_deleted(home, omni):
+    home.tab("voices")
+    home.page.locator("#voice-add summary").click()
+    home.page.get_by_role("button", name="Record").click()
+    expect(home.page.locator("#voice-record-state")).to_have_text(re.compile(r"recording, [2-9]\.\d s"))
+    home.page.get_by_role("button", name="Stop recording").click()
+    home.page.fill("#voice-new-name", "Anna")
+    home.page.check("#voice-consent")
+    home.page.get_by_role("button", name="Keep this voice").click()
+    expect(home.page.locator("#voice-list")).to_contain_text("Anna")
+    assert [voice["name"] for voice in omni.get("/v1/audio/voices").json["uploaded_voices"]] == ["Anna"]
+    home.page.get_by_role("button", name="Delete the voice Anna").click()
+    expect(home.page.locator("#voice-list")).not_to_contain_text("Anna")
+    assert omni.get("/v1/audio/voices").json["uploaded_voices"] == []
+
+
+# MARK: - Films
+
+
+def film(home, prompt, steps):
+    home.page.fill("#film-prompt", prompt)
+    details = home.page.locator("#tab-films .disclosure")
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+    home.page.fill("#film-steps", str(steps))
+    home.page.locator("#film-start").click()
+    card = home.page.get_by_role("article", name=f"Film: {prompt}")
+    card.wait_for()
+    return card
+
+
+def test_a_film_is_made_played_and_deleted(home, omni):
+    home.tab("films")
+    card = film(home, "waves", steps=4)
+    video = card.locator("video")
+    video.wait_for()
+    size = video.evaluate("async film => { if (!film.videoWidth) await new Promise(done => film.onloadedmetadata = done); return [film.videoWidth, film.videoHeight, film.error] }")
+    assert size == [48, 32, None]
+    expect(card).to_contain_text("made in")
+    with home.page.expect_download() as saved:
+        card.get_by_role("button", name="Download").click()
+    assert b"ftyp" in pathlib.Path(saved.value.path()).read_bytes()[:12]
+    card.get_by_role("button", name="Delete").click()
+    expect(card).to_have_count(0)
+    assert omni.get("/v1/videos").json["data"] == []
+
+
+def test_films_wait_their_turn_and_can_be_cancelled(home, omni):
+    home.tab("films")
+    home.page.fill("#film-size", "256x256")
+    home.page.locator("#tab-films .disclosure summary").click()
+    home.page.fill("#film-frames", "81")
+    first = film(home, "the first", steps=200)
+    expect(first).to_contain_text("of 200")
+    second = film(home, "the second", steps=200)
+    expect(second).to_contain_text("Waiting")
+    assert 0 <= first.locator("progress").evaluate("bar => bar.value") < 100
+    second.get_by_role("button", name="Cancel").click()
+    expect(second).to_have_count(0)
+    first.get_by_role("button", name="Cancel").click()
+    expect(first).to_have_count(0)
+    assert omni.get("/v1/videos").json["data"] == []
+
+
+# MARK: - Models
+
+
+def test_models_show_their_state_and_sleep(home, omni):
+    home.tab("models")
+    expect(home.page.locator("#model-list article")).to_have_count(4)
+    expect(home.page.locator("#metric-tiles .value").first).to_have_text(re.compile(r"\d"))
+    card = home.page.get_by_role("article", name="joe")
+    card.get_by_role("button", name="Put to sleep").click()
+    expect(card).to_contain_text("Asleep")
+    assert omni.model_states()["joe"] == "asleep"
+    card.get_by_role("button", name="Wake").click()
+    expect(card).to_contain_text("Ready")
+
+
+def test_a_key_is_asked_for(visit, start):
+    server = start("--api-key", "sesame")
+    page = visit(base_url=server.base_url)
+    page.allowed.add(401)
+    page.page.locator("#key-dialog").wait_for()
+    page.page.fill("#key-field", "sesame")
+    page.page.get_by_role("button", name="Use this key").click()
+    page.page.wait_for_selector("#state-dot.ready", state="attached")
+    say(page, "Say hi.", most=8)
+    expect(page.page.locator("article.message").last.locator(".foot")).to_contain_text("tokens")
+
+
+def test_a_server_that_is_gone_is_named(visit, start):
+    server = start()
+    page = visit(base_url=server.base_url)
+    page.page.wait_for_selector("#state-dot.ready", state="attached")
+    server.stop()
+    say(page, "Say hi.")
+    expect(page.page.get_by_role("alert")).to_contain_text("omni serve")
+    page.faults.clear()  # a refused connection is an error in the console, and meant to be one
+
+
+# MARK: - The same call in code
+
+
+@pytest.mark.parametrize("tab,place", [("chat", "#chat-code"), ("pictures", "#picture-code"), ("voices", "#voice-code"), ("films", "#film-code")])
+def test_the_code_beside_an_action_runs(home, tab, place, tmp_path):
+    """What the page shows is run as it stands: by a shell, and by Python with the official client."""
+    home.tab(tab)
+    fields = {
+        "chat": {"#chat-max": "8", "#chat-text": "It's a \"fox\"."}, "voices": {"#voice-text": "It's a \"fox\"."},
+        "films": {"#film-prompt": "it's a \"fox\""},
+        "pictures": {"#picture-prompt": "it's a \"fox\"", "#picture-size": "32x32", "#picture-steps": "2"},
+    }
+    for field, value in fields[tab].items():
+        home.page.fill(field, value)
+    curl, python, swift = (home.snippet(place, language) for language in ("curl", "Python", "Swift"))
+    done = subprocess.run(["bash", "-ec", curl.split("\n\n#")[0]], cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0 and '"error":{' not in done.stdout, done
+    if tab == "chat":
+        assert done.stdout.rstrip().endswith("data: [DONE]")
+    if tab == "voices":
+        assert (tmp_path / "speech.mp3").stat().st_size > 1000
+    (tmp_path / "speech.mp3").unlink(missing_ok=True)
+    done = subprocess.run([sys.executable, "-c", python], cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    if tab != "chat":
+        assert list(tmp_path.iterdir()), "nothing was saved"
+    assert "OmniClient(baseURL:" in swift
+
+
+# MARK: - For everyone
+
+
+def violations(page):
+    """What axe-core finds, as text."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 820), ("dark", 1280, 820), ("light", 390, 844), ("dark", 390, 844)])
+def test_everyone_can_use_every_tab(visit, omni, scheme, width, height):
+    """Labels, roles and contrast, by axe-core; and nothing is wider than the window."""
+    omni.post("/v1/videos", {"prompt": "a film to look at"})
+    home = visit(width=width, height=height, scheme=scheme)
+    home.page.wait_for_selector("#state-dot.ready", state="attached")
+    say(home, "Say hi.", most=8)
+    expect(home.page.locator("article.message").last.locator(".foot")).to_contain_text("tokens")
+    for tab in TABS:
+        home.tab(tab)
+        if tab == "films":
+            home.page.locator("article video").first.wait_for()
+        home.page.locator(f"#tab-{tab} details:not([open]) > summary").evaluate_all("all => all.forEach(summary => summary.click())")
+        home.shot(f"{tab}-{scheme}-{width}")
+        assert violations(home.page) == [], tab
+        assert home.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{tab} is too wide"
+
+
+def test_the_keyboard_reaches_everything(home):
+    page = home.page
+    assert page.locator("a, button, input, select, textarea, [tabindex='0']").first.get_attribute("class") == "skip"
+    page.locator(".skip").focus()
+    seen = []
+    for _ in range(60):
+        told = page.evaluate(
+            """() => { const e = document.activeElement; const s = getComputedStyle(e);
+            return [e.id || e.className || e.tagName, s.outlineStyle !== 'none' || e.id === 'chat-text' || e.matches('input[type=file]')] }""")
+        if told[0] in ("BODY", "skip", "HTML") and seen:
+            break
+        assert told[1], f"the focus on {told[0]} cannot be seen"
+        seen.append(told[0])
+        page.keyboard.press("Tab")
+    for name in ["brand", "theme-toggle", "key-open", "chat-text", "chat-send", "chat-model", "chat-temperature"]:
+        assert name in seen, f"{name} cannot be reached: {seen}"
+    page.locator('.nav a[href="#models"]').focus()
+    page.keyboard.press("Enter")
+    page.locator("#tab-models").wait_for()
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_theme_can_be_chosen(home):
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = home.page.evaluate(paper)
+    home.page.locator("#theme-toggle").click()
+    home.page.locator("#theme-toggle").click()
+    dark = home.page.evaluate(paper)
+    assert light != dark
+    home.page.reload()
+    assert home.page.evaluate(paper) == dark
+
+
+# MARK: - The API reference
+
+
+def test_the_reference_shows_every_path(visit, omni):
+    page = visit("/docs")
+    page.page.locator(".operation").first.wait_for()
+    document = omni.get("/openapi.json").json
+    shown = page.page.locator(".operation > summary").evaluate_all("all => all.map(one => one.children[0].textContent + ' ' + one.children[1].textContent)")
+    assert sorted(shown) == sorted(f"{method} {path}" for path, item in document["paths"].items() for method in item)
+    page.page.locator("#post_v1_chat_completions > summary").click()
+    expect(page.page.locator("#post_v1_chat_completions")).to_contain_text("max_completion_tokens")
+    expect(page.page.locator("#post_v1_chat_completions")).to_contain_text("507")
+    page.shot("docs")
+    assert violations(page.page) == []
+    page.page.fill("#filter", "embeddings")
+    expect(page.page.locator(".operation")).to_have_count(1)
+
+
+def test_pages_carry_a_strict_policy(omni):
+    for path in ["/", "/docs", "/pages/app.js"]:
+        reply = omni.get(path)
+        policy = reply.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "http" not in policy, policy
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        again = omni.get(path, **{"If-None-Match": reply.headers["ETag"]})
+        assert again.status == 304 and not again.body
+    assert omni.get("/pages/nothing.js").status == 404
