@@ -9,7 +9,7 @@ import Testing
 /// The streaming reader finds what the whole reader finds, however the bytes are cut.
 @Suite struct MultipartStreamTests {
     static let forms = [
-        "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n\r\n--\r\n--bb\r\n-\r\n--b--\r\n",
+        "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n\r\n--\r\n-b\r\n--c\r\n-\r\n--b--\r\n",
         "preamble\r\n--b  \r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n--b--",
         "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n\r\n--b--\r\nepilogue",
         "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n--b--",
