@@ -45,7 +45,7 @@ import Testing
 
     @Test func everyRouteSaysWhatGoesInAndWhatComesOut() throws {
         for route in table.routes {
-            let operation = try #require(operation(route))
+            let operation = try #require(self.operation(route))
             let statuses = (operation["responses"]?.objectValue?.keys ?? []).compactMap { Int($0) }
             #expect(Self.coming.contains(route.path) || statuses.contains { $0 < 400 }, "\(route.path) says nothing of success")
             #expect(statuses.contains(500), "\(route.path)")
