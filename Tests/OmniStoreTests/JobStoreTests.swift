@@ -170,6 +170,20 @@ private final class Clock: Sendable {
         #expect(try await bench.store.dueWebhooks(limit: 9).next == nil)
     }
 
+    @Test(arguments: Kind.allCases) func filesGoBeforeRows(kind: Kind) async throws {
+        let bench = try Bench(kind)
+        _ = try await bench.make("a")
+        _ = try await bench.store.claim(models: ["wan"])
+        _ = try await bench.store.change("a", .completed(attempt: 1, JobResult(), keepFor: 60))
+        #expect(try await bench.store.expired().isEmpty)
+        bench.clock.advance(60)
+        #expect(try await bench.store.expired().map(\.id) == ["a"])
+        #expect(try await bench.store.change("a", .filesExpired)?.result?.isExpired == true)
+        #expect(try await bench.store.expired().isEmpty)
+        bench.clock.advance(JobLimits.rowsOutlive)
+        #expect(try await bench.store.expired().map(\.id) == ["a"])
+    }
+
     @Test func jobsOutliveTheirServer() async throws {
         let bench = try Bench(.sqlite)
         let made = try await bench.make("a") { ($0.hasPicture, $0.idempotencyKey, $0.fingerprint) = (true, "k", "f") }.job
