@@ -40,6 +40,7 @@ test-full: test ## The tests again under the sanitizers, and the long ones (soak
 	swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan
 	OMNI_TEST_FULL=1 swift test --skip-build --disable-xctest
 	@OMNI_TEST_FULL=1 bash scripts/contract.sh
+	@bash scripts/sdk-sample.sh
 
 bench: release ## Every Benchmarks/*/run, against llama-server from the same source
 	@server="$$(bash scripts/native.sh --server)" || exit 1; \

@@ -26,7 +26,7 @@ struct FilmBenchmark {
         let lane = StopwatchLane()
         let start = ContinuousClock.now
         let engine = try await VideoEngine.load(folder: folder, options: options, lane: lane)
-        let load = start.duration(to: .now) / .seconds(1)
+        let (load, loaded) = (start.duration(to: .now) / .seconds(1), Memory.owned)
         var request = VideoRequest(prompt: "a red fox runs over the green hill while the sun is setting", seed: 1)
         (request.width, request.height, request.frames, request.steps, request.guidanceScale) = (side, side, frames, steps, 1)
         let price = try await engine.price(request)
@@ -41,7 +41,7 @@ struct FilmBenchmark {
         func seconds(_ stage: String) -> Double { spans.filter { $0.stage == stage }.reduce(0) { $0 + $1.wall } }
         let report: [String: Any] = [
             "engine": "swift-omni", "side": side, "frames": frames, "load_s": load, "text_s": seconds("encode_prompt"), "decode_s": seconds("decode"),
-            "step_s": step[step.count / 2].wall, "step_cpu_s": step[step.count / 2].cpu, "price_bytes": price.bytes, "peak_bytes": Memory.peak,
+            "step_s": step[step.count / 2].wall, "step_cpu_s": step[step.count / 2].cpu, "loaded_bytes": loaded, "priced_bytes": owned, "price_bytes": price.bytes, "peak_bytes": Memory.peak,
             "over_plan_bytes": lane.peak - owned - price.bytes, "slices": lane.slices.count, "longest_slice_ms": lane.slices.max() ?? 0,
         ]
         print(String(decoding: try JSONSerialization.data(withJSONObject: report, options: [.sortedKeys]), as: UTF8.self))

@@ -5,7 +5,7 @@ import OmniTensor
 
 /// Times a Wan autoencoder, as JSON on standard output.
 ///
-///     swift run -c release video-benchmark FOLDER [--width 256] [--height 256] [--latents 3] [--threads 2] [--encode] [--tiled]
+///     swift run -c release video-benchmark FOLDER [--width 256] [--height 256] [--latents 3] [--threads 2] [--encode] [--tiled] [--fast]
 @main
 struct VideoBenchmark {
     static func main() throws {
@@ -21,7 +21,7 @@ struct VideoBenchmark {
         let (encodes, tiling) = (arguments.contains("--encode"), arguments.contains("--tiled") ? FilmTiling() : nil)
 
         var weights = WeightOptions()
-        AutoencoderKLWan.adjust(&weights, encodes: encodes)
+        AutoencoderKLWan.adjust(&weights, encodes: encodes, rounds: arguments.contains("--fast"))
         let config = try JSONDecoder().decode(AutoencoderKLWan.Config.self, from: Data(contentsOf: URL(filePath: "\(folder)/config.json")))
         let vae = try AutoencoderKLWan(config, WeightStore(WeightFiles(path: folder), on: backend, options: weights), encodes: encodes)
         let executor = try Executor(backend)

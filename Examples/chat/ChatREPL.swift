@@ -11,8 +11,10 @@ struct ChatREPL {
             messages.append(.user(line))
             var answer = ""
             do {
+                var request = ChatCompletionRequest(messages)
+                request.maxTokens = 300
                 // Tokens as they come. Leaving this loop would stop the server.
-                for try await chunk in try await client.chat.stream(ChatCompletionRequest(messages)) {
+                for try await chunk in try await client.chat.stream(request) {
                     print(chunk.text, terminator: "")
                     answer += chunk.text
                 }

@@ -7,6 +7,15 @@ import OmniClient
 @main
 struct NarratedClip {
     static func main() async throws {
+        do {
+            try await tell()
+        } catch let error as OmniError {
+            print(error)
+            exit(1)
+        }
+    }
+
+    private static func tell() async throws {
         let client = OmniClient()
         let subject = CommandLine.arguments.dropFirst().first ?? "a paper boat on a pond"
         var asked = ChatCompletionRequest([.user("Describe \(subject) in one short sentence.")])

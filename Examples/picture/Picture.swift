@@ -5,6 +5,15 @@ import OmniClient
 @main
 struct Picture {
     static func main() async throws {
+        do {
+            try await draw()
+        } catch let error as OmniError {
+            print(error)
+            exit(1)
+        }
+    }
+
+    private static func draw() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         var request = ImageGenerationRequest(arguments.first ?? "a red fox in the snow")
         request.partialImages = 2

@@ -2,15 +2,25 @@
 // a row times a panel of outputs stay in registers while all taps and channels are gone through.
 #include "CTensor.h"
 
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 #include <stddef.h>
 #include <string.h>
 
+// Lanes of a vector, and as many pixels as leave registers for a panel of three vectors.
 #if defined(__AVX512F__)
-enum { LANES = 16, PIXELS = 8 };
+#define LANES 16
+#define PIXELS 8
 #elif defined(__AVX__)
-enum { LANES = 8, PIXELS = 4 };
+#define LANES 8
+#define PIXELS 4
+#elif defined(__aarch64__)
+#define LANES 4
+#define PIXELS 8
 #else
-enum { LANES = 4, PIXELS = 8 };
+#define LANES 4
+#define PIXELS 4
 #endif
 enum { MOST_VECTORS = 3, MOST_CHANNELS = 8192, CACHED_FLOATS = 160 << 10 };
 
@@ -35,14 +45,22 @@ int32_t ct_panel_width(int32_t out_channels) {
     return best;
 }
 
-void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels, int32_t taps, float *panels) {
+int32_t ct_can_round(void) {
+#if defined(__AVX512BF16__)
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels, int32_t taps, int32_t group, float *panels) {
     int32_t width = ct_panel_width(out_channels);
     for (int32_t first = 0; first < out_channels; first += width) {
         for (int32_t tap = 0; tap < taps; tap++) {
-            for (int32_t channel = 0; channel < channels; channel++) {
-                for (int32_t lane = 0; lane < width; lane++) {
-                    int32_t output = first + lane;
-                    *panels++ = output < out_channels ? kernel[((size_t)output * (size_t)channels + (size_t)channel) * (size_t)taps + (size_t)tap] : 0;
+            for (int32_t channel = 0; channel < channels; channel += group) {
+                for (int32_t place = 0; place < width * group; place++) {
+                    int32_t output = first + place / group, input = channel + place % group;
+                    *panels++ = output < out_channels ? kernel[((size_t)output * (size_t)channels + (size_t)input) * (size_t)taps + (size_t)tap] : 0;
                 }
             }
         }
@@ -51,28 +69,30 @@ void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels,
 
 typedef struct {
     const ct_convolution *c;
-    const float *x, *history;
+    const char *x, *history;
     /// The output row's frame and row.
     int32_t frame, row;
 } place;
 
+static inline size_t pixel_bytes(const ct_convolution *c) { return (size_t)c->channels * (c->rounds ? 2 : sizeof(float)); }
+
 /// The input's row that tap (`time`, `y`) reads; NULL where there are zeros.
-static inline const float *input_row(const place *p, int32_t time, int32_t y) {
+static inline const char *input_row(const place *p, int32_t time, int32_t y) {
     const ct_convolution *c = p->c;
     int32_t frame = p->frame * c->time_stride + time - c->before;
     int32_t row = p->row * c->stride + y - c->padding;
     if (row < 0 || row >= (c->doubles ? 2 * c->height : c->height) || frame >= c->frames) return NULL;
     if (c->doubles) row >>= 1;
-    size_t pitch = (size_t)c->width * (size_t)c->channels;
+    size_t pitch = (size_t)c->width * pixel_bytes(c);
     size_t area = pitch * (size_t)c->height;
     if (frame >= 0) return p->x + (size_t)frame * area + (size_t)row * pitch;
     frame += c->past;
     return frame >= 0 ? p->history + (size_t)((frame + c->oldest) % c->past) * area + (size_t)row * pitch : NULL;
 }
 
-static inline const float *input_pixel(const ct_convolution *c, const float *row, int32_t column) {
+static inline const float *input_pixel(const ct_convolution *c, const char *row, int32_t column) {
     if (column < 0 || column >= (c->doubles ? 2 * c->width : c->width)) return ZEROS;
-    return row + (size_t)(c->doubles ? column >> 1 : column) * (size_t)c->channels;
+    return (const float *)(const void *)(row + (size_t)(c->doubles ? column >> 1 : column) * pixel_bytes(c));
 }
 
 /// A panel's part of the work: rows of taps `first ..< end`, counted over all of the kernel's frames.
@@ -83,10 +103,25 @@ typedef struct {
     int32_t used;
 } portion;
 
+/// `sum` plus weights times an input, or a pair of them in bf16 that lies where a float would.
+__attribute__((always_inline)) static inline vector accumulate(vector sum, vector weights, const float *input, const int rounds) {
+#if defined(__AVX512BF16__)
+    if (rounds) {
+        int32_t pair;
+        memcpy(&pair, input, sizeof pair);
+        return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)weights, (__m512bh)_mm512_set1_epi32(pair));
+    }
+#endif
+    (void)rounds;
+    return sum + weights * *input;
+}
+
 /// `pixels` outputs of a row from `column` on, `vectors` wide. Both are constants where it is called, so that `sums` are registers.
-__attribute__((always_inline)) static inline void tile(const place *p, int32_t column, const portion *panel, float *out, const int pixels, const int vectors) {
+__attribute__((always_inline)) static inline void tile(const place *p, int32_t column, const portion *panel, float *out, const int pixels, const int vectors,
+                                                       const int rounds) {
     const ct_convolution *c = p->c;
-    const long channels = c->channels;
+    // Pairs count as one.
+    const long channels = rounds ? c->channels / 2 : c->channels;
     vector sums[PIXELS][MOST_VECTORS];
     for (int i = 0; i < pixels; i++) {
         vector whole[MOST_VECTORS];
@@ -97,7 +132,7 @@ __attribute__((always_inline)) static inline void tile(const place *p, int32_t c
     }
     const float *weights = panel->weights;
     for (int32_t taps = panel->first; taps < panel->end; taps++) {
-        const float *row = input_row(p, taps / c->size, taps % c->size);
+        const char *row = input_row(p, taps / c->size, taps % c->size);
         if (!row) {
             weights += (long)c->size * channels * vectors * LANES;
             continue;
@@ -109,7 +144,7 @@ __attribute__((always_inline)) static inline void tile(const place *p, int32_t c
                 vector w[MOST_VECTORS];
                 for (int v = 0; v < vectors; v++) w[v] = ((const vector *)weights)[v];
                 for (int i = 0; i < pixels; i++) {
-                    for (int v = 0; v < vectors; v++) sums[i][v] += w[v] * from[i][channel];
+                    for (int v = 0; v < vectors; v++) sums[i][v] = accumulate(sums[i][v], w[v], from[i] + channel, rounds);
                 }
                 weights += vectors * LANES;
             }
@@ -122,53 +157,63 @@ __attribute__((always_inline)) static inline void tile(const place *p, int32_t c
     }
 }
 
-#define TILE(count) case count: tile(p, column, panel, out, count, vectors); break;
+#define TILE(count) case count: tile(p, column, panel, out, count, vectors, rounds); break;
 
-__attribute__((always_inline)) static inline void any_tile(const place *p, int32_t column, int32_t pixels, const portion *panel, float *out, const int vectors) {
+__attribute__((always_inline)) static inline void any_tile(const place *p, int32_t column, int32_t pixels, const portion *panel, float *out, const int vectors,
+                                                           const int rounds) {
     switch (pixels) {
         TILE(1) TILE(2) TILE(3) TILE(4)
-#if !defined(__AVX__) || defined(__AVX512F__)
+#if PIXELS > 4
         TILE(5) TILE(6) TILE(7) TILE(8)
 #endif
     }
 }
 
 /// Tiles `first ..< end` of all rows, for one panel whose outputs begin at `output`.
-__attribute__((always_inline)) static inline void run(const ct_convolution *c, const float *x, const float *history, const portion *panel, float *out,
-                                                      int32_t output, int32_t first_row, int32_t first, int32_t end, const int vectors) {
+__attribute__((always_inline)) static inline void run(const ct_convolution *c, const void *x, const void *history, const portion *panel, float *out,
+                                                      int32_t output, int32_t first_row, int32_t first, int32_t end, const int vectors, const int rounds) {
     int32_t across = (c->out_width + PIXELS - 1) / PIXELS;
     for (int32_t index = first; index < end; index++) {
         int32_t line = first_row + index / across, column = index % across * PIXELS;
         place p = {c, x, history, line / c->out_height, line % c->out_height};
         int32_t pixels = c->out_width - column < PIXELS ? c->out_width - column : PIXELS;
         float *target = out + ((size_t)line * (size_t)c->out_width + (size_t)column) * (size_t)c->out_channels + (size_t)output;
-        any_tile(&p, column, pixels, panel, target, vectors);
+        any_tile(&p, column, pixels, panel, target, vectors, rounds);
     }
 }
 
-void ct_convolve(const ct_convolution *c, const float *x, const float *history, const float *panels, const float *bias, float *out,
+#define RUN(vectors, rounds) run(c, x, history, &panel, out, output, first_row, first, end, vectors, rounds)
+#if defined(__AVX512BF16__)
+#define EITHER(vectors) if (c->rounds) RUN(vectors, 1); else RUN(vectors, 0)
+#else
+#define EITHER(vectors) RUN(vectors, 0)
+#endif
+
+void ct_convolve(const ct_convolution *c, const void *x, const void *history, const void *panels, const float *bias, float *out,
                  int32_t first_row, int32_t rows, int32_t part, int32_t parts) {
     int32_t across = (c->out_width + PIXELS - 1) / PIXELS;
     int64_t tiles = (int64_t)across * rows;
     int32_t first = (int32_t)(tiles * part / parts), end = (int32_t)(tiles * (part + 1) / parts);
     int32_t width = ct_panel_width(c->out_channels), taps = c->size * c->depth;
-    size_t row_size = (size_t)c->size * (size_t)c->channels * (size_t)width;
+    // In floats, of which a pair of bf16 takes one.
+    size_t row_size = (size_t)c->size * (size_t)(c->rounds ? c->channels / 2 : c->channels) * (size_t)width;
+    const float *weights = panels;
     // As many rows of taps at once as stay in the cache while all tiles go over them.
     int32_t step = (int32_t)((size_t)CACHED_FLOATS / row_size);
     if (step < 1) step = 1;
     for (int32_t output = 0; output < c->out_channels; output += width) {
         float start[MOST_VECTORS * LANES] = {0};
-        portion panel = {panels, start, 0, 0, c->out_channels - output < width ? c->out_channels - output : width};
+        portion panel = {weights, start, 0, 0, c->out_channels - output < width ? c->out_channels - output : width};
         memcpy(start, bias + output, (size_t)panel.used * sizeof(float));
         for (; panel.first < taps; panel.first = panel.end) {
             panel.end = panel.first + step < taps ? panel.first + step : taps;
             switch (width / LANES) {
-            case 1: run(c, x, history, &panel, out, output, first_row, first, end, 1); break;
-            case 2: run(c, x, history, &panel, out, output, first_row, first, end, 2); break;
-            default: run(c, x, history, &panel, out, output, first_row, first, end, 3); break;
+            case 1: EITHER(1); break;
+            case 2: EITHER(2); break;
+            default: EITHER(3); break;
             }
             panel.weights += row_size * (size_t)(panel.end - panel.first);
         }
-        panels += row_size * (size_t)taps;
+        weights += row_size * (size_t)taps;
     }
 }

@@ -25,7 +25,7 @@ extension ChatMessage {
 extension ChatPart {
     /// A picture or a sound from the disk. It travels inside the JSON, so it is read whole.
     ///
-    /// - Throws: ``OmniError`` for a file that cannot be read, or is of no kind that a chat takes.
+    /// - Throws: `OmniError` for a file that cannot be read, or is of no kind that a chat takes.
     public static func file(_ url: URL) throws -> ChatPart {
         guard let data = try? Data(contentsOf: url) else { throw OmniError(.file, "\(url.path) cannot be read.") }
         let type = Upload.contentType(of: url.lastPathComponent)

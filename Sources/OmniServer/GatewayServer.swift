@@ -17,6 +17,8 @@ public struct GatewayServer: Sendable {
     public var pipelines: [SpeechPipeline]
     public var films: VideoDesk
     public var webhooks: WebhookSender
+    /// Whether `/docs` and `/openapi.json` are there; `--disable-fastapi-docs`.
+    public var servesReference = true
     public var logger: Logger
 
     public init(
@@ -36,7 +38,8 @@ public struct GatewayServer: Sendable {
     /// Serves until told to stop. Throws ``APIError`` when the address cannot be bound; workers are ended either way.
     public func run(_ gateway: Gateway, group: any EventLoopGroup, onRunning: @escaping @Sendable (Int) async -> Void) async throws {
         let registry = MetricsRegistry()
-        let routes = GatewayRoutes(gateway: gateway, voices: voices, pipelines: pipelines, films: films, metrics: registry, version: version)
+        var routes = GatewayRoutes(gateway: gateway, voices: voices, pipelines: pipelines, films: films, metrics: registry, version: version)
+        routes.servesReference = servesReference
         let listener = HTTPListener(
             configuration: listener, routes: routes.table, sockets: routes.sockets,
             metrics: HTTPMetrics(registry: registry), logger: logger

@@ -452,3 +452,9 @@ def test_pages_carry_a_strict_policy(omni):
         again = omni.get(path, **{"If-None-Match": reply.headers["ETag"]})
         assert again.status == 304 and not again.body
     assert omni.get("/pages/nothing.js").status == 404
+
+
+def test_the_reference_can_be_left_out(start):
+    server = start("--disable-fastapi-docs")
+    assert server.get("/docs").status == 404 and server.get("/openapi.json").status == 404
+    assert server.get("/").status == 200

@@ -216,7 +216,7 @@ PROMPT = r"› \r\x1b\[2C"
 
 
 def test_conversation_goes_on_after_ctrl_c(window, everything, tmp_path):
-    chat = window("chat", "--seed", 4, "--max-tokens", 2000)
+    chat = window("chat", "--seed", 4, "--max-tokens", 400)
     chat.wait_for(PROMPT)
     chat.type("Write a poem with four hundred verses about the sea.\r")
     chat.wait_for(r"sea\.\r\n(.*\n)?.+\w \w+")
@@ -224,7 +224,13 @@ def test_conversation_goes_on_after_ctrl_c(window, everything, tmp_path):
     chat.wait_for(r"\(stopped\)")
     everything.wait_idle()
     chat.wait_for(PROMPT)
-    # A message of two lines, and editing.
+    # What is typed during an answer is the next message, and does not show in the answer.
+    chat.type("Name a river.\r")
+    chat.wait_for(r"river\.\r\n")
+    chat.type("/system Typed ahead.\r")
+    shown = chat.wait_for("system prompt is set")
+    assert "/system" not in shown[: shown.index("\x1b[?2004h")]
+    chat.wait_for(PROMPT)
     chat.type("/system Be kind")
     chat.wait_for("Be kind")
     chat.type("\x01\x0b/system Be brief.\r")
@@ -236,10 +242,10 @@ def test_conversation_goes_on_after_ctrl_c(window, everything, tmp_path):
     chat.type("\x04")
     assert chat.end() == 0
     talk = json.loads((tmp_path / "talk.json").read_text())
-    assert [m["role"] for m in talk] == ["system", "user", "assistant"] and talk[0]["content"] == "Be brief." and talk[2]["content"]
+    assert [m["role"] for m in talk] == ["system"] + ["user", "assistant"] * 2 and talk[0]["content"] == "Be brief." and talk[2]["content"]
     history = tmp_path / "chat_history"
     assert history.stat().st_mode & 0o777 == 0o600
-    assert history.read_text().splitlines()[1:] == ["/system Be brief.", "/save talk.json"]
+    assert history.read_text().splitlines()[2:] == ["/system Typed ahead.", "/system Be brief.", "/save talk.json"]
 
 
 def test_history_and_several_lines(window, tmp_path):

@@ -5,6 +5,8 @@ import Testing
 
 private let liveServerURL = ProcessInfo.processInfo.environment["OMNI_TEST_URL"]
 
+private let servesVideo = ProcessInfo.processInfo.environment["OMNI_TEST_VIDEO"] == "1"
+
 /// The suite against a real server, whose URL is in `OMNI_TEST_URL`. Tests/Contract/test_sdk.py starts one with a text, an image
 /// and a speech model, and runs this.
 @Suite("Live server", .serialized, .enabled(if: liveServerURL != nil), .timeLimit(.minutes(5)))
@@ -24,6 +26,26 @@ struct LiveServer {
     @Test("a voice that is not there") func wrongVoice() async throws { try await checks("speech").wrongVoice() }
     @Test("a model that is not there") func wrongModel() async throws { try await SharedChecks(client: client).wrongModel() }
     @Test("a number out of range") func wrongRange() async throws { try await checks("image").wrongRange() }
+
+    @Test("a film, with events and steps", .enabled(if: servesVideo))
+    func videos() async throws {
+        var request = VideoGenerationRequest(model: try await model("video"), "a boat")
+        request.size = ImageSize(width: 32, height: 32)
+        request.frames = 5
+        request.steps = 3
+        try await checks("video").videos(request)
+        request.frames = 33
+        request.steps = 60
+        let job = try await client.videos.create(request)
+        var steps = Set<Int>()
+        for try await event in try await client.videos.events(job.id) {
+            guard case .job(let state) = event else { break }
+            if state.stage == "denoise", let step = state.step { steps.insert(step) }
+            if steps.count > 2 { break }
+        }
+        #expect(steps.count > 2)
+        #expect(try await client.videos.delete(job.id).isDeleted)
+    }
 
     @Test("chat, whole and streamed, give the same text")
     func chat() async throws {

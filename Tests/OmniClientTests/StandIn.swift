@@ -22,6 +22,8 @@ final class StandIn: Sendable {
             case cut
             /// Nothing more comes, and the connection stays.
             case hangs
+            /// Nothing comes at all.
+            case silent
         }
 
         var status = 200
@@ -110,6 +112,7 @@ private final class Handler: ChannelInboundHandler {
     }
 
     private func send(_ answer: StandIn.Answer, _ context: ChannelHandlerContext) {
+        if answer.ending == .silent { return }
         var headers = HTTPHeaders(answer.headers)
         if answer.ending == .whole, answer.pieces.count <= 1 { headers.replaceOrAdd(name: "Content-Length", value: "\(answer.pieces.first?.count ?? 0)") }
         context.writeAndFlush(wrapOutboundOut(.head(.init(version: .http1_1, status: .init(statusCode: answer.status), headers: headers))), promise: nil)
@@ -120,6 +123,7 @@ private final class Handler: ChannelInboundHandler {
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             context.eventLoop.execute { bound.value.close(promise: nil) }
         case .hangs: hangs = true
+        case .silent: break
         }
     }
 }

@@ -74,10 +74,14 @@ struct TransportTests {
         var configuration = OmniClient.Configuration(baseURL: "http://127.0.0.1:1", environment: [:])
         configuration.retries = .never
         let nobody = OmniClient(configuration)
-        #expect(await error { _ = try await nobody.models.list() }?.kind == .unreachable)
-        try await StandIn.serving { $0.uri == "/v1/models" ? StandIn.Answer(ending: .hangs) : .json("[1]") } _: { server in
+        let refused = await error { _ = try await nobody.models.list() }
+        #expect(refused?.kind == .unreachable)
+        try await StandIn.serving { $0.uri == "/v1/audio/speech" ? StandIn.Answer(ending: .silent) : .json("[1]") } _: { server in
             let client = client(server)
-            #expect(await error { _ = try await client.server.version() }?.kind == .unreadable)
+            let wrong = await error { _ = try await client.server.version() }
+            #expect(wrong?.kind == .unreadable)
+            let silent = await error { _ = try await client.speech.create(SpeechRequest("x"), CallOptions(timeout: .milliseconds(50))) }
+            #expect(silent?.kind == .timedOut && silent?.isTransient == true)
         }
     }
 

@@ -17,11 +17,11 @@ import Testing
         let executor: Executor
         let goldens: [String: WeightEntry]
 
-        init(_ name: String) throws {
+        init(_ name: String, rounds: Bool = false) throws {
             let folder = "\(WanVAETests.root)/\(name)"
             let backend = try Backend(threads: 2, useGPU: false)
             var options = WeightOptions()
-            AutoencoderKLWan.adjust(&options)
+            AutoencoderKLWan.adjust(&options, rounds: rounds)
             let config = try JSONDecoder().decode(AutoencoderKLWan.Config.self, from: Data(contentsOf: URL(filePath: "\(folder)/config.json")))
             vae = try AutoencoderKLWan(config, WeightStore(WeightFiles(path: folder), on: backend, options: options))
             executor = try Executor(backend)
@@ -86,6 +86,17 @@ import Testing
         let golden = try Self.beginning(setup.golden("decoded"), setup.vae.frames(latents: count))
         #expect(decoded.shape == golden.shape)
         #expect(relativeError(decoded.values, golden.values) < Self.bound)
+    }
+
+    @Test("rounds a little where that was asked for", arguments: ["first", "second"])
+    func rounding(name: String) throws {
+        let (exact, rounded) = try (Setup(name), Setup(name, rounds: true))
+        let latents = try exact.golden("latents")
+        let golden = try exact.golden("decoded")
+        let error = try relativeError(rounded.decode(latents).values, golden.values)
+        #expect(error < 0.02)
+        let price = try [exact, rounded].map { try $0.vae.decodePrice($0.executor, width: latents.shape[3], height: latents.shape[2]).total }
+        #expect(price[1] <= price[0])
     }
 
     @Test("decodes in tiles as the reference does", arguments: [("first", FilmTiling(side: 32, step: 24)), ("second", FilmTiling(side: 48, step: 32))])

@@ -14,6 +14,8 @@ import Testing
 @Suite struct OpenAPITests {
     private let table: RouteTable
     private let document: OpenAPIDocument
+    /// Never used, and never let go: a client must be shut down before.
+    private static let client = UpstreamClient(group: MultiThreadedEventLoopGroup.singleton)
 
     init() throws {
         let catalogue = try Catalogue([])
@@ -21,7 +23,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let runner = JobRunner(store: MemoryJobStore(), files: try JobFiles(folder: folder), catalogue: catalogue, logger: Logger(label: "test"))
         let routes = GatewayRoutes(
-            gateway: Gateway(catalogue: catalogue, client: UpstreamClient(group: MultiThreadedEventLoopGroup.singleton)), voices: VoiceDesk(store: MemoryVoiceStore()),
+            gateway: Gateway(catalogue: catalogue, client: Self.client), voices: VoiceDesk(store: MemoryVoiceStore()),
             films: VideoDesk(runner: runner, fetcher: NoFetcher(), limits: ImageRequestLimits()), metrics: .init(), version: "test")
         table = routes.table
         document = OpenAPIDocument(table, sockets: routes.sockets, version: "test")
@@ -45,17 +47,18 @@ import Testing
 
     @Test func everyRouteSaysWhatGoesInAndWhatComesOut() throws {
         for route in table.routes {
-            let operation = try #require(self.operation(route))
-            let statuses = (operation["responses"]?.objectValue?.keys ?? []).compactMap { Int($0) }
+            let said = try #require(operation(route))
+            let statuses = (said["responses"]?.objectValue?.keys ?? []).compactMap { Int($0) }
             #expect(Self.coming.contains(route.path) || statuses.contains { $0 < 400 }, "\(route.path) says nothing of success")
             #expect(statuses.contains(500), "\(route.path)")
             if route.path.hasPrefix("/v1") { #expect(statuses.contains(401), "\(route.path)") }
-            for status in statuses where status >= 400 {
-                let content = operation["responses"]?[String(status)]?["content"]?["application/json"]
+            // A range that is not there has no words for it: RFC 9110, 15.5.17.
+            for status in statuses where status >= 400 && status != 416 {
+                let content = said["responses"]?[String(status)]?["content"]?["application/json"]
                 #expect(content?["schema"] != nil, "\(route.path) \(status)")
             }
             if [.post, .put].contains(route.method), route.path.hasPrefix("/v1"), !Self.coming.contains(route.path) {
-                #expect(operation["requestBody"] != nil, "\(route.path) says nothing of its body")
+                #expect(said["requestBody"] != nil, "\(route.path) says nothing of its body")
                 #expect(statuses.contains(400) && statuses.contains(413), "\(route.path)")
             }
         }
@@ -69,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func pathParametersAreDeclared() throws {
+    @Test func pathParametersAreDeclared() {
         for route in table.routes {
             let names = route.documentedPath.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
             let declared = (operation(route)?["parameters"]?.arrayValue ?? []).filter { $0["in"] == "path" }.compactMap { $0["name"]?.stringValue }

@@ -1,3 +1,4 @@
+import OmniAPI
 import OmniEngine
 import Testing
 

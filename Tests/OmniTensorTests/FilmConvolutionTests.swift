@@ -74,7 +74,7 @@ import Testing
         let area = layer.channels * layer.width * layer.height
         let (x, past) = (Self.numbers(area * layer.frames, 1), Self.numbers(area * layer.past, 2))
         let (kernel, bias) = (Self.numbers(layer.outputs * layer.channels * layer.window.taps, 3), Self.numbers(layer.outputs, 4))
-        let packing = WeightArrangement.panels(taps: layer.window.taps, inputs: layer.channels, outputs: layer.outputs)
+        let packing = WeightArrangement.panels(taps: layer.window.taps, inputs: layer.channels, outputs: layer.outputs, group: 1)
         // The ring begins with its newest frame.
         let ring = Array(past.suffix(area) + past.dropLast(area))
         let result = try Executor(Backend(threads: threads, useGPU: false)).evaluate(ComputeScope()) { graph in
@@ -91,11 +91,36 @@ import Testing
         #expect(largest < 1e-5 * Float(layer.channels * layer.window.taps))
     }
 
+    /// What bf16 keeps of a value: the upper half, to the nearest even.
+    static func rounded(_ values: [Float]) -> [Float] {
+        values.map { Float(bitPattern: ($0.bitPattern + 0x7FFF + ($0.bitPattern >> 16 & 1)) & 0xFFFF_0000) }
+    }
+
+    @Test("rounds to bf16 where that was asked for", .enabled(if: ct_can_round() != 0), arguments: layers.filter { $0.channels % 2 == 0 })
+    func roundedConvolution(layer: Layer) throws {
+        let area = layer.channels * layer.width * layer.height
+        let (x, past) = (Self.numbers(area * layer.frames, 1), Self.numbers(area * layer.past, 2))
+        let (kernel, bias) = (Self.numbers(layer.outputs * layer.channels * layer.window.taps, 3), Self.numbers(layer.outputs, 4))
+        let packing = WeightArrangement.panels(taps: layer.window.taps, inputs: layer.channels, outputs: layer.outputs, group: 2)
+        let result = try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope()) { graph in
+            let size = [layer.channels, layer.width, layer.height]
+            let before = try layer.past > 0 ? PastFrames(graph.cast(graph.input(size + [layer.past], past), .bf16)) : nil
+            return [
+                try graph.conv3d(
+                    graph.cast(graph.input(size + [layer.frames], x), .bf16), kernel: graph.cast(graph.input(packing.shape([]), packing.apply(kernel, [])), .bf16),
+                    bias: graph.input([layer.outputs], bias), window: layer.window, past: before)
+            ]
+        }[0]
+        let expected = Self.reference(layer, x: Self.rounded(x), past: Self.rounded(past), kernel: Self.rounded(kernel), bias: bias)
+        let largest = zip(result, expected).map { abs($0 - $1) }.max() ?? .infinity
+        #expect(result.count == expected.count && largest < 1e-5 * Float(layer.channels * layer.window.taps))
+    }
+
     @Test("is cut into nodes that each do some rows")
     func strips() throws {
         let (channels, side) = (64, 160)
         let lane = CountingLane()
-        let packing = WeightArrangement.panels(taps: 27, inputs: channels, outputs: channels)
+        let packing = WeightArrangement.panels(taps: 27, inputs: channels, outputs: channels, group: 1)
         let ones = [Float](repeating: 1, count: channels * channels * 27)
         let values = try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope(lane: lane)) { graph in
             let x = try graph.input([channels, side, side, 1], [Float](repeating: 1, count: channels * side * side))

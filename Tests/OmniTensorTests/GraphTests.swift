@@ -1,3 +1,4 @@
+import Foundation
 import OmniEngine
 import Testing
 
@@ -8,20 +9,52 @@ import Testing
         try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope()) { [try build($0)] }[0]
     }
 
+    /// Inputs that are never written must not keep a graph: every request is measured.
+    @Test func aMeasuredGraphIsGivenBack() throws {
+        weak var seen: Graph?
+        let price = try Executor(Backend(threads: 1, useGPU: false)).price { graph in
+            seen = graph
+            return [try graph.linear(graph.input([4, 2], []), graph.input([4, 3], []))]
+        }
+        #expect(price.total > 0)
+        #expect(seen == nil)
+    }
+
+    @Test func attentionTakesAMaskForEachHeadABiasAndAScale() throws {
+        // One feature, two heads, two tokens, three others.
+        func attend(mask: [Float]? = nil, bias: [Float]? = nil, scale: Float? = nil) throws -> [Float] {
+            try Self.evaluate { graph in
+                try graph.attention(
+                    query: graph.input([1, 2, 2], [1, 1, 1, 1]), keys: graph.input([1, 2, 3], [1, 1, 2, 2, 3, 3]),
+                    values: graph.input([1, 2, 3], [1, 10, 2, 20, 3, 30]), mask: mask.map { mask in try graph.input([3, 2, 2], mask) },
+                    bias: bias.map { bias in try graph.input([3], bias) }, scale: scale, precision: .exact)
+            }
+        }
+        let none: Float = -.infinity
+        // The first head's first token sees the first of the others, its second token the second; the second head sees the last.
+        let masked = try attend(mask: [0, none, none, none, 0, none, none, none, 0, none, none, 0])
+        #expect(masked == [1, 30, 2, 30])
+        #expect(try attend(bias: [none, 0, none]) == [2, 20, 2, 20])
+        let flat = try attend(scale: 0)
+        #expect(zip(flat, [2, 20, 2, 20]).allSatisfy { abs($0 - $1) < 1e-4 })
+        #expect(throws: TensorError.self) { try attend(bias: [0, 0]) }
+    }
+
+    @Test func geluIsItsFormula() throws {
+        let values: [Float] = [-30, -3, -1, -0.01, 0, 0.5, 2, 30]
+        let expected = values.map { x in 0.5 * x * (1 + tanh((2 / Float.pi).squareRoot() * (x + 0.044715 * x * x * x))) }
+        let exact = try Self.evaluate { try $0.gelu($0.input([8], values), precision: .exact) }
+        #expect(zip(exact, expected).allSatisfy { abs($0 - $1) < 1e-5 })
+        let gated = try Self.evaluate { try $0.gatedGELU(gate: $0.input([8], values), up: $0.input([8], values), precision: .exact) }
+        #expect(zip(gated, zip(expected, values).map { $0 * $1 }).allSatisfy { abs($0 - $1) < 1e-3 })
+    }
+
     @Test func linearIsAProductOfMatrices() throws {
         // x is two tokens of three features; the weight has two outputs.
         let values = try Self.evaluate { graph in
             try graph.linear(graph.input([3, 2], [1, 2, 3, 4, 5, 6]), graph.input([3, 2], [1, 0, 0, 0, 1, 1]), bias: graph.input([2], [10, 20]))
         }
         #expect(values == [11, 25, 14, 31])
-    }
-
-    @Test func aConvolutionOfOnesCountsNeighbours() throws {
-        let values = try Self.evaluate { graph in
-            try graph.conv2d(graph.input([1, 3, 3], [Float](repeating: 1, count: 9)), kernel: graph.input([9, 1], [Float](repeating: 1, count: 9)),
-                             bias: graph.input([1], [0.5]), size: 3, padding: 1)
-        }
-        #expect(values == [4.5, 6.5, 4.5, 6.5, 9.5, 6.5, 4.5, 6.5, 4.5])
     }
 
     @Test func portionsJoinToTheWhole() throws {

@@ -19,19 +19,24 @@ typedef struct {
     int32_t past;                               ///< frames in `history`, the latest ones before the input; 0: none.
     int32_t oldest;                             ///< which of these is the oldest; the others follow in a ring.
     int32_t doubles;                            ///< non-zero: each input pixel counts as two by two.
+    int32_t rounds;                             ///< non-zero: input, history and kernel are bf16; sums are f32 always.
 } ct_convolution;
 
 /// Outputs that are computed together on this CPU, for a layer with that many: the width of a panel.
 int32_t ct_panel_width(int32_t out_channels);
 
-/// Lays a kernel `[out][in][taps]` out as panels `[panels][taps][in][width]`, the last one filled up with zeros.
-void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels, int32_t taps, float *panels);
+/// Whether this CPU multiplies pairs of bf16, so that rounding is faster than not.
+int32_t ct_can_round(void);
+
+/// Lays a kernel `[out][in][taps]` out as panels `[panels][taps][in / group][width][group]`, the last one filled up with zeros.
+/// `group` neighbouring inputs stay together: 1, or 2 for what is rounded to bf16.
+void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels, int32_t taps, int32_t group, float *panels);
 
 /// Part `part` of `parts` of the output rows `first_row ..< first_row + rows`, counted over all frames.
 ///
 /// `x` is [frames][height][width][channels], `history` [past][height][width][channels] or NULL, `panels` as packed above, `bias`
-/// [out_channels], `out` the whole output.
-void ct_convolve(const ct_convolution *c, const float *x, const float *history, const float *panels, const float *bias, float *out,
+/// [out_channels], `out` the whole output. What is rounded has an even number of channels.
+void ct_convolve(const ct_convolution *c, const void *x, const void *history, const void *panels, const float *bias, float *out,
                  int32_t first_row, int32_t rows, int32_t part, int32_t parts);
 
 #ifdef __cplusplus

@@ -36,17 +36,22 @@ public enum SpeechSessionMessage: Sendable {
     }
 }
 
+/// Where text is cut into units for speech.
+public enum SplitGranularity: String, Sendable, CaseIterable {
+    /// Only where the text ends.
+    case none
+    case sentence
+    /// Also at commas and semicolons.
+    case clause
+}
+
 /// How the utterances of a session are spoken.
 public struct SpeechSessionConfig: WireObject {
-    public enum Granularity: String, CaseIterable, Sendable {
-        case none, sentence, clause
-    }
-
     /// Its fields `input`, `stream` and the like are not used: text comes later, the rest is in ``splitGranularity`` and ``streamAudio``.
     public var request = SpeechRequest()
     /// Sound in pieces of PCM instead of one file per unit.
     public var streamAudio = false
-    public var splitGranularity = Granularity.none
+    public var splitGranularity = SplitGranularity.none
 
     public init() {}
 
@@ -59,6 +64,7 @@ public struct SpeechSessionConfig: WireObject {
             .optional("instructions", \.request.instructions, .string(length: 0...SpeechRequest.longestInstructions)),
             .with(default: .wav, "response_format", \.request.responseFormat, .choice),
             .with(default: 1, "speed", \.request.speed, .speechSpeed),
+            .optional("sample_rate", \.request.sampleRate, .integer(1 ... .max), "Hz; the model's own when not given."),
             .optional("max_new_tokens", \.request.maxNewTokens, .integer(1 ... .max)),
             .optional("initial_codec_chunk_frames", \.request.initialCodecChunkFrames, .integer(0 ... .max)),
             .optional("non_streaming_mode", \.request.nonStreamingMode, .bool),

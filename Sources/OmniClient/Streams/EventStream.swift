@@ -10,7 +10,8 @@ public struct EventStream<Element: Sendable>: AsyncSequence, Sendable {
         case end
     }
 
-    let requestID: String?
+    /// The server's log has the request under it.
+    public let requestID: String?
     private let chunks: Reply.Chunks
     private let isEventStream: Bool
     private let read: @Sendable (SSEParser.Item) throws -> Step

@@ -43,7 +43,7 @@ struct CLIPVisionEncoder: Sendable {
         let (width, inner, epsilon) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps ?? 1e-5)
         let root = Weights(store, store.contains("vision_model.pre_layrnorm.weight") ? "vision_model." : "")
         whole = try root("embeddings.class_embedding", width)
-        kernel = try root("embeddings.patch_embedding.weight", 3 * config.patch_size * config.patch_size, width)
+        kernel = try root.at("embeddings.patch_embedding").packed(3, width, taps: config.patch_size * config.patch_size)
         positions = try root("embeddings.position_embedding.weight", width, config.places)
         norm = try LayerNorm(root.at("pre_layrnorm"), width, epsilon: epsilon)
         layers = try (0..<max(0, config.num_hidden_layers - 1)).map { index in
@@ -66,7 +66,7 @@ struct CLIPVisionEncoder: Sendable {
         let picture = try graph.input([3, config.image_size, config.image_size], pixels())
         // A convolution that adds nothing.
         let none = try graph.input([width], [Float](repeating: 0, count: width))
-        let patches = try graph.conv2d(picture, kernel: kernel, bias: none, size: config.patch_size, stride: config.patch_size)
+        let patches = try graph.conv3d(picture, kernel: kernel, bias: none, window: ConvolutionWindow(size: config.patch_size, stride: config.patch_size))
         let all = try graph.concat([graph.reshape(whole, [width, 1]), graph.reshape(patches, [width, places - 1])], axis: 1)
         let order = try graph.input([places], integers: (0..<Int32(places)).map { $0 })
         var x = try norm(graph, graph.add(all, graph.embedding(positions, ids: order)))

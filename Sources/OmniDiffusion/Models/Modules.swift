@@ -33,23 +33,23 @@ struct Linear: Sendable {
 
 /// `x [in, width, height]` to `[out, width', height']`.
 struct Convolution: Sendable {
-    let kernel: Tensor
-    let bias: Tensor
-    let size: Int
-    let stride: Int
-    let padding: Int
+    private let kernel, bias: Tensor
+    private let window: ConvolutionWindow
 
-    init(_ weights: Weights, _ inputs: Int, _ outputs: Int, size: Int = 3, stride: Int = 1, padding: Int = 1) throws {
-        kernel = try weights("weight", inputs * size * size, outputs)
+    init(_ weights: Weights, _ inputs: Int, _ outputs: Int, _ window: ConvolutionWindow = ConvolutionWindow(size: 3, padding: 1)) throws {
+        kernel = try weights.packed(inputs, outputs, taps: window.taps)
         bias = try weights("bias", outputs)
-        self.size = size
-        self.stride = stride
-        self.padding = padding
+        self.window = window
     }
 
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
-        try graph.conv2d(x, kernel: kernel, bias: bias, size: size, stride: stride, padding: padding)
+        try graph.conv3d(graph.cast(x, kernel.type), kernel: kernel, bias: bias, window: window)
     }
+}
+
+extension Weights {
+    /// The kernel `weight`, as it was packed while loading.
+    func packed(_ inputs: Int, _ outputs: Int, taps: Int) throws -> Tensor { try store.packedKernel(prefix + "weight", taps: taps, inputs: inputs, outputs: outputs) }
 }
 
 struct GroupNorm: Sendable {

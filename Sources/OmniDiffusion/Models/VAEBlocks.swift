@@ -11,7 +11,7 @@ struct ResnetBlock: Sendable {
         convolution = try Convolution(weights.at("conv1"), inputs, outputs)
         second = try GroupNorm(weights.at("norm2"), groups: groups, channels: outputs)
         last = try Convolution(weights.at("conv2"), outputs, outputs)
-        shortcut = inputs == outputs ? nil : try Convolution(weights.at("conv_shortcut"), inputs, outputs, size: 1, padding: 0)
+        shortcut = inputs == outputs ? nil : try Convolution(weights.at("conv_shortcut"), inputs, outputs, ConvolutionWindow())
     }
 
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {

@@ -17,7 +17,7 @@ struct VAEDecoder: Sendable {
         let weights = root.at("decoder")
         let (channels, groups) = (Array(config.block_out_channels.reversed()), config.norm_num_groups)
         let (widest, narrowest, count) = (channels[0], channels[channels.count - 1], config.latent_channels)
-        latents = config.use_post_quant_conv ?? true ? try Convolution(root.at("post_quant_conv"), count, count, size: 1, padding: 0) : nil
+        latents = config.use_post_quant_conv ?? true ? try Convolution(root.at("post_quant_conv"), count, count, ConvolutionWindow()) : nil
         input = try Convolution(weights.at("conv_in"), count, widest)
         middle = try MiddleBlock(weights.at("mid_block"), channels: widest, groups: groups, attention: config.mid_block_add_attention ?? true)
         stages = try channels.indices.map { index in
@@ -25,7 +25,8 @@ struct VAEDecoder: Sendable {
             let blocks = try (0...config.layers_per_block).map { layer in
                 try ResnetBlock(stage.at("resnets.\(layer)"), layer == 0 ? channels[max(0, index - 1)] : channels[index], channels[index], groups: groups)
             }
-            let up = index == channels.count - 1 ? nil : try Convolution(stage.at("upsamplers.0.conv"), channels[index], channels[index])
+            let doubling = ConvolutionWindow(size: 3, padding: 1, doubles: true)
+            let up = index == channels.count - 1 ? nil : try Convolution(stage.at("upsamplers.0.conv"), channels[index], channels[index], doubling)
             return Stage(blocks: blocks, up: up)
         }
         norm = try GroupNorm(weights.at("conv_norm_out"), groups: groups, channels: narrowest)
@@ -37,7 +38,7 @@ struct VAEDecoder: Sendable {
         x = try middle(graph, x, precision)
         for stage in stages {
             for block in stage.blocks { x = try block(graph, x) }
-            if let up = stage.up { x = try up(graph, graph.doubleNearest(x)) }
+            if let up = stage.up { x = try up(graph, x) }
         }
         return try output(graph, graph.silu(norm(graph, x)))
     }

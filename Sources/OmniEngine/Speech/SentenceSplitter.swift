@@ -1,11 +1,4 @@
-/// Where text is cut into units for speech.
-public enum SplitGranularity: String, Sendable, CaseIterable {
-    /// Only where the text ends.
-    case none
-    case sentence
-    /// Also at commas and semicolons.
-    case clause
-}
+import OmniAPI
 
 /// Cuts text into units while it arrives. Text in pieces and text at once give the same units.
 ///

@@ -139,7 +139,3 @@ public struct HTTPListener: Sendable {
             ])
     }
 }
-
-extension Duration {
-    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}

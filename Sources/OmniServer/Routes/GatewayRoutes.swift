@@ -15,6 +15,8 @@ public struct GatewayRoutes: Sendable {
     /// Models that are a chat model and a speech model behind it.
     let pipelines: [SpeechPipeline]
     let films: VideoDesk
+    /// Whether `/docs` and `/openapi.json` are there.
+    var servesReference = true
 
     public init(gateway: Gateway, voices: VoiceDesk, pipelines: [SpeechPipeline] = [], films: VideoDesk, metrics: MetricsRegistry, version: String) {
         self.gateway = gateway
@@ -42,7 +44,7 @@ public struct GatewayRoutes: Sendable {
         addOperations(to: &table)
         addComingRoutes(to: &table)
         addPages(to: &table)
-        addDocument(to: &table)
+        if servesReference { addDocument(to: &table) }
         return table
     }
 

@@ -90,14 +90,6 @@ extension OmniContext {
         ignored.names += Body.unusedNames.filter { body.json[$0].map { !$0.isNull } ?? false }
         return (value, joined(ignored, to: header))
     }
-
-    /// `x-ignored-params` with further names.
-    func joined(_ ignored: IgnoredFields, to header: String?) -> String? {
-        // A header holds visible ASCII only; a name from the wire may be anything.
-        let names = ignored.names.prefix(32).map { String($0.unicodeScalars.filter { (0x21...0x7E).contains($0.value) && $0 != "," }.prefix(64).map(Character.init)) }
-        let all = (header.map { [$0] } ?? []) + names
-        return all.isEmpty ? nil : all.joined(separator: ",")
-    }
 }
 
 extension EventSink {

@@ -6,7 +6,9 @@ import OmniAPI
 extension GatewayRoutes {
     func addPages(to table: inout RouteTable) {
         let book = PageBook()
-        for (path, file, summary) in [("/", "index.html", "The playground: a page to try every model."), ("/docs", "docs.html", "This document, to read.")] {
+        var pages = [("/", "index.html", "The playground: a page to try every model.")]
+        if servesReference { pages.append(("/docs", "docs.html", "This document, to read.")) }
+        for (path, file, summary) in pages {
             table.add(.get, path, RouteDoc(summary, .server).answers(.text, as: "text/html")) { request, _ in
                 guard let page = book.reply(file, to: request) else { throw APIError(.notFound, "This build has no page there.") }
                 return page

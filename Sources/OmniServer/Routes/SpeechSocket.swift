@@ -20,7 +20,9 @@ extension GatewayRoutes {
 private actor SpeechSocket {
     private let session: WebSocketSession
     private let routes: GatewayRoutes
-    private var configuration: SpeechSocketConfiguration?
+    private var configuration: SpeechSessionConfig?
+    /// What each unit's request begins with.
+    private var members = JSONObject()
     private var splitter = SentenceSplitter()
     private var utterance = 0
     private var units = 0
@@ -34,9 +36,6 @@ private actor SpeechSocket {
         self.routes = routes
     }
 
-    /// Bytes of a configuration, which may hold a sample, and of any other message.
-    private static let longestConfiguration = 4 << 20
-    private static let longestMessage = 128 << 10
     private static let configurationDeadline = Duration.seconds(10)
     private static let idleLimit = Duration.seconds(30)
 
@@ -48,7 +47,7 @@ private actor SpeechSocket {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.watchForSilence() }
             group.addTask {
-                try await self.session.forEachMessage(maximumBytes: Self.longestConfiguration) { try await self.handle($0) }
+                try await self.session.forEachMessage(maximumBytes: SpeechSessionMessage.longestConfig) { try await self.handle($0) }
             }
             // Whoever ends first, the client or the clock, ends the socket.
             try await group.next()
@@ -65,61 +64,49 @@ private actor SpeechSocket {
         }
     }
 
-    /// False ends the socket.
-    private func handle(_ message: WebSocketSession.Message) async throws -> Bool {
+    /// False ends the socket. What is wrong with the first message ends it; later faults are told and change nothing.
+    private func handle(_ frame: WebSocketSession.Message) async throws -> Bool {
         defer { lastMessage = .now }
-        guard case .text(let text) = message, let json = try? JSONValue.parse(text), case .object = json, let type = json["type"]?.stringValue else {
-            try await fail("Messages must be JSON objects with a type")
-            return configuration != nil
-        }
-        guard configuration != nil || type == "session.config" else {
-            try await fail("The first message must be session.config")
-            return false
-        }
-        if type != "session.config", text.unicodeScalars.count > Self.longestMessage {
-            try await fail("\(type) message too large")
-            return true
-        }
-        switch type {
-        case "session.config": return try await configure(json)
-        case "input.text":
-            guard let piece = json["text"]?.stringValue else {
-                try await fail("input.text needs a string `text`")
-                return true
-            }
-            isOpen = true
-            for unit in splitter.push(piece) { try await speak(unit) }
-        case "input.done":
-            for unit in splitter.flush() { try await speak(unit) }
-            try await send(["type": "session.done", "utterance_index": .int(utterance), "total_sentences": .int(units)])
-            utterance += 1
-            units = 0
-            isOpen = false
-        case "session.close":
-            try await session.close(code: 1000)
-            return false
-        default: try await fail("Unknown message type: \(type)")
-        }
-        return true
-    }
-
-    private func configure(_ json: JSONValue) async throws -> Bool {
         let isFirst = configuration == nil
         do {
-            guard !isOpen else { throw APIError(.invalidRequest, "session.config cannot change while an utterance is open") }
-            let new = try SpeechSocketConfiguration(json: json)
-            let entry = try routes.gateway.catalogue.entry(named: new.model, kinds: [.speech], task: "speech")
-            var members = json.objectValue ?? JSONObject()
-            for key in ["type", "stream_audio", "split_granularity", "model"] { members[key] = nil }
-            configuration = new
-            configuration?.members = try await routes.voices.prepare(members, for: entry, in: routes.gateway.catalogue).members
-            self.entry = entry
-            splitter = SentenceSplitter(new.splitGranularity)
-            return true
+            guard case .text(let text) = frame else { throw APIError(.badRequest, "Messages must be JSON objects with a type") }
+            let message = try SpeechSessionMessage(frame: text)
+            if isFirst, case .config = message {} else if isFirst { throw APIError(.badRequest, "The first message must be session.config") }
+            return try await obey(message, text)
         } catch let error as APIError {
             try await fail(error.fullMessage)
             return !isFirst
         }
+    }
+
+    private func obey(_ message: SpeechSessionMessage, _ frame: String) async throws -> Bool {
+        switch message {
+        case .config(let config): try await configure(config, JSONValue.parse(frame).objectValue ?? JSONObject())
+        case .text(let piece):
+            isOpen = true
+            for unit in splitter.push(piece) { try await speak(unit) }
+        case .done:
+            for unit in splitter.flush() { try await speak(unit) }
+            try await send(.sessionDone(utterance: utterance, totalSentences: units))
+            utterance += 1
+            units = 0
+            isOpen = false
+        case .close:
+            try await session.close(code: 1000)
+            return false
+        }
+        return true
+    }
+
+    private func configure(_ config: SpeechSessionConfig, _ fields: JSONObject) async throws {
+        guard !isOpen else { throw APIError(.invalidRequest, "session.config cannot change while an utterance is open") }
+        let entry = try routes.gateway.catalogue.entry(named: config.request.model, kinds: [.speech], task: "speech")
+        var fields = fields
+        for key in ["type", "stream_audio", "split_granularity", "model"] { fields[key] = nil }
+        members = try await routes.voices.prepare(fields, for: entry, in: routes.gateway.catalogue).members
+        configuration = config
+        self.entry = entry
+        splitter = SentenceSplitter(config.splitGranularity)
     }
 
     /// One unit through the model, told before and after.
@@ -127,16 +114,13 @@ private actor SpeechSocket {
         guard let configuration, let entry else { return }
         let index = units
         units += 1
-        var start = JSONObject([
-            ("type", "audio.start"), ("utterance_index", .int(utterance)), ("sentence_index", .int(index)), ("sentence_text", .string(text)),
-            ("format", .string(configuration.responseFormat.rawValue)),
-        ])
-        if configuration.streamAudio { start["sample_rate"] = configuration.sampleRate.map { .int($0) } ?? .null }
-        try await send(.object(start))
+        try await send(.audioStart(
+            utterance: utterance, sentence: index, text: text, format: configuration.request.responseFormat,
+            sampleRate: configuration.streamAudio ? configuration.request.sampleRate ?? entry.backend.status.sampleRate : nil))
         var total = 0
         var failed = false
         do {
-            var members = configuration.members
+            var members = members
             members["input"] = .string(text)
             if configuration.streamAudio { members["stream_format"] = "audio" }
             let request = UpstreamRequest(
@@ -152,19 +136,10 @@ private actor SpeechSocket {
             if !configuration.streamAudio { try await session.send(binary: file) }
         } catch let error where !(error is CancellationError) {
             failed = true
-            var message = JSONObject([
-                ("type", "error"),
-                ("message", .string("Generation failed for utterance \(utterance), sentence \(index): \((error as? APIError)?.message ?? "the model's worker broke")")),
-            ])
-            if total > 0 {
-                message["partial_audio"] = true
-                message["action"] = "discard"
-            }
-            try await send(.object(message))
+            let reason = (error as? APIError)?.message ?? "the model's worker broke"
+            try await send(.error("Generation failed for utterance \(utterance), sentence \(index): \(reason)", partialAudio: total > 0))
         }
-        try await send([
-            "type": "audio.done", "utterance_index": .int(utterance), "sentence_index": .int(index), "total_bytes": .int(total), "error": .bool(failed),
-        ])
+        try await send(.audioDone(utterance: utterance, sentence: index, totalBytes: total, failed: failed))
     }
 
     private static func message(of reply: UpstreamResponse) async throws -> String {
@@ -172,30 +147,6 @@ private actor SpeechSocket {
         return (try? JSONValue.parse(text))?["error"]?["message"]?.stringValue ?? "status \(reply.status)"
     }
 
-    private func send(_ json: JSONValue) async throws { try await session.send(text: json.jsonText) }
-    private func fail(_ message: String) async throws { try await send(["type": "error", "message": .string(message)]) }
-}
-
-/// `session.config`: the fields that this side reads; the rest goes to the model with each unit.
-private struct SpeechSocketConfiguration: WireObject {
-    var model: String?
-    var responseFormat = AudioFormat.wav
-    var sampleRate: Int?
-    var speed = 1.0
-    var streamAudio = false
-    var splitGranularity = SplitGranularity.none
-    /// What each unit's request begins with.
-    var members = JSONObject()
-
-    static var fields: [Field<SpeechSocketConfiguration>] {
-        [
-            .optional("model", \.model, .string), .with(default: .wav, "response_format", \.responseFormat, .choice),
-            .optional("sample_rate", \.sampleRate, .integer(8000...48_000)), .with(default: 1, "speed", \.speed, .number(0.25...4)),
-            .with(default: false, "stream_audio", \.streamAudio, .bool), .with(default: .none, "split_granularity", \.splitGranularity, .choice),
-        ]
-    }
-
-    func validate(at path: WirePath) throws {
-        if streamAudio, responseFormat != .pcm { throw APIError.field(path.appending("stream_audio"), "needs response_format pcm.") }
-    }
+    private func send(_ event: SpeechSessionEvent) async throws { try await session.send(text: event.json.jsonText) }
+    private func fail(_ message: String) async throws { try await send(.error(message)) }
 }

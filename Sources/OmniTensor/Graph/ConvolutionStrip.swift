@@ -25,11 +25,12 @@ final class ConvolutionStrip {
     private func compute(_ target: UnsafeMutablePointer<ggml_tensor>, _ part: Int32, _ parts: Int32) {
         withUnsafePointer(to: target.pointee.src) { sources in
             sources.withMemoryRebound(to: UnsafeMutablePointer<ggml_tensor>?.self, capacity: Int(GGML_MAX_SRC)) { sources in
-                func values(_ index: Int) -> UnsafeMutablePointer<Float>? { sources[source + index]?.pointee.data?.assumingMemoryBound(to: Float.self) }
+                func values(_ index: Int) -> UnsafeMutableRawPointer? { sources[source + index]?.pointee.data }
                 let past = geometry.past > 0 ? values(3) : nil
+                let bias = values(2)?.assumingMemoryBound(to: Float.self)
                 let output = target.pointee.data?.assumingMemoryBound(to: Float.self)
                 withUnsafePointer(to: geometry) {
-                    ct_convolve($0, values(0), past, values(1), values(2), output, Int32(rows.lowerBound), Int32(rows.count), part, parts)
+                    ct_convolve($0, values(0), past, values(1), bias, output, Int32(rows.lowerBound), Int32(rows.count), part, parts)
                 }
             }
         }

@@ -43,21 +43,24 @@ public struct PastFrames {
 extension Graph {
     /// A convolution that never looks ahead: `[out, width', height', frames']`.
     ///
-    /// Nothing is gathered or padded: a kernel of ours (`CTensor`) reads the pixels where they lie, in f32. It is cut into nodes
-    /// of some rows, so that none holds the lane too long.
+    /// Nothing is gathered or padded: a kernel of ours (`CTensor`) reads the pixels where they lie. It is cut into nodes of some
+    /// rows, so that none holds the lane too long. It runs on the CPU.
     ///
     /// - Parameters:
+    ///   - x: of the kernel's type, f32 or bf16. Sums and the result are f32.
     ///   - kernel: packed while loading, see ``WeightOptions/packsKernels``.
     ///   - bias: `[out]`.
     ///   - past: what was before `x`; zeros where it does not reach.
     public func conv3d(_ x: Tensor, kernel: Tensor, bias: Tensor, window: ConvolutionWindow, past: PastFrames? = nil) throws -> Tensor {
         let (outputs, scale) = (bias[0], window.doubles ? 2 : 1)
-        let fits = kernel.shape == WeightArrangement.panelShape(taps: window.taps, inputs: x[0], outputs: outputs) && bias.shape == [outputs]
-        try require(fits && x[0] <= 8192, "conv3d", "kernel \(kernel.label), bias \(bias.label) for \(x.label)")
-        try require([kernel, bias, x].allSatisfy { $0.type == .f32 }, "conv3d", "\(x.type) through \(kernel.type), not f32")
+        let rounds = kernel.type == .bf16
+        let shape = WeightArrangement.panelShape(taps: window.taps, inputs: x[0], outputs: outputs, group: rounds ? 2 : 1)
+        try require(kernel.shape == shape && bias.shape == [outputs] && x[0] <= 8192 && !(rounds && x[0] % 2 == 1), "conv3d", "kernel \(kernel.label), bias \(bias.label) for \(x.label)")
+        try require(x.type == kernel.type && (rounds ? ct_can_round() != 0 : x.type == .f32), "conv3d", "\(x.type) through \(kernel.type)")
+        try require(bias.type == .f32, "conv3d", "a bias of \(bias.type)")
         if let past {
             let frames = past.frames
-            let fits = frames.dimensions[..<3] == x.dimensions[..<3] && frames.isContiguous && frames.type == .f32 && (0..<frames[3]).contains(past.oldest)
+            let fits = frames.dimensions[..<3] == x.dimensions[..<3] && frames.isContiguous && frames.type == x.type && (0..<frames[3]).contains(past.oldest)
             try require(fits, "conv3d", "past \(frames.label) for \(x.label)")
         }
         let border = window.padding + window.trailing - window.size
@@ -67,11 +70,11 @@ extension Graph {
         let geometry = ct_convolution(
             channels: Int32(x[0]), width: Int32(x[1]), height: Int32(x[2]), frames: Int32(x[3]), out_channels: Int32(outputs), out_width: Int32(columns),
             out_height: Int32(rows), size: Int32(window.size), depth: Int32(window.depth), stride: Int32(window.stride), time_stride: Int32(window.timeStride),
-            padding: Int32(window.padding), before: Int32(window.before), past: Int32(past?.frames[3] ?? 0), oldest: Int32(past?.oldest ?? 0), doubles: window.doubles ? 1 : 0)
+            padding: Int32(window.padding), before: Int32(window.before), past: Int32(past?.frames[3] ?? 0), oldest: Int32(past?.oldest ?? 0), doubles: window.doubles ? 1 : 0, rounds: rounds ? 1 : 0)
         let sources = try [contiguous(x), kernel, bias] + (past.map { [$0.frames] } ?? [])
         let cost = 2 * window.taps * x[0] * outputs * columns
         return try inStrips([outputs, columns, rows, frames], step: max(1, Self.nodeBudget / cost), sources: sources) { first, count in
-            ConvolutionStrip(geometry: geometry, rows: first..<first + count, cost: 0.7 * Double(cost * count))
+            ConvolutionStrip(geometry: geometry, rows: first..<first + count, cost: (rounds ? 0.35 : 0.7) * Double(cost * count))
         }
     }
 

@@ -73,19 +73,6 @@ extension Graph {
         return try node { ggml_repeat_4d(context, tensor.raw, Int64(whole[0]), Int64(whole[1]), Int64(whole[2]), Int64(whole[3])) }
     }
 
-    /// Zeros round a picture `[channels, width, height]`.
-    public func pad(_ tensor: Tensor, left: Int = 0, right: Int = 0, top: Int = 0, bottom: Int = 0) throws -> Tensor {
-        if left == 0, right == 0, top == 0, bottom == 0 { return tensor }
-        let source = try contiguous(tensor)
-        return try node { ggml_pad_ext(context, source.raw, 0, 0, Int32(left), Int32(right), Int32(top), Int32(bottom), 0, 0) }
-    }
-
-    /// Each pixel of `[channels, width, height]` four times: `[channels, 2·width, 2·height]`.
-    public func doubleNearest(_ tensor: Tensor) throws -> Tensor {
-        let source = try contiguous(tensor)
-        return try node { ggml_interpolate(context, source.raw, Int64(source[0]), Int64(2 * source[1]), Int64(2 * source[2]), Int64(source[3]), GGML_SCALE_MODE_NEAREST.rawValue) }
-    }
-
     /// The same values as `type`.
     public func cast(_ tensor: Tensor, _ type: ElementType) throws -> Tensor {
         tensor.type == type ? tensor : try node { ggml_cast(context, tensor.raw, type.raw) }

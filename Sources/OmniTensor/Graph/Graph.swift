@@ -9,6 +9,7 @@ public final class Graph {
     let context: OpaquePointer
     let deltas: LowRankDeltas
     private let capacity: Int
+    /// They know their tensors by pointer: a tensor keeps its graph alive, and only measured graphs never run them.
     private var uploads: [() throws -> Void] = []
     private var nodes = 0
     /// What nodes point to.
@@ -34,16 +35,19 @@ public final class Graph {
     /// A place for values that are written before the graph runs. `values` is asked for then, not when only measured.
     public func input(_ shape: [Int], _ values: @escaping @autoclosure () -> [Float]) throws -> Tensor {
         let tensor = try newInput(shape, GGML_TYPE_F32)
-        uploads.append { try Self.write(values(), to: tensor) }
+        uploads.append { [raw = tensor.raw] in try Self.write(values(), to: raw) }
         return tensor
     }
 
     /// A place for whole numbers: token ids, positions.
     public func input(_ shape: [Int], integers: @escaping @autoclosure () -> [Int32]) throws -> Tensor {
         let tensor = try newInput(shape, GGML_TYPE_I32)
-        uploads.append { try Self.write(integers(), to: tensor) }
+        uploads.append { [raw = tensor.raw] in try Self.write(integers(), to: raw) }
         return tensor
     }
+
+    /// A place that is only measured, never written.
+    public func placeholder(_ shape: [Int], _ type: ElementType) throws -> Tensor { try newInput(shape, type.raw) }
 
     private func newInput(_ shape: [Int], _ type: ggml_type) throws -> Tensor {
         guard (1...4).contains(shape.count), shape.allSatisfy({ $0 > 0 }) else {
@@ -84,13 +88,12 @@ public final class Graph {
         uploads.removeAll()
     }
 
-    private static func write<Value: BitwiseCopyable>(_ values: [Value], to tensor: Tensor) throws {
+    private static func write<Value: BitwiseCopyable>(_ values: [Value], to tensor: UnsafeMutablePointer<ggml_tensor>) throws {
         // An input that no output depends on gets no memory.
-        guard tensor.raw.pointee.buffer != nil else { return }
-        guard values.count == tensor.count else {
-            throw TensorError.shape(operation: "input", reason: "\(tensor.shape) got \(values.count) values")
-        }
-        ggml_backend_tensor_set(tensor.raw, values, 0, values.count * MemoryLayout<Value>.size)
+        guard tensor.pointee.buffer != nil else { return }
+        let count = Int(ggml_nelements(tensor))
+        guard values.count == count else { throw TensorError.shape(operation: "input", reason: "a place for \(count) values got \(values.count)") }
+        ggml_backend_tensor_set(tensor, values, 0, values.count * MemoryLayout<Value>.size)
     }
 
     func require(_ condition: Bool, _ operation: String, _ reason: @autoclosure () -> String) throws {

@@ -5,50 +5,38 @@ enum WeightArrangement: Sendable, Equatable {
     case asIs
     /// Output `i` is the file's output `order[i]`.
     case outputs([Int])
-    /// A kernel `[kw, kh, in, out]` becomes `[in · kw · kh, out]`: what ``Graph/conv2d(_:kernel:bias:size:stride:padding:)`` takes.
-    case channelsFirst
-    /// A kernel `[…, in, out]` as ``Graph/conv3d(_:kernel:bias:window:past:)`` takes it: `[panel, in · taps · panels]`.
-    case panels(taps: Int, inputs: Int, outputs: Int)
+    /// A kernel `[…, in, out]` as ``Graph/conv3d(_:kernel:bias:window:past:)`` takes it: `[panel · group, in / group · taps · panels]`,
+    /// with a group of two inputs where it is rounded to bf16, one where not.
+    case panels(taps: Int, inputs: Int, outputs: Int, group: Int)
     /// `[1, …, 1, n]` becomes `[n]`.
     case vector
 
     func shape(_ shape: [Int]) -> [Int] {
         switch self {
         case .asIs, .outputs: return shape
-        case .channelsFirst: return [shape[2] * shape[0] * shape[1], shape[3]]
-        case .panels(let taps, let inputs, let outputs): return Self.panelShape(taps: taps, inputs: inputs, outputs: outputs)
+        case .panels(let taps, let inputs, let outputs, let group): return Self.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group)
         case .vector: return [shape[shape.count - 1]]
         }
     }
 
-    static func panelShape(taps: Int, inputs: Int, outputs: Int) -> [Int] {
+    static func panelShape(taps: Int, inputs: Int, outputs: Int, group: Int) -> [Int] {
         let width = Int(ct_panel_width(Int32(outputs)))
-        return [width, inputs * taps * ((outputs + width - 1) / width)]
+        return [width * group, inputs / group * taps * ((outputs + width - 1) / width)]
     }
 
     /// `values` of a tensor of `shape` under the new layout.
     func apply(_ values: [Float], _ shape: [Int]) -> [Float] {
         switch self {
         case .asIs, .vector: return values
-        case .panels(let taps, let inputs, let outputs):
-            let size = Self.panelShape(taps: taps, inputs: inputs, outputs: outputs).reduce(1, *)
+        case .panels(let taps, let inputs, let outputs, let group):
+            let size = Self.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group).reduce(1, *)
             return [Float](unsafeUninitializedCapacity: size) { panels, count in
-                ct_pack_kernel(values, Int32(outputs), Int32(inputs), Int32(taps), panels.baseAddress)
+                ct_pack_kernel(values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), panels.baseAddress)
                 count = size
             }
         case .outputs(let order):
             let length = values.count / order.count
             return order.flatMap { values[$0 * length..<($0 + 1) * length] }
-        case .channelsFirst:
-            let (width, height, inputs, outputs) = (shape[0], shape[1], shape[2], shape[3])
-            var result: [Float] = []
-            result.reserveCapacity(values.count)
-            for output in 0..<outputs {
-                for y in 0..<height {
-                    for x in 0..<width { for input in 0..<inputs { result.append(values[((output * inputs + input) * height + y) * width + x]) } }
-                }
-            }
-            return result
         }
     }
 }

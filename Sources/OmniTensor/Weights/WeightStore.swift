@@ -1,4 +1,5 @@
 import CLlama
+import CTensor
 
 /// What is done to weights while they are loaded.
 public struct WeightOptions: Sendable {
@@ -14,10 +15,10 @@ public struct WeightOptions: Sendable {
     public var sparse: @Sendable (String) -> Bool = { _ in false }
     /// Matrices to keep out of quantization, by name: embeddings and first and last layers.
     public var keep: @Sendable (String) -> Bool = { _ in false }
-    /// Kernels of 2D convolutions keep the file's type; f32 otherwise. Only 16-bit floats are any faster.
-    public var keepsKernels = false
     /// Lays all kernels, and what is one, out for ``Graph/conv3d(_:kernel:bias:window:past:)``, in f32.
     public var packsKernels = false
+    /// Rounds packed kernels to bf16 where this CPU is faster with that; their layers then round what goes in, too.
+    public var roundsKernels = false
     /// For a matrix or vector by name and number of outputs: which output of the file becomes output `i`. Nil keeps the order.
     public var order: @Sendable (String, Int) -> [Int]? = { _, _ in nil }
 
@@ -26,7 +27,6 @@ public struct WeightOptions: Sendable {
     /// How the values of `entry` are laid out anew.
     func arrangement(of entry: WeightEntry) -> WeightArrangement {
         if packsKernels, let packed = packing(of: entry) { return packed }
-        if entry.shape.count == 4, !entry.isFolded { return .channelsFirst }
         return order(entry.name, entry.shape.count == 1 ? entry.rowLength : entry.rows).map { .outputs($0) } ?? .asIs
     }
 
@@ -35,18 +35,23 @@ public struct WeightOptions: Sendable {
         guard axes.count >= 3 else { return nil }
         if axes.dropLast().allSatisfy({ $0 == 1 }) { return .vector }
         guard axes.count >= 4 else { return nil }
-        return .panels(taps: axes.dropLast(2).reduce(1, *), inputs: axes[axes.count - 2], outputs: axes[axes.count - 1])
+        let (inputs, outputs) = (axes[axes.count - 2], axes[axes.count - 1])
+        let group = roundsKernels && ct_can_round() != 0 && inputs % 2 == 0 ? 2 : 1
+        return .panels(taps: axes.dropLast(2).reduce(1, *), inputs: inputs, outputs: outputs, group: group)
     }
 
     /// Vectors are small and used in f32. Matrices stay as they are, or are quantized.
     func storage(of entry: WeightEntry) -> ElementType {
+        if packsKernels, let packed = packing(of: entry) {
+            if case .panels(_, _, _, group: 2) = packed { return .bf16 }
+            return .f32
+        }
         let floats: ElementType
         switch entry.encoding {
         case .native(let type) where [.i8, .i16, .i32, .i64].contains(type): return type
         case .native(let type): floats = type == .f64 ? .f32 : type
         case .e4m3, .e5m2: floats = .bf16
         }
-        if entry.shape.count == 4 { return keepsKernels && !packsKernels ? floats : .f32 }
         if entry.shape.count != 2 || entry.rows == 1 { return .f32 }
         guard let quantization, !floats.isQuantized, !keep(entry.name), entry.rowLength % quantization.blockSize == 0 else { return floats }
         return quantization
@@ -111,7 +116,8 @@ public final class WeightStore: @unchecked Sendable {
 
     /// A kernel that was loaded with ``WeightOptions/packsKernels``.
     public func packedKernel(_ name: String, taps: Int, inputs: Int, outputs: Int) throws -> Tensor {
-        try tensor(name, WeightArrangement.panelShape(taps: taps, inputs: inputs, outputs: outputs))
+        let group = tensors[name]?.pointee.type == GGML_TYPE_BF16 ? 2 : 1
+        return try tensor(name, WeightArrangement.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group))
     }
 
     public var names: [String] { tensors.keys.sorted() }

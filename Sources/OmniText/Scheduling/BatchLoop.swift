@@ -215,7 +215,3 @@ struct BatchSetup: Sendable {
 extension Sequence {
     var scoresPrompt: Bool { group.request.scoresPrompt && evaluated < promptCount && generated == 0 }
 }
-
-extension Duration {
-    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}

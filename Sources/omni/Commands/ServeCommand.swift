@@ -54,6 +54,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Browser origins that may call, as a JSON list; all by default.")
     var allowedOrigins: String?
 
+    @Flag(help: "Serve no API reference: /docs and /openapi.json are 404.")
+    var disableFastapiDocs = false
+
     @Flag(help: "Refuse requests with unknown fields.")
     var strictParams = false
 
@@ -119,12 +122,13 @@ struct ServeCommand: AsyncParsableCommand {
         let poster = MediaURLFetcher(group: group, allowedDomains: engine.allowedMediaDomains)
         let films = try jobs.desk(database, folder: data.url, catalogue: gateway.catalogue, fetcher: poster, limits: engine.imageLimits, logger: logger)
         let webhooks = WebhookSender(store: SQLiteJobStore(database), poster: poster, secret: try JobFlags.webhookSecret(in: data.url), logger: logger)
-        let server = GatewayServer(
+        var server = GatewayServer(
             listener: .init(
                 address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, trustsChatTemplates: trustRequestChatTemplate, images: engine.imageLimits), apiKeys: keys,
                 allowedOrigins: try origins),
             voices: VoiceDesk(store: try SQLiteVoiceStore(database), aliases: plan.voices),
             pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, films: films, webhooks: webhooks, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
+        server.servesReference = !disableFastapiDocs
         try await server.run(gateway, group: group) { [uds, host] port in
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
             logger.info("listening", metadata: ["address": .string(place), "models": .string(entries.map(\.id).joined(separator: ","))])

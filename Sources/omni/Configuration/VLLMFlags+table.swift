@@ -22,7 +22,7 @@ extension VLLMFlags {
     private static let switches = """
         trust-remote-code enforce-eager enable-prefix-caching enable-chunked-prefill enable-auto-tool-choice
         disable-log-requests disable-log-stats enable-log-requests enable-log-outputs disable-uvicorn-access-log
-        disable-fastapi-docs disable-custom-all-reduce disable-sliding-window disable-cascade-attn disable-frontend-multiprocessing
+        disable-custom-all-reduce disable-sliding-window disable-cascade-attn disable-frontend-multiprocessing
         disable-async-output-proc use-v2-block-manager multi-step-stream-outputs enable-reasoning enable-sleep-mode
         enable-dbo enable-eplb enable-ep-weight-filter async-scheduling disable-hybrid-kv-cache-manager calculate-kv-scales
         ray-workers-use-nsight enable-prompt-embeds enable-mm-embeds disable-mm-preprocessor-cache interleave-mm-strings

@@ -55,6 +55,13 @@ struct DisplayTests {
         #expect(text.contains("#180;2;100;0;0") && text.contains("#180!5~$-#180!5@$-"))
     }
 
+    @Test("how to start a server is said for this machine only")
+    func startCommand() {
+        #expect(ClientExit.startCommand("http://localhost:8091") == "omni serve")
+        #expect(ClientExit.startCommand("http://127.0.0.1:9000") == "omni serve --port 9000")
+        #expect(ClientExit.startCommand("https://api.example.com") == nil && ClientExit.startCommand("bad url") == nil)
+    }
+
     @Test("the exit status says what went wrong")
     func exitStatus() {
         func code(_ kind: OmniError.Kind, _ status: Int? = nil) -> Int32 { ClientExit.code(OmniError(kind, "", status: status)).rawValue }

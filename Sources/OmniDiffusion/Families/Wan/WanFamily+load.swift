@@ -32,7 +32,8 @@ extension WanFamily {
         let (encoder, text) = try encoder(checkpoint)
         let denoisers = try components.map { try transformer(checkpoint, $0) }
         let eye = try configs[0].image_dim.map { try Self.eye(checkpoint, $0) }
-        let films = try checkpoint.weights("vae") { AutoencoderKLWan.adjust(&$0, encodes: start != .none) }
+        let rounds = checkpoint.options.rounding == .fast
+        let films = try checkpoint.weights("vae") { AutoencoderKLWan.adjust(&$0, encodes: start != .none, rounds: rounds) }
         var stores = [text] + denoisers.map(\.1) + [films]
         if let eye { stores.append(eye.1) }
         return WanFamily(
@@ -70,7 +71,10 @@ extension WanFamily {
         guard config.hidden_size == features else {
             throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its image_encoder has \(config.hidden_size) features, its transformer wants \(features)")
         }
-        let store = try checkpoint.weights("image_encoder") { weights in weights.select = { CLIPVisionEncoder.uses($0, layers: config.num_hidden_layers) } }
+        let store = try checkpoint.weights("image_encoder") { weights in
+            weights.select = { CLIPVisionEncoder.uses($0, layers: config.num_hidden_layers) }
+            weights.packsKernels = true
+        }
         return (try CLIPVisionEncoder(config, CLIPPictureProcessor(checkpoint), store), store)
     }
 

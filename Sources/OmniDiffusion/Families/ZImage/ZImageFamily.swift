@@ -42,7 +42,10 @@ struct ZImageFamily: DiffusionFamily {
             weights.order = { ZImageBlock.order($0, $1, head: head) }
             weights.keep = { name in ["all_x_embedder", "all_final_layer", "t_embedder", "cap_embedder"].contains { name.hasPrefix($0) } }
         }
-        let pictures = try checkpoint.weights("vae") { $0.keepsKernels = checkpoint.options.rounding == .fast }
+        let pictures = try checkpoint.weights("vae") { weights in
+            weights.packsKernels = true
+            weights.roundsKernels = checkpoint.options.rounding == .fast
+        }
         let vae = try AutoencoderKL(vaeConfig, pictures, precision: .exact)
         let multiple = vaeConfig.scale * config.patch
         let side = max(multiple, min(vaeConfig.sample_size ?? 1024, 1024) / multiple * multiple)

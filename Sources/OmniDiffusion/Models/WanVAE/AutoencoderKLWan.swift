@@ -37,8 +37,11 @@ package struct AutoencoderKLWan: Sendable {
     let decoder: WanVAEDecoder
 
     /// How its weights are loaded; without the encoder's, which are a third, where nothing is encoded.
-    package static func adjust(_ options: inout WeightOptions, encodes: Bool = true) {
+    ///
+    /// - Parameter rounds: whether convolutions round to bf16, where this CPU is faster with that. It halves the memory, too.
+    package static func adjust(_ options: inout WeightOptions, encodes: Bool = true, rounds: Bool = false) {
         options.packsKernels = true
+        options.roundsKernels = rounds
         if !encodes { options.select = { !$0.hasPrefix("encoder.") && !$0.hasPrefix("quant_conv.") } }
     }
 

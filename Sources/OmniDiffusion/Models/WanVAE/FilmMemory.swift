@@ -25,7 +25,7 @@ final class FilmMemory {
 
     /// The last `frames` frames before `x` at `place`; nil where nothing was before, which counts as zeros.
     func past(_ graph: Graph, _ place: String, before x: Tensor, frames: Int) throws -> PastFrames? {
-        if backend == nil, rings[place] == nil { rings[place] = PastFrames(try graph.input([x[0], x[1], x[2], frames], [])) }
+        if backend == nil, rings[place] == nil { rings[place] = PastFrames(try graph.placeholder([x[0], x[1], x[2], frames], x.type)) }
         return rings[place]
     }
 
@@ -33,7 +33,7 @@ final class FilmMemory {
     func keep(_ graph: Graph, _ place: String, _ x: Tensor, frames: Int, after result: Tensor) throws {
         let new = min(frames, x[3])
         // A new ring is zeros: all that is missing before the first frame.
-        var ring = try rings[place] ?? PastFrames(make([x[0], x[1], x[2], frames]))
+        var ring = try rings[place] ?? PastFrames(make([x[0], x[1], x[2], frames], x.type))
         for frame in 0..<new {
             let slot = (ring.oldest + frame) % frames
             let last = try graph.slice(x, axis: 3, x[3] - new + frame..<x[3] - new + frame + 1)
@@ -43,8 +43,8 @@ final class FilmMemory {
         rings[place] = ring
     }
 
-    private func make(_ shape: [Int]) throws -> Tensor {
+    private func make(_ shape: [Int], _ type: ElementType) throws -> Tensor {
         guard let backend else { throw TensorError.backend("a film's memory was measured and computed at once") }
-        return try CarriedTensor(shape, on: backend).tensor
+        return try CarriedTensor(shape, type: type, on: backend).tensor
     }
 }

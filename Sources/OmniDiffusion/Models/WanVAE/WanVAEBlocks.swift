@@ -20,6 +20,7 @@ struct FilmConvolution: Sendable {
     }
 
     func callAsFunction(_ graph: Graph, _ x: Tensor, _ memory: FilmMemory) throws -> Tensor {
+        let x = try graph.cast(x, kernel.type)
         guard window.before > 0 else { return try graph.conv3d(x, kernel: kernel, bias: bias, window: window) }
         let past = try memory.past(graph, place, before: x, frames: window.before)
         let result = try graph.conv3d(x, kernel: kernel, bias: bias, window: window, past: past)
@@ -29,13 +30,8 @@ struct FilmConvolution: Sendable {
 
     /// Keeps `x` for the next chunk without computing anything.
     func remember(_ graph: Graph, _ x: Tensor, _ memory: FilmMemory) throws {
-        try memory.keep(graph, place, x, frames: window.before, after: x)
+        try memory.keep(graph, place, graph.cast(x, kernel.type), frames: window.before, after: x)
     }
-}
-
-extension Weights {
-    /// The kernel `weight`, as it was packed while loading.
-    func packed(_ inputs: Int, _ outputs: Int, taps: Int) throws -> Tensor { try store.packedKernel(prefix + "weight", taps: taps, inputs: inputs, outputs: outputs) }
 }
 
 /// Each pixel's channels over their length, times √channels and a weight for each.

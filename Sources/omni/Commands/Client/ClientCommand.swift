@@ -71,13 +71,19 @@ enum ClientExit {
     private static func sentence(_ error: OmniError, _ client: OmniClient) -> String {
         switch (error.kind, error.status ?? 0) {
         case (.unreachable, _):
-            let port = client.configuration.baseURL.split(separator: ":").last.flatMap { Int($0) } ?? 8091
-            return "\(error.message)\nStart one with: omni serve\(port == 8091 ? "" : " --port \(port)")\nOr name another with --base-url or OMNI_BASE_URL."
+            let start = startCommand(client.configuration.baseURL).map { "\nStart one with: \($0)" } ?? ""
+            return "\(error.message)\(start)\nName another with --base-url or OMNI_BASE_URL."
         case (_, 401), (_, 403): return "\(error.message)\nGive the key with --api-key or OMNI_API_KEY."
         default:
             let id = error.requestID.map { (error.status ?? 0) >= 500 ? " (request \($0))" : "" } ?? ""
             return error.message + id
         }
+    }
+
+    /// What starts a server at a base URL; nil for one on another machine.
+    static func startCommand(_ baseURL: String) -> String? {
+        guard let url = URL(string: baseURL), url.scheme == "http", ["localhost", "127.0.0.1", "::1", "[::1]"].contains(url.host ?? "") else { return nil }
+        return "omni serve" + (url.port.map { $0 == 8091 ? "" : " --port \($0)" } ?? " --port 80")
     }
 
     private static func tell(_ text: String, _ error: OmniError, _ code: ExitCode, json: Bool) -> ExitCode {

@@ -42,6 +42,9 @@ struct ChatLoop {
     private mutating func say(_ text: String) async throws {
         let printer = AnswerPrinter(show: session.display)
         let start = session
+        // What is typed meanwhile is not shown in the middle of the answer; it is the beginning of the next message.
+        let quiet = RawMode(keepsSignals: true)
+        defer { withExtendedLifetime(quiet) {} }
         do {
             session = try await Interrupt.cancels {
                 var session = start

@@ -22,7 +22,7 @@ struct KeyReader {
     func next() -> Key {
         guard let byte = readByte() else { return .endOfInput }
         switch byte {
-        // What was typed while the terminal was not ours has line feeds.
+        // What was typed before the terminal was ours has line feeds.
         case 0x0D, 0x0A: return .enter
         case 0x09: return .tab
         case 0x7F, 0x08: return .backspace

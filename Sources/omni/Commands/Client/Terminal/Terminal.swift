@@ -54,20 +54,3 @@ enum Terminal {
         })
     }
 }
-
-/// The terminal without its own line editing and without echo, until it is let go.
-final class RawMode {
-    private var before = termios()
-
-    /// Nil where the standard input is no terminal.
-    init?() {
-        guard tcgetattr(STDIN_FILENO, &before) == 0 else { return nil }
-        var raw = before
-        cfmakeraw(&raw)
-        // Line ends still become carriage return and line feed.
-        raw.c_oflag |= tcflag_t(OPOST)
-        guard tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0 else { return nil }
-    }
-
-    deinit { tcsetattr(STDIN_FILENO, TCSADRAIN, &before) }
-}
