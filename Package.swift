@@ -139,7 +139,7 @@ let package = Package(
             dependencies: ["OmniModels", nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
         .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
         .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "OmniGatewayTests", dependencies: ["OmniGateway"]),
+        .testTarget(name: "OmniGatewayTests", dependencies: ["OmniGateway", httpClient]),
         .testTarget(name: "OmniServerTests", dependencies: ["OmniServer"]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),

@@ -16,9 +16,14 @@ import Darwin
 public final class FileLane: ComputeLane {
     private let head: Int32
     private let lane: Int32
+    private let patience: Duration
 
     /// Opens, and makes where needed, `<directory>/<device>.head` and `.lane`.
-    public init(directory: String, device: String) throws {
+    ///
+    /// - Parameter patience: as long as this others go first, whenever they come: for work that may take its time beside work
+    ///   that somebody waits for.
+    public init(directory: String, device: String, patience: Duration = .zero) throws {
+        self.patience = patience
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         head = open("\(directory)/\(device).head", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard head >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
@@ -35,9 +40,24 @@ public final class FileLane: ComputeLane {
     }
 
     public func acquire() {
+        if patience > .zero, acquireWhenIdle() { return }
         Self.lock(head)
         Self.lock(lane)
         flock(head, LOCK_UN)
+    }
+
+    /// Takes the lane once nobody holds it or waits for it; false when that did not come while patience lasted.
+    private func acquireWhenIdle() -> Bool {
+        let end = ContinuousClock.now + patience
+        repeat {
+            if flock(head, LOCK_EX | LOCK_NB) == 0 {
+                let isFree = flock(lane, LOCK_EX | LOCK_NB) == 0
+                flock(head, LOCK_UN)
+                if isFree { return true }
+            }
+            usleep(2000)
+        } while ContinuousClock.now < end
+        return false
     }
 
     public func release() { flock(lane, LOCK_UN) }

@@ -21,6 +21,35 @@ struct FileLaneTests {
         }
     }
 
+    @Test("who is patient lets all others go first, but not for ever", .timeLimit(.minutes(1)))
+    func patience() async throws {
+        let ledger = Ledger()
+        let lanes = try [0, 1].map { _ in try FileLane(directory: folder, device: "cpu") }
+        let (patient, hasty) = (try FileLane(directory: folder, device: "cpu", patience: .seconds(50)), try FileLane(directory: folder, device: "cpu", patience: .milliseconds(1)))
+        // One holds the lane and the other waits for it, at any moment, so that it is never idle.
+        lanes[0].acquire()
+        await withTaskGroup(of: Void.self) { group in
+            for (who, lane, rounds) in [(0, lanes[0], 60), (1, lanes[1], 60), (2, patient, 1), (3, hasty, 1)] {
+                group.addTask {
+                    await withCheckedContinuation { done in
+                        Thread.detachNewThread {
+                            if who == 0 {
+                                usleep(50_000)
+                                lane.release()
+                            }
+                            for _ in 0..<rounds { lane.hold { ledger.take(who) } }
+                            done.resume()
+                        }
+                    }
+                }
+            }
+        }
+        let turns = ledger.turns.withLock { $0 }
+        let shared = min(turns.lastIndex(of: 0) ?? 0, turns.lastIndex(of: 1) ?? 0)
+        #expect((turns.firstIndex(of: 2) ?? 0) > shared && (turns.firstIndex(of: 3) ?? .max) < shared)
+        #expect(ledger.overlaps.load(ordering: .relaxed) == 0)
+    }
+
     @Test("one holder at a time, and nobody has two turns while another waits", .timeLimit(.minutes(1)))
     func alternates() async throws {
         let ledger = Ledger()

@@ -78,6 +78,17 @@ private final class Clock: Sendable {
         #expect(job.webhookAt != nil, "its end is told")
     }
 
+    @Test(arguments: Kind.allCases) func aJobIsRefusedOnlyWhileItWaits(kind: Kind) async throws {
+        let bench = try Bench(kind)
+        _ = try await bench.make("a")
+        let refusal = JobChange.refused(VideoJobError(code: 400, message: "no pictures"))
+        #expect(try await bench.store.change("a", refusal)?.status == .failed)
+        #expect(try await bench.store.claim(models: ["wan"]) == nil)
+        _ = try await bench.make("b")
+        _ = try await bench.store.claim(models: ["wan"])
+        #expect(try await bench.store.change("b", refusal) == nil)
+    }
+
     @Test(arguments: Kind.allCases) func aStopInGoodOrderCountsForNothing(kind: Kind) async throws {
         let bench = try Bench(kind)
         let made = try await bench.make("a").job
@@ -157,6 +168,20 @@ private final class Clock: Sendable {
         #expect(try await bench.store.dueWebhooks(limit: 9).due.first?.webhookAttempts == 1)
         _ = try await bench.store.change("a", .webhookCalled(retryAfter: nil))
         #expect(try await bench.store.dueWebhooks(limit: 9).next == nil)
+    }
+
+    @Test(arguments: Kind.allCases) func filesGoBeforeRows(kind: Kind) async throws {
+        let bench = try Bench(kind)
+        _ = try await bench.make("a")
+        _ = try await bench.store.claim(models: ["wan"])
+        _ = try await bench.store.change("a", .completed(attempt: 1, JobResult(), keepFor: 60))
+        #expect(try await bench.store.expired().isEmpty)
+        bench.clock.advance(60)
+        #expect(try await bench.store.expired().map(\.id) == ["a"])
+        #expect(try await bench.store.change("a", .filesExpired)?.result?.isExpired == true)
+        #expect(try await bench.store.expired().isEmpty)
+        bench.clock.advance(JobLimits.rowsOutlive)
+        #expect(try await bench.store.expired().map(\.id) == ["a"])
     }
 
     @Test func jobsOutliveTheirServer() async throws {

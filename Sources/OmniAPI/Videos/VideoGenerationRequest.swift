@@ -66,7 +66,8 @@ public struct VideoGenerationRequest: WireObject, Equatable {
     /// Where the picture to start from is, when it is not a file of the form.
     public var pictureReference: MediaReference? { inputReference ?? imageReferences?.first }
 
-    public static var fields: [Field<VideoGenerationRequest>] { whatToFilm + howToFilm + references + unused }
+    /// Made once: each row of a list is read with it.
+    public static let fields: [Field<VideoGenerationRequest>] = whatToFilm + howToFilm + references + unused
 
     private static var whatToFilm: [Field<VideoGenerationRequest>] {
         let side = WireType<Int>.modelInteger(1...ImageSize.longestSide)

@@ -45,24 +45,23 @@ public struct VideoJob: WireObject, Equatable {
 
     public init() {}
 
-    public static var fields: [Field<VideoJob>] {
-        [
-            .required("model", \.model, .string), .always("prompt", \.prompt, .string), .required("id", \.id, .string), .constant("object", "video"),
-            .required("status", \.status, .choice), .always("size", \.size, .string), .required("progress", \.progress, .integer(0...100), "Percent."),
-            .always("seconds", \.seconds, .string, "Whole seconds of the clip."), .always("quality", \.quality, .string),
-            .always("completed_at", \.completedAt, .integer()), .required("created_at", \.createdAt, .integer()), .null("remixed_from_video_id"),
-            .always("error", \.error, .object()), .always("media_type", \.mediaType, .string), .always("expires_at", \.expiresAt, .integer()),
-            .always("file_name", \.fileName, .string), .always("inference_time_s", \.inferenceSeconds, .number()), .always("fps", \.fps, .number()),
-            .always("num_frames", \.frames, .integer()), .always("duration_s", \.duration, .number()), .always("metrics", \.metrics, .openObject),
-            .always("stage_durations", \.stageDurations, .openObject, "Seconds that each stage took."), .always("peak_memory_mb", \.peakMemory, .number()),
-            .null("action"),
-            .always("stage", \.stage, .string, "What is being done: queued, load, encode, denoise, decode or mux."),
-            .always("step", \.step, .integer()), .always("steps", \.steps, .integer(), "Steps of the stage."),
-            .always("queue_position", \.queuePosition, .integer(), "Jobs of the same model that come first."),
-            .always("eta_seconds", \.etaSeconds, .number(), "A guess of the seconds until the job is over."),
-            .optional("note", \.note, .string, "What differs from what was asked."),
-        ]
-    }
+    /// Made once: lists hold thousands.
+    public static let fields: [Field<VideoJob>] = [
+        .required("model", \.model, .string), .always("prompt", \.prompt, .string), .required("id", \.id, .string), .constant("object", "video"),
+        .required("status", \.status, .choice), .always("size", \.size, .string), .required("progress", \.progress, .integer(0...100), "Percent."),
+        .always("seconds", \.seconds, .string, "Whole seconds of the clip."), .always("quality", \.quality, .string),
+        .always("completed_at", \.completedAt, .integer()), .required("created_at", \.createdAt, .integer()), .null("remixed_from_video_id"),
+        .always("error", \.error, .object()), .always("media_type", \.mediaType, .string), .always("expires_at", \.expiresAt, .integer()),
+        .always("file_name", \.fileName, .string), .always("inference_time_s", \.inferenceSeconds, .number()), .always("fps", \.fps, .number()),
+        .always("num_frames", \.frames, .integer()), .always("duration_s", \.duration, .number()), .always("metrics", \.metrics, .openObject),
+        .always("stage_durations", \.stageDurations, .openObject, "Seconds that each stage took."), .always("peak_memory_mb", \.peakMemory, .number()),
+        .null("action"),
+        .always("stage", \.stage, .string, "What is being done: queued, load, encode, denoise, decode or mux."),
+        .always("step", \.step, .integer()), .always("steps", \.steps, .integer(), "Steps of the stage."),
+        .always("queue_position", \.queuePosition, .integer(), "Jobs of the same model that come first."),
+        .always("eta_seconds", \.etaSeconds, .number(), "A guess of the seconds until the job is over."),
+        .optional("note", \.note, .string, "What differs from what was asked."),
+    ]
 }
 
 public enum VideoStatus: String, CaseIterable, Sendable {

@@ -105,10 +105,14 @@ public actor JobRunner {
 
     // MARK: - Jobs
 
-    /// Keeps a job and queues it. Its folder, if it needs one, is there already.
-    public func submit(_ job: NewJob) async throws -> JobCreation {
+    /// Keeps a job and queues it, or with a `refusal` has it failed at once. Its folder, if it needs one, is there already.
+    public func submit(_ job: NewJob, refusal: VideoJobError? = nil) async throws -> JobCreation {
         guard !isDraining else { throw APIError(.unavailable, "The server is about to end.", remedy: "Try again in a moment.", retryAfter: 5) }
         let creation = try await store.create(job, mostQueued: settings.mostQueued)
+        if case .made = creation, let refusal, let refused = try await store.change(job.id, .refused(refusal)) {
+            await onDisk { [files] in files.remove(job.id) }
+            return .made(refused)
+        }
         fill()
         return creation
     }
@@ -178,8 +182,9 @@ public actor JobRunner {
     }
 
     private func finish(_ job: StoredJob, on entry: CatalogueEntry, with outcome: JobOutcome) async {
-        let kept = await keep(job, outcome)
-        await clean(job, kept)
+        let row = await keep(job, outcome)
+        await clean(job, row)
+        let kept: StoredJob? = if case .kept(let kept) = row { kept } else { nil }
         log(job, outcome, kept)
         if let kept, kept.status.isOver, let remote = kept.remote { await JobAttempt.forget(remote, entry.backend) }
         running[job.id] = nil
@@ -194,35 +199,45 @@ public actor JobRunner {
         return await entry.kind == nil ? attempt.runElsewhere(entry.backend) : attempt.run(on: entry.backend)
     }
 
-    /// Marks the outcome, however long the disk refuses that: without it the job would seem to run for ever. Nil when the row is
-    /// gone.
-    private func keep(_ job: StoredJob, _ outcome: JobOutcome) async -> StoredJob? {
+    /// What became of a row.
+    private enum Row {
+        case kept(StoredJob), gone
+        /// The store cannot be asked, or another change was faster: the files are not ours to touch.
+        case unknown
+    }
+
+    /// Marks the outcome, however long the disk refuses that: without it the job would seem to run for ever.
+    private func keep(_ job: StoredJob, _ outcome: JobOutcome) async -> Row {
         let change = outcome.change(attempt: job.attempts, keepFor: settings.keepFor)
         while true {
             do {
-                return try await store.change(job.id, change)
+                if let kept = try await store.change(job.id, change) { return .kept(kept) }
+                return try await store.job(job.id) == nil ? .gone : .unknown
             } catch {
                 logger.error("the outcome of a video job cannot be kept", metadata: ["job": .string(job.id), "error": "\(error)"])
-                guard !isStopping else { return nil }
+                // The next start finds the row as if the server had died.
+                guard !isStopping else { return .unknown }
                 try? await Task.sleep(for: .seconds(1))
             }
         }
     }
 
     /// What stays in the folder: the results of a completed job; for another attempt the inputs and the latents.
-    private func clean(_ job: StoredJob, _ kept: StoredJob?) async {
+    private func clean(_ job: StoredJob, _ row: Row) async {
         await onDisk { [files] in
-            switch kept?.status {
-            case .completed: files.remove(of: job.id, allBut: Set([kept?.result?.clip, kept?.result?.thumbnail].compactMap { $0 }))
-            case .queued, .inProgress: files.remove(of: job.id, allBut: [JobFiles.picture, JobFiles.latents])
-            case .failed, nil: files.remove(job.id)
+            switch row {
+            case .kept(let kept) where kept.status == .completed:
+                files.remove(of: job.id, allBut: Set([kept.result?.clip, kept.result?.thumbnail].compactMap { $0 }))
+            case .kept(let kept) where !kept.status.isOver: files.remove(of: job.id, allBut: [JobFiles.picture, JobFiles.latents])
+            case .kept, .gone: files.remove(job.id)
+            case .unknown: break
             }
         }
     }
 
     private func log(_ job: StoredJob, _ outcome: JobOutcome, _ kept: StoredJob?) {
         let level: Logger.Level = if case .completed = outcome { .info } else { .warning }
-        logger.log(level: level, "video job", metadata: ["job": .string(job.id), "outcome": "\(outcome.summary)", "status": .string(kept?.status.rawValue ?? "deleted")])
+        logger.log(level: level, "video job", metadata: ["job": .string(job.id), "outcome": "\(outcome.summary)", "status": .string(kept?.status.rawValue ?? "none")])
     }
 }
 

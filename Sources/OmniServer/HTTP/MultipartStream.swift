@@ -80,14 +80,14 @@ struct MultipartStream {
             let part = try reader.part(headers: String(text[text.index(after: lineEnd)...]), ByteBuffer())
             events.append(.part(name: part.name, fileName: part.fileName, contentType: part.contentType))
             state = .body
-            isFirst = true
+            unread = 2
         case .body: return try bodyStep(&events)
         }
         return true
     }
 
-    /// Whether nothing of a part's content has been read: the line end before it is not content.
-    private var isFirst = false
+    /// Bytes of the line end before a part's content that are still to come.
+    private var unread = 0
 
     private mutating func bodyStep(_ events: inout [Event]) throws -> Bool {
         if let place = pending.place(of: delimiter) {
@@ -104,8 +104,9 @@ struct MultipartStream {
 
     private mutating func emit(_ count: Int, _ events: inout [Event]) {
         guard count > 0, var bytes = pending.readSlice(length: count) else { return }
-        if isFirst, count >= 2 { bytes.moveReaderIndex(forwardBy: 2) }
-        isFirst = false
+        let skipped = min(unread, count)
+        unread -= skipped
+        bytes.moveReaderIndex(forwardBy: skipped)
         if bytes.readableBytes > 0 { events.append(.bytes(bytes)) }
     }
 

@@ -16,6 +16,9 @@ struct FilmSet: Sendable {
     let report: @Sendable (FilmReport) -> Void
     var makeWriter: ClipWriterMaker = { try MP4Writer(path: $0, plan: $1, quality: $2, mostBytes: $3) }
 
+    static let takesNoPicture = "The model does not start from a picture. Leave input_reference out, or name a model that does."
+    static let needsPicture = "The model needs a picture to start from. Send one as input_reference."
+
     private var latentsPath: String { "\(order.folder)/\(JobFiles.latents)" }
     private var clip: String { "clip.\(order.attempt).mp4" }
 
@@ -54,8 +57,8 @@ struct FilmSet: Sendable {
         try await NIOThreadPool.singleton.runIfActive {
             let defaults = model.videoDefaults
             let picture = order.hasPicture ? try self.picture() : nil
-            if picture != nil, !defaults.startsFromPicture { throw APIError.invalid("body.input_reference", "The model does not start from a picture.") }
-            if picture == nil, defaults.needsPicture { throw APIError.invalid("body.input_reference", "The model needs a picture to start from.", remedy: "Send one as input_reference.") }
+            if picture != nil, !defaults.startsFromPicture { throw APIError.invalid("body.input_reference", Self.takesNoPicture) }
+            if picture == nil, defaults.needsPicture { throw APIError.invalid("body.input_reference", Self.needsPicture) }
             let plan = try FilmPlan(order.request, defaults, picture: picture.map { ImageSize(width: $0.width, height: $0.height) })
             var drawing = DrawingParameters()
             drawing.lora = order.request.lora

@@ -35,7 +35,7 @@ public struct VideoDesk: Sendable {
     func submit(_ request: VideoGenerationRequest, files: SpooledForm, to entry: CatalogueEntry, key: String?, isSync: Bool) async throws -> StoredJob {
         try Self.checkReferences(request, files)
         let print = Self.fingerprint(request, files)
-        let picture = try await picture(request, files, entry.backend.status)
+        let picture = try await picture(request, files)
         var asked = request
         // Inline data lie in the folder; an address has been followed.
         (asked.inputReference, asked.imageReferences) = (nil, nil)
@@ -55,7 +55,7 @@ public struct VideoDesk: Sendable {
             }
         }
         do {
-            let creation = try await runner.submit(job)
+            let creation = try await runner.submit(job, refusal: Self.refusal(hasPicture: picture != nil, entry.backend.status))
             if case .existing = creation { store.remove(id) }
             return creation.job
         } catch {
@@ -102,14 +102,9 @@ public struct VideoDesk: Sendable {
         }
     }
 
-    private func picture(_ request: VideoGenerationRequest, _ files: SpooledForm, _ status: BackendStatus) async throws -> PictureSource? {
+    private func picture(_ request: VideoGenerationRequest, _ files: SpooledForm) async throws -> PictureSource? {
         let upload = files["input_reference"].first ?? files["input_references"].first
         let param = upload.map { "body.\($0.name)" } ?? (request.inputReference == nil ? "body.image_reference" : "body.input_reference")
-        guard upload != nil || request.pictureReference != nil else {
-            if status.needsPicture == true { throw APIError(.badRequest, "The model needs a picture to start from.", remedy: "Send one as input_reference.", param: "body.input_reference") }
-            return nil
-        }
-        if status.startsFromPicture == false { throw APIError(.badRequest, "The model does not start from a picture.", param: param) }
         if let upload { return try await checked(upload, param) }
         guard let reference = request.pictureReference else { return nil }
         do {
@@ -120,6 +115,13 @@ public struct VideoDesk: Sendable {
             error.code = .badRequest
             throw error
         }
+    }
+
+    /// The peer makes a job of such a request, too; here it need not wait for its turn to learn of it.
+    private static func refusal(hasPicture: Bool, _ status: BackendStatus) -> VideoJobError? {
+        if hasPicture, status.startsFromPicture == false { return VideoJobError(code: 400, message: FilmSet.takesNoPicture) }
+        if !hasPicture, status.needsPicture == true { return VideoJobError(code: 400, message: FilmSet.needsPicture) }
+        return nil
     }
 
     private func checked(_ upload: Upload, _ param: String) async throws -> PictureSource {

@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 import OmniGateway
 import OmniStore
@@ -21,14 +20,13 @@ struct VideoService: Service {
         await runner.drain()
     }
 
-    /// Files go when their time is over; their rows stay a month longer, so that a late poll learns why.
+    /// Files go when their time is over, rows a month later.
     private func sweep() async {
         while !Task.isCancelled {
             for job in (try? await runner.store.expired()) ?? [] {
-                guard let expiry = job.expiresAt else { continue }
-                if Date().timeIntervalSince1970 > expiry + 30 * 86400 {
+                if job.result?.isExpired == true {
                     _ = try? await runner.delete(job.id)
-                } else if job.result?.isExpired == false, (try? await runner.store.change(job.id, .filesExpired)) != nil {
+                } else if (try? await runner.store.change(job.id, .filesExpired)) != nil {
                     runner.files.remove(job.id)
                     logger.info("a video's time is over", metadata: ["job": .string(job.id)])
                 }

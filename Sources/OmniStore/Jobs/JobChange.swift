@@ -7,6 +7,8 @@ public enum JobChange: Sendable {
     case claimed
     case completed(attempt: Int, JobResult, keepFor: Double?)
     case failed(attempt: Int, VideoJobError)
+    /// Failed before anybody took it: its model is known not to be able.
+    case refused(VideoJobError)
     /// Back into the queue, in its old place; given up where that has happened too often.
     case interrupted(attempt: Int, Interruption)
     /// A server elsewhere has taken it.
@@ -46,6 +48,10 @@ extension StoredJob {
             expiresAt = keepFor.map { now + $0 }
         case .failed(let attempt, let error):
             guard isRunning(attempt) else { return false }
+            (status, self.error) = (.failed, error)
+            end(now)
+        case .refused(let error):
+            guard status == .queued else { return false }
             (status, self.error) = (.failed, error)
             end(now)
         case .interrupted(let attempt, let cause):

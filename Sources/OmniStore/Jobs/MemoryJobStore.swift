@@ -59,7 +59,12 @@ public actor MemoryJobStore: JobStore {
         return recovery
     }
 
-    public func expired() -> [StoredJob] { jobs.filter { ($0.expiresAt ?? .infinity) <= now() } }
+    public func expired() -> [StoredJob] {
+        jobs.filter { job in
+            guard let end = job.expiresAt, end <= now() else { return false }
+            return end <= now() - JobLimits.rowsOutlive || job.result?.isExpired == false
+        }
+    }
 
     public func dueWebhooks(limit: Int) -> (due: [StoredJob], next: Double?) {
         let due = jobs.filter { ($0.webhookAt ?? .infinity) <= now() }

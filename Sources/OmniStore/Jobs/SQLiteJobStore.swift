@@ -100,7 +100,8 @@ public struct SQLiteJobStore: JobStore {
 
     public func expired() async throws -> [StoredJob] {
         let now = now()
-        return try await read { try StoredJob.all($0, "expires_at <= ?", [now]) }
+        // Those whose files are gone come again when their row's time is over.
+        return try await read { try StoredJob.all($0, "expires_at <= ? AND (expires_at <= ? OR result NOT LIKE '%\"expired\":true%')", [now, now - JobLimits.rowsOutlive]) }
     }
 
     public func dueWebhooks(limit: Int) async throws -> (due: [StoredJob], next: Double?) {

@@ -74,15 +74,14 @@ public struct JobResult: WireObject, Equatable {
 
     public init() {}
 
-    public static var fields: [Field<JobResult>] {
-        [
-            .required("clip", \.clip, .string), .optional("thumbnail", \.thumbnail, .string), .required("bytes", \.bytes, .integer()),
-            .required("width", \.width, .integer()), .required("height", \.height, .integer()), .required("frames", \.frames, .integer()),
-            .required("fps", \.fps, .number()), .required("seconds", \.seconds, .number()), .required("inference_seconds", \.inferenceSeconds, .number()),
-            .required("stage_durations", \.stageDurations, .openObject), .required("peak_memory_mb", \.peakMemory, .number()),
-            .optional("metrics", \.metrics, .openObject), .optional("note", \.note, .string), .with(default: false, "expired", \.isExpired, .bool),
-        ]
-    }
+    /// Made once: lists hold thousands.
+    public static let fields: [Field<JobResult>] = [
+        .required("clip", \.clip, .string), .optional("thumbnail", \.thumbnail, .string), .required("bytes", \.bytes, .integer()),
+        .required("width", \.width, .integer()), .required("height", \.height, .integer()), .required("frames", \.frames, .integer()),
+        .required("fps", \.fps, .number()), .required("seconds", \.seconds, .number()), .required("inference_seconds", \.inferenceSeconds, .number()),
+        .required("stage_durations", \.stageDurations, .openObject), .required("peak_memory_mb", \.peakMemory, .number()),
+        .optional("metrics", \.metrics, .openObject), .optional("note", \.note, .string), .with(default: false, "expired", \.isExpired, .bool),
+    ]
 }
 
 /// A job to be made.

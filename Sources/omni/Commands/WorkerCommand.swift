@@ -40,7 +40,8 @@ struct WorkerCommand: AsyncParsableCommand {
         var logger = Logger(label: "worker")
         logger[metadataKey: "model"] = .string(servedModelName)
         let metrics = MetricsRegistry()
-        let lane = try FileLane(directory: laneDir, device: "cpu")
+        // Films take minutes: whoever waits for a word or a picture goes first, four fifths of the time if need be.
+        let lane = try FileLane(directory: laneDir, device: "cpu", patience: kind == ModelKind.video.rawValue ? .milliseconds(200) : .zero)
         let fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: engine.allowedMediaDomains)
         try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize, images: engine.imageLimits), fetcher: fetcher, logger: logger).run(servedName: servedModelName, metrics: metrics) {
             [logger] progress in
