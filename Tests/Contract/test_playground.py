@@ -283,9 +283,9 @@ def test_a_film_is_made_played_and_deleted(home, omni):
 
 def test_films_wait_their_turn_and_can_be_cancelled(home, omni):
     home.tab("films")
-    home.page.fill("#film-size", "256x256")
+    home.page.fill("#film-size", "128x128")
     home.page.locator("#tab-films .disclosure summary").click()
-    home.page.fill("#film-frames", "81")
+    home.page.fill("#film-frames", "41")
     first = film(home, "the first", steps=200)
     expect(first).to_contain_text("of 200")
     second = film(home, "the second", steps=200)
