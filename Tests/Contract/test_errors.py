@@ -128,7 +128,7 @@ def test_json_by_other_spellings(server, kind):
 
 def test_unknown_paths_and_methods(server):
     assert server.get("/v1/nothing").status == 404 and server.get("/v1/nothing").error["type"] == "NotFoundError"
-    assert server.get("/").status == 404 and server.get("/").error
+    assert server.get("/nothing").status == 404 and server.get("/nothing").error
     assert server.get("/v1/chat/completions/../../etc/passwd").status == 404
     reply = server.get("/v1/chat/completions")
     assert reply.status == 405 and "POST" in reply.headers["Allow"] and reply.error
