@@ -78,13 +78,34 @@ struct VideoTests {
         for channel in 0..<3 { #expect(abs(Int(frame.pixels[middle + channel]) - Int(colour[channel])) <= 4) }
     }
 
+    @Test("the same frames always give the same file", arguments: VideoFormat.allCases)
+    func repeatable(format: VideoFormat) throws {
+        // With noise: what is easy to code hides an encoder's own choices.
+        var state: UInt32 = 1
+        let frames = (0..<9).map { index in
+            let pixels = filmFrame(index, width: 64, height: 48).pixels.map { value in
+                state = state &* 1_664_525 &+ 1_013_904_223
+                return UInt8(clamping: Int(value) + Int(state >> 27) - 16)
+            }
+            return Picture(width: 64, height: 48, channels: 3, pixels: pixels)!
+        }
+        let files = try (0..<30).map { number in
+            let muxer = try VideoMuxer(path: folder.path("\(number)"), width: 64, height: 48, framesPerSecond: 16, format: format)
+            for frame in frames { try muxer.append(frame) }
+            _ = try muxer.finish()
+            return FileManager.default.contents(atPath: folder.path("\(number)"))
+        }
+        #expect(Set(files).count == 1)
+    }
+
     @Test("better quality is larger and nearer")
     func quality() throws {
         let coarse = try write("coarse", frames: 12, quality: 10)
         let fine = try write("fine", frames: 12, quality: 95)
         let distances = try ["coarse", "fine"].map { psnr(try VideoReader.frame(6, of: folder.path($0)), filmFrame(6)) }
-        #expect(fine.bytes > coarse.bytes)
-        #expect(distances[1] > distances[0] + 2)
+        #expect(fine.bytes > coarse.bytes * 3 / 2)
+        // The edges of the red square lose colour at any quality, which bounds both.
+        #expect(distances[1] > distances[0] + 0.5)
     }
 
     @Test("an MP4 can be played while it is fetched: its index comes first")
