@@ -119,15 +119,13 @@ let package = Package(
         .executableTarget(name: "example-picture", dependencies: ["OmniClient"], path: "Examples/picture"),
         .executableTarget(name: "example-narrated-clip", dependencies: ["OmniClient"], path: "Examples/narrated-clip"),
 
-        // Measured beside diffusers, see Benchmarks/film/README.md
-        .executableTarget(
-            name: "film-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/film",
-            exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
-
         // Measured beside diffusers, see Benchmarks/video/README.md
         .executableTarget(
-            name: "video-benchmark", dependencies: ["OmniDiffusion", "OmniEngine", "OmniTensor"], path: "Benchmarks/video",
-            exclude: ["make_autoencoder.py", "diffusers_benchmark.py", "README.md"]),
+            name: "video-autoencoder-benchmark", dependencies: ["OmniDiffusion", "OmniEngine", "OmniTensor"], path: "Benchmarks/video/autoencoder",
+            exclude: ["make_autoencoder.py", "diffusers_benchmark.py"]),
+        .executableTarget(
+            name: "video-transformer-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/video/transformer",
+            exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
 
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(

@@ -112,7 +112,7 @@ public final class WorkerBackend: Backend {
         }
     }
 
-    static func workerDied(_ id: String) -> APIError {
+    public static func workerDied(_ id: String) -> APIError {
         APIError(.internalError, "The worker of model `\(id)` died while it served this request.", remedy: "It is being restarted; try again.")
     }
 

@@ -97,8 +97,7 @@ public struct GatewayRoutes: Sendable {
                 context.requestLogger.error("backend broke during a reply", metadata: ["model": .string(entry.id), "error": "\(error)"])
                 // Only an event stream has a form for an error after the status has gone out; others are cut.
                 guard isEvents else { throw error }
-                try await failure.write(
-                    APIError(.internalError, "The worker of model `\(entry.id)` died while it served this request.", remedy: "It is being restarted; try again."), to: sink)
+                try await failure.write(WorkerBackend.workerDied(entry.id), to: sink)
             }
             try await writer.finish(nil)
         }

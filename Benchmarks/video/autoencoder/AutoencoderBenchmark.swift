@@ -5,9 +5,9 @@ import OmniTensor
 
 /// Times a Wan autoencoder, as JSON on standard output.
 ///
-///     swift run -c release video-benchmark FOLDER [--width 256] [--height 256] [--latents 3] [--threads 2] [--encode] [--tiled] [--fast]
+///     swift run -c release video-autoencoder-benchmark FOLDER [--width 256] [--height 256] [--latents 3] [--threads 2] [--encode] [--tiled] [--fast]
 @main
-struct VideoBenchmark {
+struct AutoencoderBenchmark {
     static func main() throws {
         var arguments = Array(CommandLine.arguments.dropFirst())
         func option(_ name: String) -> Int? {

@@ -1,6 +1,6 @@
 """A Wan checkpoint with the transformer's true width, few layers and random weights, bf16: text encoder and autoencoder are tiny.
 
-    nice -n 10 python Benchmarks/film/make_checkpoint.py FOLDER --layers 2
+    nice -n 10 python Benchmarks/video/transformer/make_checkpoint.py FOLDER --layers 2
 """
 
 import argparse
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Tools/goldens"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "Tools/goldens"))
 import wan_checkpoint  # noqa: E402
 
 

@@ -1,6 +1,6 @@
 """The same measurements with diffusers on the CPU, bf16.
 
-    python Benchmarks/film/diffusers_benchmark.py FOLDER --side 256 --frames 17 --steps 3
+    python Benchmarks/video/transformer/diffusers_benchmark.py FOLDER --side 256 --frames 17 --steps 3
 """
 
 import argparse

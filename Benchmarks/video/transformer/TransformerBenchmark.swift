@@ -5,9 +5,9 @@ import Synchronization
 
 /// Times a video checkpoint stage by stage, as JSON on standard output.
 ///
-///     swift run -c release film-benchmark FOLDER [--side 256] [--frames 17] [--steps 3] [--fast] [--quantization q8_0] [--threads 2]
+///     swift run -c release video-transformer-benchmark FOLDER [--side 256] [--frames 17] [--steps 3] [--fast] [--quantization q8_0] [--threads 2]
 @main
-struct FilmBenchmark {
+struct TransformerBenchmark {
     static func main() async throws {
         var arguments = Array(CommandLine.arguments.dropFirst())
         func option(_ name: String) -> String? {
