@@ -21,33 +21,59 @@ struct FileLaneTests {
         }
     }
 
-    @Test("who is patient lets all others go first, but not for ever", .timeLimit(.minutes(1)))
-    func patience() async throws {
-        let ledger = Ledger()
-        let lanes = try [0, 1].map { _ in try FileLane(directory: folder, device: "cpu") }
-        let (patient, hasty) = (try FileLane(directory: folder, device: "cpu", patience: .seconds(50)), try FileLane(directory: folder, device: "cpu", patience: .milliseconds(1)))
-        // One holds the lane and the other waits for it, at any moment, so that it is never idle.
-        lanes[0].acquire()
-        await withTaskGroup(of: Void.self) { group in
-            for (who, lane, rounds) in [(0, lanes[0], 60), (1, lanes[1], 60), (2, patient, 1), (3, hasty, 1)] {
-                group.addTask {
-                    await withCheckedContinuation { done in
-                        Thread.detachNewThread {
-                            if who == 0 {
-                                usleep(50_000)
-                                lane.release()
-                            }
-                            for _ in 0..<rounds { lane.hold { ledger.take(who) } }
-                            done.resume()
-                        }
-                    }
-                }
+    private final class Order: Sendable {
+        let names = Mutex<[String]>([])
+    }
+
+    /// Takes the lane once on a thread of its own and writes its name into `order`.
+    private func take(_ lane: FileLane, as name: String, _ order: Order) async {
+        await withCheckedContinuation { done in
+            Thread.detachNewThread {
+                lane.hold { order.names.withLock { $0.append(name) } }
+                done.resume()
             }
         }
-        let turns = ledger.turns.withLock { $0 }
-        let shared = min(turns.lastIndex(of: 0) ?? 0, turns.lastIndex(of: 1) ?? 0)
-        #expect((turns.firstIndex(of: 2) ?? 0) > shared && (turns.firstIndex(of: 3) ?? .max) < shared)
-        #expect(ledger.overlaps.load(ordering: .relaxed) == 0)
+    }
+
+    /// Returns when somebody stands in the queue, who keeps its head; one who only looks has it for a moment.
+    private func untilQueued() async throws {
+        let head = open("\(folder)/cpu.head", O_RDWR | O_CLOEXEC)
+        defer { close(head) }
+        var inRow = 0
+        while inRow < 20 {
+            inRow = flock(head, LOCK_EX | LOCK_NB) == 0 ? 0 : inRow + 1
+            flock(head, LOCK_UN)
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    @Test("who is patient lets others go first", .timeLimit(.minutes(1)))
+    func patience() async throws {
+        let (holder, other) = (try FileLane(directory: folder, device: "cpu"), try FileLane(directory: folder, device: "cpu"))
+        let patient = try FileLane(directory: folder, device: "cpu", patience: .seconds(50))
+        let order = Order()
+        holder.acquire()
+        async let first: Void = take(patient, as: "patient", order)
+        try await Task.sleep(for: .milliseconds(50))
+        async let second: Void = take(other, as: "other", order)
+        try await untilQueued()
+        holder.release()
+        _ = await (first, second)
+        #expect(order.names.withLock { $0 } == ["other", "patient"])
+    }
+
+    @Test("but not for ever", .timeLimit(.minutes(1)))
+    func patienceEnds() async throws {
+        let (holder, other) = (try FileLane(directory: folder, device: "cpu"), try FileLane(directory: folder, device: "cpu"))
+        let hasty = try FileLane(directory: folder, device: "cpu", patience: .milliseconds(1))
+        let order = Order()
+        holder.acquire()
+        async let first: Void = take(hasty, as: "hasty", order)
+        try await untilQueued()
+        async let second: Void = take(other, as: "other", order)
+        holder.release()
+        _ = await (first, second)
+        #expect(order.names.withLock { $0 } == ["hasty", "other"])
     }
 
     @Test("one holder at a time, and nobody has two turns while another waits", .timeLimit(.minutes(1)))
