@@ -63,6 +63,18 @@ def client(server):
         yield client
 
 
+@pytest.fixture(scope="session")
+def speaking(tmp_path_factory):
+    """A server with the starter voice, its noise turned off, and the starter text model."""
+    from speech import speaking_server
+
+    with speaking_server(tmp_path_factory.mktemp("speaking")) as server:
+        first = server.workers()
+        yield server
+        assert server.process.poll() is None, "the speaking server has ended"
+        assert server.workers() == first, "a worker of the speaking server died"
+
+
 @pytest.fixture
 def start(tmp_path, request):
     """Starts servers for one test and ends them after it; their logs are shown when it fails."""

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from harness import ROOT, Server
+from speech import STARTER_VOICE
 
 SHARED = pathlib.Path(os.environ.get("OMNI_SHARED") or ROOT.parent / "shared")
 #: In a worktree the shared folder stands one level further up.
@@ -41,3 +42,10 @@ def test_cases_with_a_key(start):
 def test_cases_about_videos(start):
     """`video-json` is left out: the peer's form takes no JSON, ours does, as OpenAI's clients send it when there is no file."""
     replay(start(*NAMES, models=[ROOT / "Tests/Fixtures/wan/ti2v"]), "video", "--only", "^(?!video-json$)")
+
+
+def test_cases_about_speech(start, tmp_path):
+    """The starter voice under the names of the recorded ones."""
+    aliases = tmp_path / "omni.yaml"
+    aliases.write_text("voices: {vivian: joe, ryan: joe}\n")
+    replay(start(*NAMES, "--config", aliases, models=[STARTER_VOICE]), "any,tts")
