@@ -60,6 +60,16 @@ def sentences_spoken(server, request_id):
     return sum("spoke a unit" in line and request_id in line for line in server.log.splitlines())
 
 
+def is_free(server):
+    """Whether the voice works for nobody else: one short request brings one more sentence and no others."""
+    def spoken():
+        return sum("spoke a unit" in line for line in server.log.splitlines())
+
+    before = spoken()
+    speak(server, "Hi.")
+    return spoken() - before <= 1
+
+
 # MARK: - Sound files
 
 
@@ -130,6 +140,42 @@ def mp3_seconds(sound):
         total += samples / rate
     assert place == len(sound)
     return total
+
+
+def crc(data, bits, polynomial):
+    value = 0
+    for byte in data:
+        value ^= byte << bits - 8
+        for _ in range(8):
+            value = (value << 1 ^ (polynomial if value >> bits - 1 else 0)) & (1 << bits) - 1
+    return value
+
+
+def endless_flac(frames):
+    """A valid FLAC file of silence, 65535 samples in 15 bytes or so."""
+    small, large = [crc([b], 8, 0x07) for b in range(256)], [crc([b], 16, 0x8005) for b in range(256)]
+    out = bytearray(b"fLaC\x80\0\0\x22\xff\xff\xff\xff\0\0\0\0\0\0" + (RATE << 44 | 15 << 36 | frames * 65535).to_bytes(8, "big") + bytes(16))
+    for number in range(frames):
+        head = b"\xff\xf8\x70\x08" + flac_number(number) + b"\xff\xfe"
+        check = 0
+        for byte in head:
+            check = small[check ^ byte]
+        frame, check = head + bytes([check, 0, 0, 0]), 0
+        for byte in frame:
+            check = (check << 8 & 0xFFFF) ^ large[check >> 8 ^ byte]
+        out += frame + check.to_bytes(2, "big")
+    return bytes(out)
+
+
+def flac_number(number):
+    """UTF-8, as FLAC extends it to numbers that are no characters."""
+    if number < 0x80:
+        return bytes([number])
+    rest = []
+    while number >= (0x20 >> len(rest) if rest else 0x40):
+        rest.insert(0, 0x80 | number & 63)
+        number >>= 6
+    return bytes([(0xFF << 6 - len(rest)) & 0xFF | number, *rest])
 
 
 def is_loud(samples):

@@ -1,11 +1,13 @@
 """Uploaded voices: kept, listed, deleted, never lost; and models that cannot imitate one."""
+import pathlib
+import re
 import signal
 import urllib.parse
 
 import pytest
 
 from pictures import png
-from speech import RATE, STARTER_VOICE, pcm, refused, speak
+from speech import RATE, STARTER_VOICE, Socket, endless_flac, pcm, refused, speak
 
 SPOKEN = "This is the sound of a voice that is to be kept for later."
 #: One more than the largest sample.
@@ -87,6 +89,10 @@ def test_this_model_cannot_imitate_and_says_so(speaking, sample):
         assert error["param"] == "voice" and "`joe`" in error["message"] and "cannot imitate" in error["message"]
     item, = speaking.post("/v1/audio/speech/batch", {"items": [{"input": "Hi.", "voice": "ben"}]}).json["results"]
     assert item["status"] == "error" and item["error"]
+    link = Socket(speaking)
+    link.configure(voice="Ben")
+    assert "cannot imitate" in link.error()
+    link.close()
     delete(speaking, "Ben")
     assert "Invalid voice" in refused(speaking, voice="Ben")["message"]
 
@@ -128,6 +134,19 @@ def test_samples_that_are_refused_leave_the_voice_of_that_name(speaking, sample,
     assert reply.status == status and reply.error["param"] == "audio_sample", reply
     assert uploaded(speaking)["Kept"]["file_size"] == len(sample)
     delete(speaking, "kept")
+
+
+def test_a_small_sample_that_unpacks_to_gigabytes(speaking, sample):
+    def peak():
+        return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{speaking.pid}/status").read_text())[1]) // 1024
+
+    assert upload(speaking, "Fine", endless_flac(5), kind="audio/flac").status == 200, "the file is sound: only its length is wrong"
+    delete(speaking, "Fine")
+    bomb, before = endless_flac(60_000), peak()
+    assert len(bomb) < 1 << 20
+    reply = upload(speaking, "Bomb", bomb, kind="audio/flac")
+    assert reply.status in (400, 413) and reply.error["param"] == "audio_sample" and "30" in reply.error["message"], reply
+    assert peak() - before < 100, "MiB, of 7500"
 
 
 @pytest.mark.parametrize("fields, param", [
