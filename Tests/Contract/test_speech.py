@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import openai
 import pytest
 
-from harness import LIMIT, Stream, chat_body, starter_model, text_of, wait_until
+from harness import ENDLESS, LIMIT, Stream, chat_body, starter_model, text_of, wait_until
 from speech import LONG, RATE, crossings, events, is_free, is_loud, pcm, quiet_voice, refused, seconds, sentences_spoken, speak, wav_seconds
 
 FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac", "aac": "audio/aac", "pcm": "audio/pcm"}
@@ -308,6 +308,25 @@ def test_a_client_that_goes_frees_the_voice(speaking, how):
         speak(speaking, "One. Two. Three.")
     assert sentences_spoken(speaking, name) - before <= 1, "at most the sentence that was being spoken"
     assert before < 400
+
+
+def test_a_client_that_goes_from_a_batch(speaking):
+    connection = speaking.connection()
+    items = [{"input": LONG}] + [{"input": "Not reached."}] * 31
+    connection.request("POST", "/v1/audio/speech/batch", json.dumps({"items": items}), {"Content-Type": "application/json", "X-Request-Id": "goes-batch"})
+    wait_until(lambda: sentences_spoken(speaking, "goes-batch") > 0, "the first sentence")
+    connection.close()
+    wait_until(lambda: is_free(speaking), "the batch to be given up")
+    assert sentences_spoken(speaking, "goes-batch") < 400 and "Not reached" not in speaking.log
+
+
+def test_a_client_that_goes_from_a_spoken_answer(speaking):
+    stream = Stream(speaking, chat_body("Tell me a very long story.", stream=True, **CHAT | ENDLESS))
+    while stream.next()["modality"] != "audio":
+        pass
+    stream.close()
+    speaking.wait_idle()
+    wait_until(lambda: is_free(speaking), "the voice to be free")
 
 
 def test_a_client_that_reads_nothing_does_not_hold_others_up(speaking):
