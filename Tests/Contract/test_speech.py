@@ -281,13 +281,12 @@ def test_a_wrong_wish_for_a_spoken_answer(speaking, fields, param, stream):
     assert reply.status == 400 and reply.error["param"].removeprefix("body.") == param, reply
 
 
-@pytest.mark.parametrize("stream", [False, pytest.param(True, marks=pytest.mark.xfail(strict=True, reason="the voice is looked up only when the first sentence is complete"))])
+@pytest.mark.parametrize("stream", [False, True])
 def test_a_spoken_answer_in_an_unknown_voice_is_refused_before_it_begins(speaking, stream):
     reply = speaking.chat("Hi.", **CHAT, audio={"voice": "nobody", "format": "wav"}, stream=stream)
     assert reply.status == 400 and "nobody" in reply.error["message"] and "voice" in reply.error["param"], reply
 
 
-@pytest.mark.xfail(strict=True, reason="a spoken answer does not name what it ignored")
 def test_a_spoken_answer_names_what_it_ignored(speaking):
     reply = speaking.chat("Hi.", **CHAT, audio={"voice": "alloy", "format": "wav"}, sparkle=1)
     assert reply.status == 200 and {"sparkle"} < set(reply.headers["x-ignored-params"].split(","))

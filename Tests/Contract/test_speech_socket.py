@@ -125,6 +125,15 @@ def test_later_mistakes_change_nothing(speaking, link):
     assert link.next() == done_event(0, 1)
 
 
+def test_an_utterance_has_a_longest_length(link):
+    link.configure()
+    link.say(" " * 120_000)
+    link.say(" " * 120_000)
+    assert "200000 characters" in link.next()["message"]
+    link.done()
+    assert link.next() == done_event(0, 0)
+
+
 def test_a_unit_that_fails_is_told_and_the_next_is_spoken(speaking, link):
     """The voice has no other language: only the worker finds that out."""
     link.configure(response_format="pcm", language="xx")

@@ -10,6 +10,8 @@ public enum SpeechSessionMessage: Sendable {
     /// Characters of a `session.config`, and of any other message.
     public static let longestConfig = 4 << 20
     public static let longestMessage = 128 << 10
+    /// Characters of one utterance.
+    public static let longestUtterance = 200_000
 
     /// Reads one text frame. Throws ``APIError`` 400 with the words for the `error` message.
     public init(frame: String) throws {

@@ -115,11 +115,15 @@ public struct VoiceUpload: WireObject {
 
     public static var fields: [Field<VoiceUpload>] {
         [
-            .required("consent", \.consent, .string), .required("name", \.name, .string), .optional("speaker_embedding", \.speakerEmbedding, .string),
-            .optional("ref_text", \.refText, .string), .optional("speaker_description", \.speakerDescription, .string),
+            .required("consent", \.consent, .string(length: 0...longestNote)), .required("name", \.name, .string(length: 0...longestName)),
+            .optional("speaker_embedding", \.speakerEmbedding, .string), .optional("ref_text", \.refText, .string(length: 0...longestNote)),
+            .optional("speaker_description", \.speakerDescription, .string(length: 0...longestNote)),
         ]
     }
 
+    /// Characters of a name, and of the other texts that are kept with a voice.
+    public static let longestName = 200
+    public static let longestNote = 10_000
     /// Bytes of a sample.
     public static let largestSample = 10 << 20
     /// Seconds of a sample.

@@ -26,6 +26,8 @@ private actor SpeechSocket {
     private var splitter = SentenceSplitter()
     private var utterance = 0
     private var units = 0
+    /// Characters of the utterance so far.
+    private var characters = 0
     /// Text has come since the last `input.done`.
     private var isOpen = false
     private var entry: CatalogueEntry?
@@ -83,6 +85,10 @@ private actor SpeechSocket {
         switch message {
         case .config(let config): try await configure(config, JSONValue.parse(frame).objectValue ?? JSONObject())
         case .text(let piece):
+            guard characters + piece.count <= SpeechSessionMessage.longestUtterance else {
+                throw APIError(.tooLarge, "An utterance may have \(SpeechSessionMessage.longestUtterance) characters", remedy: "Send input.done first.")
+            }
+            characters += piece.count
             isOpen = true
             for unit in splitter.push(piece) { try await speak(unit) }
         case .done:
@@ -90,6 +96,7 @@ private actor SpeechSocket {
             try await send(.sessionDone(utterance: utterance, totalSentences: units))
             utterance += 1
             units = 0
+            characters = 0
             isOpen = false
         case .close:
             try await session.close(code: 1000)

@@ -62,10 +62,14 @@ struct SpokenChat: Sendable {
             body: ByteBuffer(bytes: JSONValue.object(members).jsonBytes))
     }
 
+    /// The voice as a speech request names it; empty when it is left to the model.
+    var voiceMember: JSONObject { JSONObject(wish.voice.map { [("voice", .string($0))] } ?? []) }
+
     /// The sound of one sentence: a whole file in the wished format, or headerless samples.
     func sound(of text: String, format: AudioFormat) async throws -> [UInt8] {
-        var members = JSONObject([("input", .string(text)), ("response_format", .string(format.rawValue))])
-        if let voice = wish.voice { members["voice"] = .string(voice) }
+        var members = voiceMember
+        members["input"] = .string(text)
+        members["response_format"] = .string(format.rawValue)
         members = try await routes.voices.prepare(members, for: speech, in: routes.gateway.catalogue).members
         let reply = try await speech.backend.send(
             UpstreamRequest(
@@ -81,8 +85,8 @@ struct SpokenChat: Sendable {
     }
 
     /// Chunks of text as they come, and after each sentence a chunk with its sound; `finish_reason` once, on the last.
-    func streamed(_ reply: UpstreamResponse, includeUsage: Bool) -> Response {
-        context.eventStream { sink in
+    func streamed(_ reply: UpstreamResponse, includeUsage: Bool, ignored: String?) -> Response {
+        context.eventStream(ignored: ignored) { sink in
             var splitter = SentenceSplitter()
             var template: JSONObject?
             var finish = JSONValue.null
@@ -201,16 +205,21 @@ extension GatewayRoutes {
         var json = body.json.objectValue ?? JSONObject()
         let pipeline = pipelines.first { $0.id == json["model"]?.stringValue }
         if let pipeline { json["model"] = .string(pipeline.chat) }
-        let (chat, _) = try context.decodeChat(JSONBody(bytes: body.bytes, json: .object(json)))
+        let (chat, unknown) = try context.decodeChat(JSONBody(bytes: body.bytes, json: .object(json)))
         guard chat.n == 1 else { throw APIError.invalid("n", "A spoken answer has one choice; n is \(chat.n).") }
         let entry = try gateway.catalogue.entry(named: chat.model, kinds: [.text], task: "chat")
         let speech = try gateway.catalogue.entry(named: pipeline?.speech, kinds: [.speech], task: "speech")
         let spoken = SpokenChat(routes: self, chat: entry, speech: speech, wish: wish, context: context)
+        // A voice that is not there is told before a word is said.
+        let voice = try await voices.prepare(spoken.voiceMember, for: speech, in: gateway.catalogue)
+        var unused = IgnoredFields()
+        unused.names = voice.ignored
+        let ignored = context.joined(unused, to: unknown)
         let reply = try await context.cancelOnDisconnect { [json] in try await entry.backend.send(spoken.textRequest(.object(json))) }
         // What is wrong with the request comes back as the chat model's own reply.
         guard reply.status == 200 else { return relay(reply, from: entry, context: context, ignored: nil, failure: .chat) }
-        if chat.stream { return spoken.streamed(reply, includeUsage: chat.streamOptions?.includeUsage ?? false) }
-        return .json(try await context.cancelOnDisconnect { try await spoken.whole(reply) })
+        if chat.stream { return spoken.streamed(reply, includeUsage: chat.streamOptions?.includeUsage ?? false, ignored: ignored) }
+        return .json(try await context.cancelOnDisconnect { try await spoken.whole(reply) }, ignored: ignored)
     }
 }
 

@@ -121,7 +121,7 @@ final class BatchLoop {
         var budget = min(isAlone ? batch.capacity : pace.chunk, batch.room)
         for sequence in running where sequence.isPrefilling && budget > 0 {
             if isAlone, !shares.isEmpty {
-                budget = min(budget, max(pace.chunk * 2, 64) - batch.count)
+                budget = min(budget, max(pace.chunk * 2, BatchSetup.sharedPrompts) - batch.count)
                 if sequence.pending > budget { break }
             }
             var count = min(sequence.prompt.textRun(from: sequence.evaluated, end: sequence.tokens.count), budget)
@@ -204,6 +204,8 @@ final class BatchLoop {
 struct BatchSetup: Sendable {
     /// Most prompt tokens in a step that reports their logprobs: each costs a row of logits.
     static let scoredChunk = 64
+    /// Prompt tokens of several requests that are computed together: one that leaves meanwhile is computed to the batch's end.
+    static let sharedPrompts = 256
 
     var maxSequences: Int
     var slots: Int
