@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import NIOPosix
 import OmniAPI
 
@@ -17,17 +18,19 @@ struct FileReply: Sendable {
     /// Throws 404 when the file is not there, 416 with `Content-Range` as a reply.
     func response(to request: Request, _ context: OmniContext) async throws -> Response {
         let path = path
-        let size = try await NIOThreadPool.singleton.runIfActive { try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int }
-        guard let size else { throw APIError(.notFound, "Generated video file not found on disk", remedy: "Its time may be over.") }
+        // Opened before the head is sent: what is removed meanwhile is still sent whole.
+        let file = try await NIOThreadPool.singleton.runIfActive { OpenFile(path) }
+        guard let file else { throw APIError(.notFound, "Generated video file not found on disk", remedy: "Its time may be over.") }
         var headers: HTTPFields = [.contentType: contentType, .acceptRanges: "bytes", .eTag: "\"\(tag)\"", .lastModified: Self.date(modified)]
         if let disposition { headers[.contentDisposition] = disposition }
         if isCurrent(request) { return Response(status: .notModified, headers: headers) }
+        let size = file.size
         switch range(request, size) {
         case .whole:
-            return Response(status: .ok, headers: headers, body: try await FileIO().loadFile(path: path, context: context))
+            return Response(status: .ok, headers: headers, body: file.body(0..<size))
         case .part(let range):
             headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound)/\(size)"
-            return Response(status: .partialContent, headers: headers, body: try await FileIO().loadFile(path: path, range: range, context: context))
+            return Response(status: .partialContent, headers: headers, body: file.body(range.lowerBound..<range.upperBound + 1))
         case .none:
             headers[.contentRange] = "bytes */\(size)"
             headers[.contentType] = nil
@@ -68,5 +71,51 @@ struct FileReply: Sendable {
         formatter.timeZone = TimeZone(identifier: "GMT")
         formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
         return formatter.string(from: Date(timeIntervalSince1970: seconds))
+    }
+}
+
+/// A file that is open for reading, as the body of a reply; closed with its last user.
+private final class OpenFile: Sendable {
+    private let descriptor: CInt
+    let size: Int
+    /// Bytes that are read at a time.
+    private static let piece = 128 * 1024
+
+    /// Nil where the file cannot be opened. Blocks its thread.
+    init?(_ path: String) {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        var status = stat()
+        guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
+            if descriptor >= 0 { close(descriptor) }
+            return nil
+        }
+        size = Int(status.st_size)
+    }
+
+    deinit { close(descriptor) }
+
+    func body(_ range: Range<Int>) -> ResponseBody {
+        ResponseBody(contentLength: range.count) { writer in
+            var place = range.lowerBound
+            while place < range.upperBound {
+                let buffer = try await self.read(place, min(Self.piece, range.upperBound - place))
+                place += buffer.readableBytes
+                try await writer.write(buffer)
+            }
+            try await writer.finish(nil)
+        }
+    }
+
+    /// At least one byte from `offset` on; throws where there are none.
+    private func read(_ offset: Int, _ count: Int) async throws -> ByteBuffer {
+        try await NIOThreadPool.singleton.runIfActive { [self] in
+            var buffer = ByteBuffer()
+            try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
+                let got = pread(descriptor, bytes.baseAddress, count, off_t(offset))
+                guard got > 0 else { throw IOError(errnoCode: got < 0 ? errno : EIO, reason: "pread") }
+                return got
+            }
+            return buffer
+        }
     }
 }

@@ -14,6 +14,10 @@ struct ChatLoop {
 
     mutating func run() async throws {
         try await greet()
+        // Held over every message, so that what is typed between the editor and the answer does not show either.
+        // A terminal that cannot move the cursor edits its lines itself, and must echo.
+        let quiet = Terminal.isDumb ? nil : RawMode(keepsSignals: true)
+        defer { withExtendedLifetime(quiet) {} }
         while true {
             switch await editor.read() {
             case .ended: return
