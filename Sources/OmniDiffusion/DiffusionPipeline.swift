@@ -77,15 +77,14 @@ struct DiffusionPipeline {
 
     func denoise(_ conditions: [Condition], noise: [[Float]], picture: Plane?) throws -> [[Float]] {
         let schedule = plan.schedule
-        let loop = DenoisingLoop(schedule: schedule, start: plan.start, cacheThreshold: plan.cacheThreshold) { _ in plan.guidance }
+        let loop = DenoisingLoop(schedule: schedule, start: plan.start, cacheThreshold: plan.cacheThreshold, batch: plan.batch) { _ in plan.guidance }
         let first = noise.map { noise in picture.map { schedule.noised($0.values, noise, before: plan.start) } ?? noise }
         let watcher = PreviewTimer(previews: plan.previews, steps: schedule.steps - plan.start)
-        return try loop.run(first, cancellation: scope.cancellation) { latents, index, negative in
-            let plane = plan.latents.with(latents)
-            let velocity = try executor.evaluate(scope) { graph in
-                [try family.velocity(graph, plane, progress: schedule.progress(index), condition: conditions[negative ? 1 : 0])]
-            }[0]
-            return family.unpack(velocity, like: plane).values
+        return try loop.run(first, cancellation: scope.cancellation) { asks, index in
+            let asked = asks.map { ImageAsk(latents: plan.latents.with($0.latents), condition: conditions[$0.negative ? 1 : 0]) }
+            let velocities = try executor.evaluate(scope) { [try family.velocity($0, asked, progress: schedule.progress(index))] }[0]
+            let size = velocities.count / asks.count
+            return asks.indices.map { family.unpack(Array(velocities[$0 * size..<($0 + 1) * size]), like: plan.latents).values }
         } blend: { latents, index, step in
             guard let mask = plan.mask, let picture else { return latents }
             // Outside the mask stands the input, at the noise level of the next step.

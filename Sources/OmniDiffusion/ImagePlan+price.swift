@@ -5,7 +5,11 @@ extension ImagePlan {
     /// Lists of nodes, threads, and what else does not grow with the picture, bytes.
     private static var overhead: Int { 8 << 20 }
 
-    /// Bytes of working memory: the largest graph, and the arrays that live beside it. Sets which pictures are tiled.
+    /// Tokens from which on computing predictions together saves nothing more: products are as fast as they get.
+    private static var batchTokens: Int { 1024 }
+
+    /// Bytes of working memory: the largest graph, and the arrays that live beside it. Sets which pictures are tiled, and how many
+    /// predictions are computed together.
     ///
     /// - Parameter available: bytes there are; above half of them the autoencoder works in tiles.
     mutating func price(_ family: any DiffusionFamily, _ executor: Executor, tiling: DiffusionOptions.Tiling, available: Int?) throws -> Int {
@@ -17,7 +21,6 @@ extension ImagePlan {
             return [condition]
         }
         let condition = Condition(values: [], tokens: longest, shape: shape)
-        let step = try executor.price { [try family.velocity($0, latents, progress: 0, condition: condition)] }
         let vae = family.vae
         func tiles(_ bytes: Int) -> Bool {
             switch tiling {
@@ -36,9 +39,18 @@ extension ImagePlan {
             tilesEncode = tiles(encode.total)
             if tilesEncode { encode = try executor.price { [try vae.encodeGraph($0, picture.limited(vae.tileSide))] } }
         }
+        let asks = count * (guidance.needsNegative ? 2 : 1)
         let pixels = latents.width * latents.height * vae.config.scale * vae.config.scale
-        let arrays = 4 * (6 * latents.values.count * count + 8 * pixels * 3 + 4 * shape.reduce(1, *))
-        return text.then(step).then(decode).then(encode).total + arrays + Self.overhead
+        let arrays = 4 * (latents.values.count * (6 * count + 2 * asks) + 8 * pixels * 3 + 4 * shape.reduce(1, *))
+        let others = text.then(decode).then(encode)
+        // As many together as there is memory for.
+        batch = max(1, min(asks, Self.batchTokens / (family.pictureTokens(latents) + longest)))
+        while true {
+            let asked = [ImageAsk](repeating: ImageAsk(latents: latents, condition: condition), count: batch)
+            let bytes = try others.then(executor.price { [try family.velocity($0, asked, progress: 0)] }).total + arrays + Self.overhead
+            guard batch > 1, let available, bytes > available else { return bytes }
+            batch = (batch + 1) / 2
+        }
     }
 }
 

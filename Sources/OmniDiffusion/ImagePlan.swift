@@ -19,6 +19,8 @@ struct ImagePlan: Sendable {
     let cacheThreshold: Float
     /// Zeros, of the size of one picture's latents.
     let latents: Plane
+    /// Predictions of the denoiser that are computed together: for several pictures, for the prompt and the negative prompt.
+    var batch = 1
     var tilesDecode = false
     var tilesEncode = false
 

@@ -156,9 +156,9 @@ import Testing
         func predictions(_ threshold: Float) throws -> Int {
             var count = 0
             let loop = DenoisingLoop(schedule: schedule, start: 0, cacheThreshold: threshold) { _ in Guidance(scale: 0) }
-            _ = try loop.run([[Float](repeating: 1, count: 16)], cancellation: CancellationToken()) { latents, _, _ in
-                count += 1
-                return latents.map { _ in 0.5 }
+            _ = try loop.run([[Float](repeating: 1, count: 16)], cancellation: CancellationToken()) { asks, _ in
+                count += asks.count
+                return asks.map { $0.latents.map { _ in 0.5 } }
             } blend: { latents, _, _ in latents } watch: { _ in }
             return count
         }

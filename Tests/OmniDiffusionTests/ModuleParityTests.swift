@@ -52,7 +52,7 @@ import Testing
             let input = try goldens["\(block).in"]
             let output = try executor.evaluate(ComputeScope()) { graph in
                 let x = try graph.input(Array(shape.prefix(2)), input)
-                return [try module(graph, x, transformer.rotation(graph, positions), time: timed ? transformer.time(graph, time) : nil, .exact)]
+                return [try module(graph, x, transformer.rotation(graph, positions), [positions.count], time: timed ? transformer.time(graph, time) : nil, .exact)]
             }[0]
             #expect(relativeError(output, try goldens["\(block).out"]) < Self.bound, "\(block)")
         }
@@ -72,7 +72,7 @@ import Testing
             return [condition]
         }[0]
         let velocity = try executor.evaluate(ComputeScope()) { graph in
-            [try family.velocity(graph, latents, progress: 0.3, condition: Condition(values: condition, tokens: tokens.count, shape: conditionShape))]
+            [try family.velocity(graph, [ImageAsk(latents: latents, condition: Condition(values: condition, tokens: tokens.count, shape: conditionShape))], progress: 0.3)]
         }[0]
         #expect(relativeError(family.unpack(velocity, like: latents).values.map { -$0 }, try goldens["transformer.out"]) < Self.bound)
     }

@@ -33,14 +33,20 @@ protocol DiffusionFamily: LoadedNetworks {
     func condition(_ graph: Graph, tokens: [Int]) throws -> Tensor
     /// Tokens that latents of this size become; sets a dynamic shift.
     func pictureTokens(_ latents: Plane) -> Int
-    /// The velocity `noise − picture` for `latents`, as the transformer lays it out.
+    /// The velocities `noise − picture` as the transformer lays them out, one after the other, for latents of one size.
     ///
     /// - Parameter progress: share of the way that is done, 0 at noise.
-    func velocity(_ graph: Graph, _ latents: Plane, progress: Float, condition: Condition) throws -> Tensor
+    func velocity(_ graph: Graph, _ asks: [ImageAsk], progress: Float) throws -> Tensor
     /// The transformer's layout back to `[width, height, channels]`.
     func unpack(_ values: [Float], like latents: Plane) -> Plane
     /// Throws for a picture that the family cannot draw.
     func check(_ latents: Plane, tokens: Int) throws
+}
+
+/// What the denoiser is asked for one picture.
+struct ImageAsk: Sendable {
+    let latents: Plane
+    let condition: Condition
 }
 
 /// A prompt as the denoiser takes it.

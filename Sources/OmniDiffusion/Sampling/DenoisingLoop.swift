@@ -19,13 +19,22 @@ struct DenoisingLoop {
     /// The guidance of step `index`.
     let guidance: (_ index: Int) -> Guidance
     let cacheThreshold: Float
+    /// Predictions that the model is asked for together.
+    let batch: Int
 
-    init(schedule: any NoiseSchedule, start: Int, cacheThreshold: Float = 0, guidance: @escaping (_ index: Int) -> Guidance) {
-        (self.schedule, self.start, self.cacheThreshold, self.guidance) = (schedule, start, cacheThreshold, guidance)
+    init(schedule: any NoiseSchedule, start: Int, cacheThreshold: Float = 0, batch: Int = 1, guidance: @escaping (_ index: Int) -> Guidance) {
+        (self.schedule, self.start, self.cacheThreshold, self.batch, self.guidance) = (schedule, start, cacheThreshold, batch, guidance)
     }
 
-    /// The model's velocity for one picture's latents at step `index`, for the prompt or for the negative prompt.
-    typealias Predict = (_ latents: [Float], _ index: Int, _ negative: Bool) throws -> [Float]
+    /// One prediction that is wanted: for a picture's latents, for the prompt or for the negative prompt.
+    struct Ask: Equatable {
+        let latents: [Float]
+        let picture: Int
+        let negative: Bool
+    }
+
+    /// The model's velocities at step `index`, one for each ask.
+    typealias Predict = (_ asks: [Ask], _ index: Int) throws -> [[Float]]
 
     /// Runs from step `start` to the end.
     ///
@@ -40,14 +49,8 @@ struct DenoisingLoop {
         var solvers = latents.map { _ in schedule.solver() }
         for index in start..<schedule.steps {
             var clean: [[Float]] = []
-            for picture in latents.indices {
-                try cancellation.check()
-                let velocity = try self.velocity(index) { negative in
-                    let forced = index == start || index + 1 == schedule.steps
-                    return try cache.prediction(latents[picture], picture: picture, negative: negative, forced: forced) {
-                        try predict(latents[picture], index, negative)
-                    }
-                }
+            let velocities = try velocities(latents, index, &cache, cancellation, predict)
+            for (picture, velocity) in velocities.enumerated() {
                 guard velocity.allSatisfy(\.isFinite) else {
                     throw ImageModelError.notFinite(stage: "denoising step \(index + 1 - start)", cause: "the transformer's prediction")
                 }
@@ -59,10 +62,24 @@ struct DenoisingLoop {
         return latents
     }
 
-    private func velocity(_ index: Int, _ predict: (_ negative: Bool) throws -> [Float]) throws -> [Float] {
-        let positive = try predict(false)
+    /// The guided velocity of each picture: what the cache lacks is asked of the model, some at a time.
+    private func velocities(_ latents: [[Float]], _ index: Int, _ cache: inout StepCache, _ cancellation: CancellationToken, _ predict: Predict) throws -> [[Float]] {
         let guidance = guidance(index)
-        guard guidance.applies(at: schedule.progress(index)) else { return positive }
-        return guidance.combine(positive: positive, negative: try predict(true))
+        let signs = guidance.applies(at: schedule.progress(index)) ? [false, true] : [false]
+        let asks = latents.enumerated().flatMap { picture, latents in signs.map { Ask(latents: latents, picture: picture, negative: $0) } }
+        let forced = index == start || index + 1 == schedule.steps
+        var known = asks.map { forced ? nil : cache.prediction($0) }
+        let missing = asks.indices.filter { known[$0] == nil }
+        for first in stride(from: 0, to: missing.count, by: batch) {
+            try cancellation.check()
+            let places = missing[first..<min(first + batch, missing.count)]
+            for (place, velocity) in zip(places, try predict(places.map { asks[$0] }, index)) {
+                cache.keep(velocity, for: asks[place])
+                known[place] = velocity
+            }
+        }
+        let all = known.compactMap(\.self)
+        guard signs.count == 2 else { return all }
+        return stride(from: 0, to: all.count, by: 2).map { guidance.combine(positive: all[$0], negative: all[$0 + 1]) }
     }
 }

@@ -19,21 +19,21 @@ struct StepCache {
 
     init(threshold: Float) { self.threshold = threshold }
 
-    /// - Parameter forced: runs the model whatever has changed; for the first and the last step.
-    mutating func prediction(_ latents: [Float], picture: Int, negative: Bool, forced: Bool, _ predict: () throws -> [Float]) rethrows -> [Float] {
-        guard threshold > 0 else { return try predict() }
-        let key = Key(picture: picture, negative: negative)
-        if !forced, var entry = entries[key] {
-            entry.change += Self.change(from: entry.input, to: latents)
-            entry.input = latents
-            if entry.change < threshold {
-                entries[key] = entry
-                return entry.prediction
-            }
-        }
-        let prediction = try predict()
-        entries[key] = Entry(input: latents, change: 0, prediction: prediction)
-        return prediction
+    /// The last prediction, while its input has hardly changed since; nil where the model must run.
+    mutating func prediction(_ ask: DenoisingLoop.Ask) -> [Float]? {
+        let key = Key(picture: ask.picture, negative: ask.negative)
+        guard var entry = entries[key] else { return nil }
+        entry.change += Self.change(from: entry.input, to: ask.latents)
+        entry.input = ask.latents
+        guard entry.change < threshold else { return nil }
+        entries[key] = entry
+        return entry.prediction
+    }
+
+    /// Remembers what the model said.
+    mutating func keep(_ prediction: [Float], for ask: DenoisingLoop.Ask) {
+        guard threshold > 0 else { return }
+        entries[Key(picture: ask.picture, negative: ask.negative)] = Entry(input: ask.latents, change: 0, prediction: prediction)
     }
 
     /// Σ|b − a| / Σ|a|.

@@ -56,10 +56,12 @@ struct VideoPipeline {
     private func denoise(_ noise: [Float], _ conditions: [Condition], _ start: VideoStart?) throws -> [Float] {
         let schedule = plan.schedule
         let loop = DenoisingLoop(schedule: schedule, start: 0) { plan.isLate(schedule.timestep($0)) ? plan.lateGuidance : plan.guidance }
-        return try loop.run([noise], cancellation: scope.cancellation) { latents, index, negative in
+        return try loop.run([noise], cancellation: scope.cancellation) { asks, index in
             let time = schedule.timestep(index)
-            let ask = VideoAsk(latents: latents, time: time, isLate: plan.isLate(time), condition: conditions[negative ? 1 : 0], start: start)
-            return try family.velocity(executor, scope, plan, ask)
+            return try asks.map { ask in
+                let ask = VideoAsk(latents: ask.latents, time: time, isLate: plan.isLate(time), condition: conditions[ask.negative ? 1 : 0], start: start)
+                return try family.velocity(executor, scope, plan, ask)
+            }
         } blend: { latents, _, _ in latents } watch: { step in
             observe(step)
             try emit(.progress(.denoise, step: step.done, steps: step.total))

@@ -69,6 +69,23 @@ extension Graph {
         }
     }
 
+    /// Attention within sequences that lie one after the other: tokens see their own only.
+    ///
+    /// - Parameters:
+    ///   - query: `[head, heads, tokens]`; `keys` and `values` `[head, groups, tokens]`.
+    ///   - sequences: tokens of each, which add up.
+    /// - Returns: `[head · heads, tokens]`.
+    public func attention(query: Tensor, keys: Tensor, values: Tensor, sequences: [Int], precision: AttentionPrecision) throws -> Tensor {
+        try require(sequences.reduce(0, +) == query[2] && query[2] == keys[2], "attention", "sequences of \(sequences) for \(query.label)")
+        var start = 0
+        let parts = try sequences.map { length in
+            defer { start += length }
+            func part(_ tensor: Tensor) throws -> Tensor { try slice(tensor, axis: 2, start..<start + length) }
+            return try attention(query: part(query), keys: part(keys), values: part(values), precision: precision)
+        }
+        return try concat(parts, axis: 1)
+    }
+
     /// Whether ``attended(_:_:_:mask:scale:)`` takes them: rows of features in one piece.
     private func canAttend(_ query: Tensor, _ keys: Tensor, _ values: Tensor) -> Bool {
         hasKernels && query[0] <= Int(CT_MOST_HEAD) && [query, keys, values].allSatisfy { $0.type == .f32 && $0.raw.pointee.nb.0 == MemoryLayout<Float>.size }

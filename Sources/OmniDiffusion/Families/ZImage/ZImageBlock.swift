@@ -48,24 +48,26 @@ struct ZImageBlock: Sendable {
 
     /// - Parameters:
     ///   - x: `[dim, tokens]`.
+    ///   - sequences: tokens of each sequence in `x`, which add up.
     ///   - time: the time's embedding `[timeFeatures]`, for blocks with modulation.
-    func callAsFunction(_ graph: Graph, _ x: Tensor, _ rotation: ZImageRotation, time: Tensor?, _ precision: AttentionPrecision) throws -> Tensor {
+    func callAsFunction(_ graph: Graph, _ x: Tensor, _ rotation: ZImageRotation, _ sequences: [Int], time: Tensor?, _ precision: AttentionPrecision) throws -> Tensor {
         let factors = try modulations(graph, time)
         var x = x
         let normed = try scaled(graph, attentionBefore(graph, x), factors?.attention.scale)
-        let attended = try attentionAfter(graph, attention(graph, normed, rotation, precision))
+        let attended = try attentionAfter(graph, attention(graph, normed, rotation, sequences, precision))
         x = try graph.add(x, gated(graph, attended, factors?.attention.gate))
         let second = try scaled(graph, feedBefore(graph, x), factors?.feed.scale)
         let fed = try feedAfter(graph, feedForward(graph, second))
         return try graph.add(x, gated(graph, fed, factors?.feed.gate))
     }
 
-    private func attention(_ graph: Graph, _ x: Tensor, _ rotation: ZImageRotation, _ precision: AttentionPrecision) throws -> Tensor {
+    private func attention(_ graph: Graph, _ x: Tensor, _ rotation: ZImageRotation, _ sequences: [Int], _ precision: AttentionPrecision) throws -> Tensor {
         func split(_ linear: Linear) throws -> Tensor { try graph.reshape(linear(graph, x), [head, heads, x[1]]) }
         func turned(_ linear: Linear, _ norm: RMSNorm) throws -> Tensor {
             try graph.rotate(norm(graph, split(linear)), positions: rotation.positions, sections: rotation.sections, divisors: rotation.divisors)
         }
-        return try output(graph, graph.attention(query: turned(query, queryNorm), keys: turned(key, keyNorm), values: split(value), precision: precision))
+        let (queries, keys, values) = (try turned(query, queryNorm), try turned(key, keyNorm), try split(value))
+        return try output(graph, graph.attention(query: queries, keys: keys, values: values, sequences: sequences, precision: precision))
     }
 
     /// Portion by portion, so that the wide inner states of all tokens never exist at once.

@@ -68,13 +68,14 @@ struct ZImageFamily: DiffusionFamily {
 
     func pictureTokens(_ latents: Plane) -> Int { (latents.width / 2) * (latents.height / 2) }
 
-    func velocity(_ graph: Graph, _ latents: Plane, progress: Float, condition: Condition) throws -> Tensor {
-        let patch = transformer.config.patch
+    func velocity(_ graph: Graph, _ asks: [ImageAsk], progress: Float) throws -> Tensor {
+        let (patch, latents) = (transformer.config.patch, asks[0].latents)
         let (columns, rows) = (latents.width / patch, latents.height / patch)
-        let patches = try graph.input([patch * patch * latents.channels, columns * rows], transformer.patches(latents))
-        let caption = try graph.input(condition.shape, condition.values)
-        let velocity = try transformer(
-            graph, patches, columns: columns, rows: rows, time: transformer.time(graph, progress), caption: caption, captionTokens: condition.tokens)
+        let patches = try graph.input([patch * patch * latents.channels, columns * rows * asks.count], asks.flatMap { transformer.patches($0.latents) })
+        let captions = try asks.map { ask in
+            ZImageCaption(states: try graph.input(ask.condition.shape, ask.condition.values), tokens: ask.condition.tokens)
+        }
+        let velocity = try transformer(graph, patches, columns: columns, rows: rows, time: transformer.time(graph, progress), captions: captions)
         // The transformer predicts picture − noise.
         return try graph.scale(velocity, by: -1)
     }

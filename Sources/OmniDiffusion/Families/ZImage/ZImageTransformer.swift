@@ -1,6 +1,14 @@
 import Foundation
 import OmniTensor
 
+/// A caption as the main layers take it.
+struct ZImageCaption {
+    /// As ``ZImageTransformer/caption(_:_:)`` made it, `[dim, padded tokens]`.
+    let states: Tensor
+    /// Tokens before padding.
+    let tokens: Int
+}
+
 /// Z-Image's denoiser: picture and caption are refined apart, then pass the main layers as one sequence
 /// (arXiv:2511.22699; reference: diffusers `ZImageTransformer2DModel`).
 struct ZImageTransformer: Sendable {
@@ -49,7 +57,7 @@ struct ZImageTransformer: Sendable {
         var x = try captionEmbedder(graph, captionNorm(graph, states))
         x = try padded(graph, x, with: captionPad)
         let rotation = try rotation(graph, .caption(states[1]))
-        for block in contextRefiner { x = try block(graph, x, rotation, time: nil, precision) }
+        for block in contextRefiner { x = try block(graph, x, rotation, [x[1]], time: nil, precision) }
         return x
     }
 
@@ -61,23 +69,39 @@ struct ZImageTransformer: Sendable {
         return try timeOut(graph, graph.silu(timeIn(graph, waves)))
     }
 
-    /// What the last layer says for each patch, `[patch values, patches]`.
+    /// What the last layer says for each patch, `[patch values, patches]`. Several pictures pass the layers as sequences that lie
+    /// one after the other: only attention tells them apart.
     ///
     /// - Parameters:
-    ///   - patches: `[patch values, columns · rows]`, row by row.
-    ///   - caption: as ``caption(_:_:)`` made it, of `captionTokens` tokens before padding.
-    func callAsFunction(_ graph: Graph, _ patches: Tensor, columns: Int, rows: Int, time: Tensor, caption: Tensor, captionTokens: Int) throws -> Tensor {
-        let picture = ZImagePositions.picture(columns: columns, rows: rows, captionTokens: captionTokens)
-        var x = try padded(graph, embedder(graph, patches), with: picturePad)
-        let alone = try rotation(graph, picture)
-        for block in noiseRefiner { x = try block(graph, x, alone, time: time, precision) }
-        x = try graph.concat([x, caption], axis: 1)
-        let together = try rotation(graph, picture + .caption(captionTokens))
-        for block in layers { x = try block(graph, x, together, time: time, precision) }
-        // The rest of the sequence is not asked for.
-        let seen = try graph.contiguous(graph.slice(x, axis: 1, 0..<columns * rows))
+    ///   - patches: `[patch values, columns · rows · pictures]`, row by row.
+    ///   - captions: one for each picture.
+    func callAsFunction(_ graph: Graph, _ patches: Tensor, columns: Int, rows: Int, time: Tensor, captions: [ZImageCaption]) throws -> Tensor {
+        let area = columns * rows
+        let alone = captions.map { ZImagePositions.picture(columns: columns, rows: rows, captionTokens: $0.tokens) }
+        var x = try embedder(graph, patches)
+        if area < alone[0].count { x = try graph.concat(pieces(graph, x, area).map { try padded(graph, $0, with: picturePad) }, axis: 1) }
+        x = try pass(graph, x, noiseRefiner, alone, time)
+        let together = zip(alone, captions).map { $0 + .caption($1.tokens) }
+        let sequences = try zip(pieces(graph, x, alone[0].count), captions).flatMap { [$0, $1.states] }
+        x = try pass(graph, graph.concat(sequences, axis: 1), layers, together, time)
+        // The rest of the sequences is not asked for.
+        var start = 0
+        let seen = try together.map { sequence in
+            defer { start += sequence.count }
+            return try graph.slice(x, axis: 1, start..<start + area)
+        }
         let factor = try graph.scale(finalScale(graph, graph.silu(time)), plus: 1)
-        return try final(graph, graph.multiply(graph.layerNorm(seen, epsilon: 1e-6), factor))
+        return try final(graph, graph.multiply(graph.layerNorm(graph.contiguous(graph.concat(seen, axis: 1)), epsilon: 1e-6), factor))
+    }
+
+    private func pass(_ graph: Graph, _ x: Tensor, _ blocks: [ZImageBlock], _ sequences: [ZImagePositions], _ time: Tensor) throws -> Tensor {
+        let rotation = try rotation(graph, sequences.dropFirst().reduce(sequences[0], +))
+        return try blocks.reduce(x) { try $1(graph, $0, rotation, sequences.map(\.count), time: time, precision) }
+    }
+
+    /// `x [dim, tokens]` in sequences of `length`.
+    private func pieces(_ graph: Graph, _ x: Tensor, _ length: Int) throws -> [Tensor] {
+        try stride(from: 0, to: x[1], by: length).map { try graph.slice(x, axis: 1, $0..<$0 + length) }
     }
 
     private func padded(_ graph: Graph, _ x: Tensor, with token: Tensor) throws -> Tensor {
