@@ -8,28 +8,8 @@
 enum { BLOCK = 96, BLOCK_VALUES = BLOCK * 256, ROWS = 256, PANEL = MOST_VECTORS * LANES };
 _Static_assert(BLOCK % (2 * PANEL) == 0 && 2 * BLOCK_VALUES >= BLOCK * CT_MOST_HEAD, "a block of the widest heads is whole panels");
 
-typedef int32_t flags __attribute__((vector_size(4 * LANES), aligned(4)));
-
 /// Below every score that counts, and finite, so that differences are.
 static const float LOWEST = -1e30f;
-
-/// e^x for x ≤ 0, to about 1e-7 of it: 2^n · e^r with |r| ≤ ln 2 / 2, a polynomial for the latter.
-static inline vector exponential(vector x) {
-    const float per_two = 1.44269504f, most_of_two = 0.693359375f, rest_of_two = -2.12194440e-4f;
-    // Floats of this size have no fraction: adding it rounds.
-    const vector whole = (vector){0} + 12582912.0f;
-    flags counts = x > -87.0f;
-    vector held = (vector)((flags)x & counts), shifted = held * per_two + whole, n = shifted - whole;
-    vector r = held - n * most_of_two - n * rest_of_two, sum = r * (1.0f / 5040) + 1.0f / 720;
-    sum = sum * r + 1.0f / 120;
-    sum = sum * r + 1.0f / 24;
-    sum = sum * r + 1.0f / 6;
-    sum = sum * r + 0.5f;
-    sum = sum * r + 1;
-    sum = sum * r + 1;
-    flags power = ((flags)shifted - (flags)whole + 127) << 23;
-    return (vector)((flags)(sum * (vector)power) & counts);
-}
 
 /// A row's scores for a block become weights, and `largest` and `sum` what they are with it. Returns the factor that what was
 /// summed before is to be multiplied with.

@@ -25,6 +25,9 @@ final class SlicePacer {
         cost = 0
     }
 
+    /// What an element costs that is bound by memory.
+    static let costOfElement = 128.0
+
     /// Operations of a node, in units of a bf16 product's: f32 takes twice as long, and whatever is bound by memory takes
     /// for each element as long as a hundred of them (measured on Zen 4 and 5).
     static func operations(_ node: UnsafeMutablePointer<ggml_tensor>) -> Double {
@@ -40,7 +43,7 @@ final class SlicePacer {
         case GGML_OP_NONE, GGML_OP_VIEW, GGML_OP_RESHAPE, GGML_OP_PERMUTE, GGML_OP_TRANSPOSE:
             return 0
         default:
-            return 128 * elements
+            return costOfElement * elements
         }
     }
 }

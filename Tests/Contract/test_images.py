@@ -7,13 +7,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import threading
 import time
 import zipfile
 
 import pytest
 
 import pictures
-from harness import LIMIT, ROOT, Server, wait_until
+from harness import ENDLESS as WITHOUT_END, LIMIT, ROOT, Server, Stream, chat_body, delta_text, wait_until
 
 FIXTURES = ROOT / "Tests/Fixtures/zimage"
 PROMPT = "a red fox over the hill, 1889"
@@ -437,3 +438,43 @@ def test_without_a_name_the_parameters_choose(checkpoint, start):
     assert generate(server).status == 200
     wrong = server.post("/v1/images/generations", {"prompt": "x", "model": next(name for name in states if name != "zimage-turbo")})
     assert wrong.status == 404 and wrong.error["param"] == "model"
+
+
+def test_chat_flows_while_eight_pictures_are_drawn(checkpoint, start):
+    """Between any two of the pictures words arrive. The longest gap is printed: a machine's speed is not asserted."""
+    from harness import starter_model
+
+    try:
+        text = starter_model()
+    except FileNotFoundError:
+        pytest.skip("the starter text model is not in place")
+    server = start(models=[text, checkpoint])
+    chat = Stream(server, chat_body(**WITHOUT_END))
+    chat.tokens(2)
+    arrivals, over = [], threading.Event()
+
+    def listen():
+        while not over.is_set():
+            event = chat.next()
+            assert isinstance(event, dict) and "error" not in event, f"the chat ended: {event}"
+            if delta_text(event):
+                arrivals.append(time.monotonic())
+
+    def draw(seed):
+        began = time.monotonic()
+        generate(server, model="zimage-turbo", size="64x64", num_inference_steps=60, seed=seed)
+        return began, time.monotonic()
+
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+        listener = pool.submit(listen)
+        drawings = [future.result() for future in [pool.submit(draw, seed) for seed in range(8)]]
+        over.set()
+        listener.result()
+    chat.close()
+    ends = sorted(end for _, end in drawings)
+    marks = [min(began for began, _ in drawings), *ends]
+    words = [sum(before < arrival <= after for arrival in arrivals) for before, after in zip(marks, marks[1:])]
+    during = [arrival for arrival in arrivals if marks[0] <= arrival <= marks[-1]]
+    gaps = [after - before for before, after in zip(during, during[1:])]
+    print(f"words between pictures: {words}; longest gap {1000 * max(gaps):.0f} ms, median {1000 * sorted(gaps)[len(gaps) // 2]:.0f} ms")
+    assert all(words), words

@@ -62,4 +62,43 @@ import Testing
         let distance = peakSignalToNoise(values, try goldens["\(test.name).image"])
         #expect(distance >= 45, "PSNR \(distance)")
     }
+
+    /// Two pictures with guidance are four predictions a step: however many are computed together, the numbers are the same.
+    @Test func picturesTogetherAreThoseAlone() throws {
+        let (family, backend) = try Fixtures.family("small")
+        var request = Self.request(7, steps: 3, guidance: 3) { ($0.count, $0.negativePrompt) = (2, Fixtures.negative) }
+        // 5 by 3 patches: each picture is padded.
+        (request.width, request.height) = (40, 24)
+        func latents(_ batch: Int) throws -> [Float] {
+            var plan = try ImagePlan(request, family)
+            plan.batch = batch
+            var last: [Float] = []
+            var pipeline = DiffusionPipeline(family: family, executor: try Executor(backend), scope: ComputeScope(), plan: plan) { _ in }
+            pipeline.observe = { last = $0.latents.flatMap(\.self) }
+            try pipeline.run()
+            return last
+        }
+        let alone = try latents(1)
+        for batch in 2...4 {
+            let together = try latents(batch)
+            #expect(together == alone, "\(batch) together")
+        }
+    }
+
+    @Test func aBatchIsPricedFirstAndShrinksWhereMemoryIsShort() throws {
+        let (family, backend) = try Fixtures.family("small")
+        let request = Self.request(7, steps: 1, guidance: 3) { $0.count = 4 }
+        func price(_ available: Int?) throws -> (batch: Int, bytes: Int) {
+            var plan = try ImagePlan(request, family)
+            // Tiles keep the autoencoder from being what takes most.
+            let bytes = try plan.price(family, Executor(backend), tiling: .always, available: available)
+            return (plan.batch, bytes)
+        }
+        let free = try price(nil)
+        #expect(free.batch > 1)
+        let short = try price(free.bytes - 1)
+        #expect(short.batch < free.batch && short.bytes < free.bytes)
+        let none = try price(0)
+        #expect(none.batch == 1)
+    }
 }

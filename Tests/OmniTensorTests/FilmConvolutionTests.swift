@@ -181,3 +181,12 @@ import Testing
         #expect(seen.map(\.first) == [1, 3, 5])
     }
 }
+
+extension WeightArrangement {
+    func apply(_ values: [Float], _ shape: [Int]) -> [Float] {
+        [Float](unsafeUninitializedCapacity: count(values.count, shape)) { target, count in
+            if let start = target.baseAddress { apply(values, values.count, shape, into: start) }
+            count = target.count
+        }
+    }
+}

@@ -67,6 +67,25 @@ typedef struct {
 void ct_attend(const ct_attention *a, const void *query, const void *keys, const void *values, const void *mask, void *out, int32_t first, int32_t rows,
                int32_t part, int32_t parts);
 
+/// Channels that are done together, and the most of a group.
+enum { CT_MOST_CHANNELS = 512 };
+
+/// Channels of `x` [pixels][channels] normalized in groups over all pixels.
+typedef struct {
+    int32_t channels, groups;
+    int64_t pixels;
+    float epsilon;
+    int32_t activates; ///< non-zero: y · sigmoid(y) of the result.
+    int32_t rounds;    ///< non-zero: the result is bf16.
+} ct_group_norm;
+
+/// Part `part` of `parts` of the groups: mean and 1 / deviation of each to `statistics` [groups][2].
+void ct_measure_groups(const ct_group_norm *n, const float *x, float *statistics, int32_t part, int32_t parts);
+
+/// Part `part` of `parts` of the pixels `first ..< first + count`: `(x − mean) / deviation · weight + bias`, and what follows.
+void ct_normalize_groups(const ct_group_norm *n, const float *x, const float *statistics, const float *weight, const float *bias, void *out, int64_t first,
+                         int64_t count, int32_t part, int32_t parts);
+
 #ifdef __cplusplus
 }
 #endif

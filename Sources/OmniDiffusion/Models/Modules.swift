@@ -42,6 +42,9 @@ struct Convolution: Sendable {
         self.window = window
     }
 
+    /// What it takes without rounding it first.
+    var type: ElementType { kernel.type }
+
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
         try graph.conv3d(graph.cast(x, kernel.type), kernel: kernel, bias: bias, window: window)
     }
@@ -65,6 +68,11 @@ struct GroupNorm: Sendable {
 
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
         try graph.groupNorm(x, groups: groups, weight: weight, bias: bias, epsilon: 1e-6)
+    }
+
+    /// Through the activation and into `next`, in one go.
+    func callAsFunction(_ graph: Graph, _ x: Tensor, into next: Convolution) throws -> Tensor {
+        try next(graph, graph.groupNorm(x, groups: groups, weight: weight, bias: bias, epsilon: 1e-6, activated: true, type: next.type))
     }
 }
 

@@ -15,8 +15,8 @@ struct ResnetBlock: Sendable {
     }
 
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
-        let inner = try convolution(graph, graph.silu(first(graph, x)))
-        let outer = try last(graph, graph.silu(second(graph, inner)))
+        let inner = try first(graph, x, into: convolution)
+        let outer = try second(graph, inner, into: last)
         return try graph.add(outer, shortcut.map { try $0(graph, x) } ?? x)
     }
 }

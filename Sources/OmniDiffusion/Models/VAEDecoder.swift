@@ -40,6 +40,6 @@ struct VAEDecoder: Sendable {
             for block in stage.blocks { x = try block(graph, x) }
             if let up = stage.up { x = try up(graph, x) }
         }
-        return try output(graph, graph.silu(norm(graph, x)))
+        return try norm(graph, x, into: output)
     }
 }

@@ -42,7 +42,7 @@ struct VAEEncoder: Sendable {
             if let down = stage.down { x = try down(graph, x) }
         }
         x = try middle(graph, x, precision)
-        x = try output(graph, graph.silu(norm(graph, x)))
+        x = try norm(graph, x, into: output)
         return try moments.map { try $0(graph, x) } ?? x
     }
 }

@@ -81,9 +81,8 @@ extension Graph {
 
     private static func convolve(_ geometry: ct_convolution, _ rows: Range<Int>) -> KernelStrip.Body {
         { sources, output, part, parts in
-            let bias = sources[2]?.assumingMemoryBound(to: Float.self)
             withUnsafePointer(to: geometry) {
-                ct_convolve($0, sources[0], $0.pointee.past > 0 ? sources[3] : nil, sources[1], bias, output.assumingMemoryBound(to: Float.self),
+                ct_convolve($0, sources[0], $0.pointee.past > 0 ? sources[3] : nil, sources[1], sources.floats(2), output.assumingMemoryBound(to: Float.self),
                             Int32(rows.lowerBound), Int32(rows.count), part, parts)
             }
         }

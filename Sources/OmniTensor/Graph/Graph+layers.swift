@@ -30,7 +30,11 @@ extension Graph {
     ///
     /// - Parameter cost: operations for each element along `axis`.
     public func inPortions(of x: Tensor, axis: Int, cost: Int, joinedAlong target: Int? = nil, _ body: (Tensor) throws -> Tensor) throws -> Tensor {
-        let step = max(16, Self.nodeBudget / max(cost, 1))
+        try inPortions(of: x, axis: axis, step: max(16, Self.nodeBudget / max(cost, 1)), joinedAlong: target, body)
+    }
+
+    /// The same with portions of about `step` elements.
+    public func inPortions(of x: Tensor, axis: Int, step: Int, joinedAlong target: Int? = nil, _ body: (Tensor) throws -> Tensor) throws -> Tensor {
         guard x[axis] > step + step / 2 else { return try body(x) }
         let parts = try stride(from: 0, to: x[axis], by: step).map { start in
             try body(slice(x, axis: axis, start..<min(start + step, x[axis])))

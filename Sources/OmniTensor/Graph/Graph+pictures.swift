@@ -1,14 +1,54 @@
 import CLlama
+import CTensor
 
 /// Layers over pictures `[channels, width, height]`. With channels fastest a pixel is one piece of memory, and scales for each
 /// channel repeat along whole rows.
 extension Graph {
     /// Channels of `x [channels, width, height]` normalized in groups over all pixels (arXiv:1803.08494), then scaled and
     /// shifted.
-    public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor {
+    ///
+    /// - Parameters:
+    ///   - activated: whether the result goes through ``silu(_:)``.
+    ///   - type: of the result, f32 or bf16.
+    public func groupNorm(
+        _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, activated: Bool = false, type: ElementType = .f32
+    ) throws -> Tensor {
         let (channels, pixels) = (x[0], x[1] * x[2])
         try require(groups > 0 && channels % groups == 0 && x[3] == 1, "groupNorm", "\(groups) groups of \(x.label)")
         try require(weight.shape == [channels] && bias.shape == [channels], "groupNorm", "\(weight.label), \(bias.label) for \(x.label)")
+        guard hasKernels, x.type == .f32, channels / groups <= Int(CT_MOST_CHANNELS), type == .f32 || ct_can_round() != 0 else {
+            let normal = try composed(x, groups: groups, weight: weight, bias: bias, epsilon: epsilon)
+            return try cast(activated ? silu(normal) : normal, type)
+        }
+        let source = try contiguous(x)
+        let geometry = ct_group_norm(
+            channels: Int32(channels), groups: Int32(groups), pixels: Int64(pixels), epsilon: epsilon, activates: activated ? 1 : 0, rounds: type == .f32 ? 0 : 1)
+        let cost = SlicePacer.costOfElement * Double(channels)
+        let statistics = try inStrips([2, groups], sources: [source], [(cost * Double(pixels), Self.measure(geometry))])
+        let strips = Self.ranges(pixels, by: Int(Double(Self.nodeBudget) / cost)).map { range in
+            (cost: cost * Double(range.count), body: Self.normalize(geometry, range))
+        }
+        return try inStrips([channels, x[1], x[2]], type: type, sources: [source, statistics, weight, bias], strips)
+    }
+
+    private static func measure(_ geometry: ct_group_norm) -> KernelStrip.Body {
+        { sources, output, part, parts in
+            withUnsafePointer(to: geometry) { ct_measure_groups($0, sources.floats(0), output.assumingMemoryBound(to: Float.self), part, parts) }
+        }
+    }
+
+    private static func normalize(_ geometry: ct_group_norm, _ pixels: Range<Int>) -> KernelStrip.Body {
+        { sources, output, part, parts in
+            withUnsafePointer(to: geometry) {
+                ct_normalize_groups($0, sources.floats(0), sources.floats(1), sources.floats(2), sources.floats(3), output,
+                                    Int64(pixels.lowerBound), Int64(pixels.count), part, parts)
+            }
+        }
+    }
+
+    /// Of ggml's operations.
+    private func composed(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float) throws -> Tensor {
+        let (channels, pixels) = (x[0], x[1] * x[2])
         let size = channels / groups
         // Which channel is in which group, as a matrix: a product with it sums over groups with all threads.
         let members = try input([channels, groups], (0..<groups).flatMap { group in (0..<channels).map { $0 / size == group ? 1 : 0 } })

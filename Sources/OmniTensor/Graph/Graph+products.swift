@@ -35,7 +35,7 @@ extension Graph {
     private static func multiply(_ geometry: ct_product, _ range: Range<Int>, biased: Bool) -> KernelStrip.Body {
         { sources, output, part, parts in
             withUnsafePointer(to: geometry) {
-                ct_multiply($0, sources[0], biased ? sources[2]?.assumingMemoryBound(to: Float.self) : nil, sources[1], output.assumingMemoryBound(to: Float.self),
+                ct_multiply($0, sources[0], biased ? sources.floats(2) : nil, sources[1], output.assumingMemoryBound(to: Float.self),
                             Int32(range.lowerBound), Int32(range.count), part, parts)
             }
         }

@@ -9,6 +9,7 @@ final class KernelStrip: Sendable {
     struct Sources {
         fileprivate let tensors: UnsafePointer<UnsafeMutablePointer<ggml_tensor>?>
         subscript(index: Int) -> UnsafeMutableRawPointer? { tensors[index]?.pointee.data }
+        func floats(_ index: Int) -> UnsafePointer<Float>? { self[index].map { UnsafePointer($0.assumingMemoryBound(to: Float.self)) } }
     }
 
     private let body: Body
@@ -51,9 +52,9 @@ extension Graph {
     /// ours run at about twice that.
     static func kernelCost(operations: Int, rounds: Bool) -> Double { (rounds ? 0.5 : 1) * Double(operations) }
 
-    /// One f32 tensor of `shape` that several nodes write, each a strip of it: the first makes it, the others go on in its memory.
+    /// One tensor of `shape` that several nodes write, each a strip of it: the first makes it, the others go on in its memory.
     /// Between nodes the lane is given back.
-    func inStrips(_ shape: [Int], sources: [Tensor], _ strips: [(cost: Double, body: KernelStrip.Body)]) throws -> Tensor {
+    func inStrips(_ shape: [Int], type: ElementType = .f32, sources: [Tensor], _ strips: [(cost: Double, body: KernelStrip.Body)]) throws -> Tensor {
         var pointers = sources.map { Optional($0.raw) }
         var whole: Tensor?
         let axes = (shape + [1, 1, 1]).map(Int64.init)
@@ -64,7 +65,7 @@ extension Graph {
             let next = try node {
                 guard let whole else {
                     return ggml_custom_4d(
-                        context, GGML_TYPE_F32, axes[0], axes[1], axes[2], axes[3], &pointers, Int32(pointers.count), KernelStrip.run, GGML_N_TASKS_MAX, user)
+                        context, type.raw, axes[0], axes[1], axes[2], axes[3], &pointers, Int32(pointers.count), KernelStrip.run, GGML_N_TASKS_MAX, user)
                 }
                 return ggml_custom_inplace(context, whole.raw, &pointers, Int32(pointers.count), KernelStrip.run, GGML_N_TASKS_MAX, user)
             }

@@ -24,19 +24,26 @@ enum WeightArrangement: Sendable, Equatable {
         return [width * group, inputs / group * taps * ((outputs + width - 1) / width)]
     }
 
-    /// `values` of a tensor of `shape` under the new layout.
-    func apply(_ values: [Float], _ shape: [Int]) -> [Float] {
+    /// Whether values change their places, not only the tensor its shape.
+    var movesValues: Bool {
         switch self {
-        case .asIs, .vector: return values
+        case .asIs, .vector: false
+        case .panels, .outputs: true
+        }
+    }
+
+    /// Values under the new layout of `count` values of a tensor of `shape`.
+    func count(_ count: Int, _ shape: [Int]) -> Int { movesValues ? self.shape(shape).reduce(1, *) : count }
+
+    /// Writes `count` values of a tensor of `shape` under the new layout.
+    func apply(_ values: UnsafePointer<Float>, _ count: Int, _ shape: [Int], into target: UnsafeMutablePointer<Float>) {
+        switch self {
+        case .asIs, .vector: target.update(from: values, count: count)
         case .panels(let taps, let inputs, let outputs, let group):
-            let size = Self.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group).reduce(1, *)
-            return [Float](unsafeUninitializedCapacity: size) { panels, count in
-                ct_pack_kernel(values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), panels.baseAddress)
-                count = size
-            }
+            ct_pack_kernel(values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), target)
         case .outputs(let order):
-            let length = values.count / order.count
-            return order.flatMap { values[$0 * length..<($0 + 1) * length] }
+            let length = count / order.count
+            for (output, row) in order.enumerated() { target.advanced(by: output * length).update(from: values + row * length, count: length) }
         }
     }
 }

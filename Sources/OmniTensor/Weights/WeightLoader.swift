@@ -35,11 +35,12 @@ struct WeightLoader: Sendable {
         let next = Atomic<Int>(0)
         let state = Mutex<(done: Int, failure: (any Error)?)>((0, nil))
         DispatchQueue.concurrentPerform(iterations: max(1, min(threads, pieces.count))) { _ in
+            let scratch = Scratch()
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < pieces.count, state.withLock({ $0.failure == nil }) else { return }
                 do {
-                    try load(pieces[index])
+                    try load(pieces[index], scratch)
                     let bytes = pieces[index].rows.count * (pieces[index].job.entry.byteCount / pieces[index].job.entry.rows)
                     let done = state.withLock { state in
                         state.done += bytes
@@ -59,71 +60,79 @@ struct WeightLoader: Sendable {
         guard let rowBytes = entry.encoding.rowBytes(entry.rowLength) else {
             throw TensorError.file(path: entry.file.path, reason: "tensor \(entry.name) has rows of \(entry.rowLength), which \(entry.encoding) cannot store")
         }
-        // A tensor that is laid out anew is done in one piece.
-        if job.arrangement != .asIs { return [Piece(job: job, rows: 0..<entry.rows)] }
+        // A tensor that is laid out anew is done in one piece, unless whole rows only change places.
+        guard job.arrangement == .asIs || rowOrder(job) != nil else { return [Piece(job: job, rows: 0..<entry.rows)] }
         let step = max(1, Self.pieceBytes / max(rowBytes, 1))
         return stride(from: 0, to: entry.rows, by: step).map { Piece(job: job, rows: $0..<min($0 + step, entry.rows)) }
     }
 
-    private func load(_ piece: Piece) throws {
-        let (entry, type) = (piece.job.entry, piece.job.type)
+    /// For each row of the tensor the file's row that it is, where rows can be read straight into place.
+    private func rowOrder(_ job: Job) -> [Int]? {
+        guard isHost, case .outputs(let order) = job.arrangement, job.entry.encoding == .native(job.type), order.count == job.entry.rows else { return nil }
+        return order
+    }
+
+    private func load(_ piece: Piece, _ scratch: Scratch) throws {
+        let (entry, type, arrangement) = (piece.job.entry, piece.job.type, piece.job.arrangement)
         let sourceRow = entry.byteCount / entry.rows
         let from = entry.offset + piece.rows.lowerBound * sourceRow
         let bytes = piece.rows.count * sourceRow
         let place = piece.rows.lowerBound * type.rowBytes(entry.rowLength)
-        let plain = entry.encoding == .native(type) && piece.job.arrangement == .asIs
-        if piece.job.isMapped, let data = piece.job.tensor.pointee.data {
-            if !piece.job.isSparse { Self.touch(data + place, bytes) }
-            return
-        }
-        if plain, isHost, let data = piece.job.tensor.pointee.data {
-            try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: data + place, count: bytes))
-            return
-        }
-        let source = try entry.file.read(at: from, count: bytes)
-        if plain {
-            ggml_backend_tensor_set(piece.job.tensor, source, place, bytes)
-            return
-        }
-        if case .outputs(let order) = piece.job.arrangement, entry.encoding == .native(type) {
-            let target = Self.reordered(source, order)
-            ggml_backend_tensor_set(piece.job.tensor, target, place, target.count)
-            return
-        }
-        var values = [Float](repeating: 0, count: piece.rows.count * entry.rowLength)
-        source.withUnsafeBytes { raw in
-            guard let base = raw.baseAddress else { return }
-            entry.encoding.decode(base, values.count, into: &values)
-        }
-        values = piece.job.arrangement.apply(values, entry.shape)
-        let rowLength = Int(piece.job.tensor.pointee.ne.0)
-        let rows = values.count / rowLength
-        var target = [UInt8](repeating: 0, count: rows * type.rowBytes(rowLength))
-        _ = ggml_quantize_chunk(type.raw, values, &target, 0, Int64(rows), Int64(rowLength), nil)
-        ggml_backend_tensor_set(piece.job.tensor, target, place, target.count)
-    }
-
-    /// Brings mapped pages into memory now, so that the first request need not wait for the disk.
-    private static func touch(_ start: UnsafeRawPointer, _ count: Int) {
-        var sum: UInt8 = 0
-        for offset in stride(from: 0, to: count, by: 4096) { sum ^= start.load(fromByteOffset: offset, as: UInt8.self) }
-        touched.store(sum, ordering: .relaxed)
-    }
-
-    /// Where the bytes that were touched go, so that reading them is not left out.
-    private static let touched = Atomic<UInt8>(0)
-
-    /// Whole outputs in another order, whatever their elements are.
-    private static func reordered(_ source: [UInt8], _ order: [Int]) -> [UInt8] {
-        let length = source.count / order.count
-        return [UInt8](unsafeUninitializedCapacity: source.count) { target, count in
-            source.withUnsafeBytes { source in
-                guard let from = source.baseAddress, let to = target.baseAddress.map(UnsafeMutableRawPointer.init) else { return }
-                for (place, output) in order.enumerated() {
-                    to.advanced(by: place * length).copyMemory(from: from.advanced(by: output * length), byteCount: length)
-                }
+        let isPlain = entry.encoding == .native(type) && arrangement == .asIs
+        if let data = piece.job.tensor.pointee.data, isHost {
+            if piece.job.isMapped {
+                if !piece.job.isSparse { WeightFile.bringIn(data + place, bytes) }
+                return
             }
-            count = source.count
+            if isPlain { return try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: data + place, count: bytes)) }
+            if let order = rowOrder(piece.job) {
+                for row in piece.rows {
+                    try entry.file.read(at: entry.offset + order[row] * sourceRow, into: UnsafeMutableRawBufferPointer(start: data + row * sourceRow, count: sourceRow))
+                }
+                return
+            }
         }
+        let source = scratch.source(bytes)
+        try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: source, count: bytes))
+        if isPlain { return ggml_backend_tensor_set(piece.job.tensor, source, place, bytes) }
+        if case .outputs(let order) = arrangement, entry.encoding == .native(type) {
+            let target = scratch.values(bytes)
+            let length = bytes / order.count
+            for (output, row) in order.enumerated() { target.advanced(by: output * length).copyMemory(from: source + row * length, byteCount: length) }
+            return ggml_backend_tensor_set(piece.job.tensor, target, place, bytes)
+        }
+        let count = piece.rows.count * entry.rowLength
+        var values = scratch.values(count * MemoryLayout<Float>.size).assumingMemoryBound(to: Float.self)
+        entry.encoding.decode(source, count, into: values)
+        let (rowLength, size) = (Int(piece.job.tensor.pointee.ne.0), arrangement.count(count, entry.shape))
+        if arrangement.movesValues {
+            let moved = scratch.moved(size * MemoryLayout<Float>.size).assumingMemoryBound(to: Float.self)
+            arrangement.apply(values, count, entry.shape, into: moved)
+            values = moved
+        }
+        let rows = size / rowLength
+        let stored = scratch.source(rows * type.rowBytes(rowLength))
+        _ = ggml_quantize_chunk(type.raw, values, stored, 0, Int64(rows), Int64(rowLength), nil)
+        ggml_backend_tensor_set(piece.job.tensor, stored, place, rows * type.rowBytes(rowLength))
+    }
+}
+
+/// Memory that a thread uses for one piece after the other: fresh memory would be paid for page by page.
+private final class Scratch {
+    private var places = (0..<3).map { _ in (start: UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 64), count: 1) }
+
+    deinit { places.forEach { $0.start.deallocate() } }
+
+    func source(_ bytes: Int) -> UnsafeMutableRawPointer { place(0, bytes) }
+    func values(_ bytes: Int) -> UnsafeMutableRawPointer { place(1, bytes) }
+    func moved(_ bytes: Int) -> UnsafeMutableRawPointer { place(2, bytes) }
+
+    /// At least `bytes`, whatever was there before.
+    private func place(_ index: Int, _ bytes: Int) -> UnsafeMutableRawPointer {
+        if places[index].count < bytes {
+            places[index].start.deallocate()
+            places[index] = (.allocate(byteCount: bytes, alignment: 64), bytes)
+        }
+        return places[index].start
     }
 }

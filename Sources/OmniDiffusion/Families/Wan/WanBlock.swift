@@ -85,7 +85,7 @@ struct WanBlock: Sendable {
 
     /// Portion by portion, so that the wide inner states of all patches never exist at once.
     func feedForward(_ graph: Graph, _ x: Tensor, _ precision: AttentionPrecision) throws -> Tensor {
-        try graph.inPortions(of: x, axis: 1, cost: 2 * up.weight.count) { part in
+        try graph.inPortions(of: x, axis: 1, step: 256) { part in
             try down(graph, graph.gelu(up(graph, part), precision: precision))
         }
     }

@@ -72,7 +72,7 @@ struct ZImageBlock: Sendable {
 
     /// Portion by portion, so that the wide inner states of all tokens never exist at once.
     private func feedForward(_ graph: Graph, _ x: Tensor) throws -> Tensor {
-        try graph.inPortions(of: x, axis: 1, cost: 2 * gate.weight.count) { part in
+        try graph.inPortions(of: x, axis: 1, step: 256) { part in
             try down(graph, graph.swiGLU(gate: gate(graph, part), up: up(graph, part)))
         }
     }
