@@ -449,7 +449,7 @@ def test_chat_flows_while_eight_pictures_are_drawn(checkpoint, start):
     except FileNotFoundError:
         pytest.skip("the starter text model is not in place")
     server = start(models=[text, checkpoint])
-    chat = Stream(server, chat_body(**WITHOUT_END))
+    chat = Stream(server, chat_body(stream=True, **WITHOUT_END))
     chat.tokens(2)
     arrivals, over = [], threading.Event()
 
@@ -462,7 +462,7 @@ def test_chat_flows_while_eight_pictures_are_drawn(checkpoint, start):
 
     def draw(seed):
         began = time.monotonic()
-        generate(server, model="zimage-turbo", size="64x64", num_inference_steps=60, seed=seed)
+        generate(server, model="zimage-turbo", size="64x64", num_inference_steps=30, seed=seed)
         return began, time.monotonic()
 
     with concurrent.futures.ThreadPoolExecutor(9) as pool:
