@@ -5,7 +5,7 @@ import Synchronization
 
 /// Times a checkpoint stage by stage, as JSON on standard output.
 ///
-///     swift run -c release image-benchmark FOLDER [--side 256] [--steps 3] [--fast] [--quantization q8_0] [--load-threads 4] [--threads 2]
+///     swift run -c release image-benchmark FOLDER [--side 256] [--steps 3] [--count 1] [--fast] [--quantization q8_0] [--load-threads 4] [--threads 2]
 @main
 struct ImageBenchmark {
     static func main() async throws {
@@ -17,6 +17,7 @@ struct ImageBenchmark {
         }
         let side = option("--side").flatMap { Int($0) } ?? 256
         let steps = option("--steps").flatMap { Int($0) } ?? 3
+        let count = option("--count").flatMap { Int($0) } ?? 1
         var options = DiffusionOptions()
         options.loadThreads = option("--load-threads").flatMap { Int($0) } ?? 4
         if let type = option("--quantization") { options.quantize(transformerAndTextEncoder: type) }
@@ -30,6 +31,7 @@ struct ImageBenchmark {
         let (load, loadProcessor) = (start.duration(to: .now), Processor.seconds)
         var request = ImageRequest(prompt: "a red fox runs over the green hill while the sun is setting behind the mountains", seed: 1)
         (request.width, request.height, request.steps, request.guidanceScale) = (side, side, steps, 0)
+        request.count = count
         let price = try await engine.price(request)
         let (loaded, owned) = (Memory.resident, Memory.owned)
 
@@ -42,7 +44,7 @@ struct ImageBenchmark {
         func processor(_ stage: String) -> Double { spans.filter { $0.stage == stage }.reduce(0) { $0 + $1.cpu } }
         let step = seconds("denoise").sorted()
         let report: [String: Any] = [
-            "engine": "swift-omni", "side": side, "load_s": load / .seconds(1), "load_cpu_s": loadProcessor, "text_s": seconds("encode_prompt").reduce(0, +),
+            "engine": "swift-omni", "side": side, "count": count, "load_s": load / .seconds(1), "load_cpu_s": loadProcessor, "text_s": seconds("encode_prompt").reduce(0, +),
             "step_s": step[step.count / 2], "decode_s": seconds("decode").reduce(0, +),
             "text_cpu_s": processor("encode_prompt"), "step_cpu_s": processor("denoise") / Double(steps), "decode_cpu_s": processor("decode"), "price_bytes": price.bytes,
             "loaded_bytes": loaded, "peak_bytes": Memory.peak, "over_plan_bytes": lane.peak - owned - price.bytes,

@@ -58,6 +58,8 @@ __attribute__((always_inline)) static inline void tile(const panel *p, const cha
         from[i] = (const float *)(const void *)(x + (size_t)i * p->pitch);
     }
     const float *words = p->words;
+    // Unrolled, two rounds would want more registers than there are.
+#pragma GCC unroll 1
     for (long k = 0; k < p->depth; k++) {
         vector w[MOST_VECTORS];
         for (int v = 0; v < vectors; v++) w[v] = ((const vector *)(const void *)words)[v];
