@@ -166,6 +166,30 @@ def test_a_server_without_a_video_model(server):
     assert server.get("/v1/videos").json["data"] == []
 
 
+def test_metrics_tell_what_became_of_jobs(start):
+    server = start(models=[TEXT_TO_VIDEO])
+
+    def waiting_and_running():
+        return server.metric("vllm_omni:num_requests_waiting"), server.metric("vllm_omni:num_requests_running")
+
+    assert waiting_and_running() == (0, 0)
+    finished(server, made(server, **SHORT))
+    finished(server, made(server, size="16000x16000", num_frames=1000))
+    first, second = made(server, **LONG), made(server, **LONG)
+    wait_until(lambda: waiting_and_running() == (1, 1), "one to run and one to wait")
+    for identifier in (second, first):
+        server.request("DELETE", f"/v1/videos/{identifier}")
+    assert waiting_and_running() == (0, 0)
+    assert server.metric("vllm_omni:requests_success_total", finished_reason="stop") == 1
+    assert server.metric("vllm_omni:requests_failed_total", reason="error") == 1
+    assert server.metric("vllm_omni:requests_failed_total", reason="cancelled") == 2
+    assert server.metric("vllm_omni:e2e_request_latency_s_count") == 2 and server.metric("vllm_omni:request_queue_wait_s_count") == 3
+    for stage in ("encode", "denoise", "decode", "mux"):
+        assert server.metric("vllm_omni:stage_gen_time_s_sum", stage=stage, stage_type="diffusion") > 0, stage
+    stored = sum(path.stat().st_size for path in (server.data / "blobs/jobs").rglob("*") if path.is_file())
+    assert server.metric("omni:video_bytes_stored") == stored > 0
+
+
 # Failure, deletion, keys.
 
 def test_a_failed_job_says_why_and_pollers_keep_working(films):
