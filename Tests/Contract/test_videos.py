@@ -1,6 +1,7 @@
 """Video jobs as clients see them."""
 import http.server
 import json
+import sqlite3
 import threading
 
 import pytest
@@ -314,6 +315,12 @@ def test_results_go_when_their_time_is_over(start):
     wait_until(lambda: server.get(f"/v1/videos/{identifier}/content").status == 404, "the clip to expire")
     wait_until(lambda: not files(server), "its files to go")
     assert job(server, identifier)["status"] == "completed", "the job can still be asked for"
+    failed = made(server, size="16000x16000", num_frames=1000)
+    assert finished(server, failed)["expires_at"], "a failed job has its time, too"
+    with sqlite3.connect(server.data / "omni.sqlite", timeout=LIMIT) as base:
+        base.execute("UPDATE jobs SET expires_at = expires_at - 31 * 86400")
+    base.close()
+    wait_until(lambda: server.get("/v1/videos").json["data"] == [], "both rows to go a month later")
 
 
 def test_a_full_queue_is_503(start):

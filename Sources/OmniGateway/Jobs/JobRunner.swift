@@ -12,13 +12,10 @@ public actor JobRunner {
         public var maxJobs: Int
         /// Jobs that may wait; `--max-job-queue`.
         public var mostQueued: Int
-        /// Seconds that results are kept; nil for ever. `--job-ttl`.
-        public var keepFor: Double?
 
-        public init(maxJobs: Int = 1, mostQueued: Int = 1000, keepFor: Double? = nil) {
+        public init(maxJobs: Int = 1, mostQueued: Int = 1000) {
             self.maxJobs = maxJobs
             self.mostQueued = mostQueued
-            self.keepFor = keepFor
         }
     }
 
@@ -223,7 +220,7 @@ public actor JobRunner {
 
     /// Marks the outcome, however long the disk refuses that: without it the job would seem to run for ever.
     private func keep(_ job: StoredJob, _ outcome: JobOutcome) async -> Row {
-        let change = outcome.change(attempt: job.attempts, keepFor: settings.keepFor)
+        let change = outcome.change(attempt: job.attempts)
         while true {
             do {
                 if let kept = try await store.change(job.id, change) { return .kept(kept) }
