@@ -14,7 +14,12 @@ import Testing
         weak var seen: Graph?
         let price = try Executor(Backend(threads: 1, useGPU: false)).price { graph in
             seen = graph
-            return [try graph.linear(graph.input([4, 2], []), graph.input([4, 3], []))]
+            let x = try graph.input([4, 32], [])
+            let products = try [ElementType.f32, .bf16].map { try graph.linear(x, graph.placeholder([4, 4], $0)) }
+            let heads = try graph.reshape(products[0], [4, 1, 32])
+            let vector = try graph.input([4], [])
+            let normal = try graph.groupNorm(graph.reshape(products[1], [4, 8, 4]), groups: 2, weight: vector, bias: vector, epsilon: 1e-6)
+            return [try graph.attention(query: heads, keys: heads, values: heads, precision: .exact), normal]
         }
         #expect(price.total > 0)
         #expect(seen == nil)

@@ -9,7 +9,8 @@ extension Graph {
 
     /// Whether ``product(_:_:bias:)`` takes them.
     func canMultiply(_ x: Tensor, _ weight: Tensor) -> Bool {
-        guard hasKernels, x.type == .f32, x.isContiguous || x.shape.count <= 2, x.count / x[0] >= Self.fewestRows else { return false }
+        let rowsLie = x.raw.pointee.nb.0 == MemoryLayout<Float>.size && (x.isContiguous || x.shape.count <= 2)
+        guard hasKernels, x.type == .f32, rowsLie, x.count / x[0] >= Self.fewestRows else { return false }
         return weight.type == .f32 || weight.type == .bf16 && ct_can_round() != 0 && weight[0] % 2 == 0
     }
 
@@ -43,9 +44,9 @@ extension Graph {
 
     /// `x` as bf16, made once however many products take it.
     private func rounded(_ x: Tensor) throws -> Tensor {
-        if let known = roundings[x.raw] { return known }
+        if let known = roundings[x.raw] { return Tensor(known, owner: self) }
         let copy = try cast(x, .bf16)
-        roundings[x.raw] = copy
+        roundings[x.raw] = copy.raw
         return copy
     }
 }

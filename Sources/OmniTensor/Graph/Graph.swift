@@ -16,8 +16,8 @@ public final class Graph {
     private var nodes = 0
     /// What nodes point to.
     var kept: [AnyObject] = []
-    /// Tensors rounded to bf16, by what they were.
-    var roundings: [UnsafeMutablePointer<ggml_tensor>: Tensor] = [:]
+    /// Tensors rounded to bf16, by what they were; as pointers, since a tensor keeps its graph alive.
+    var roundings: [UnsafeMutablePointer<ggml_tensor>: UnsafeMutablePointer<ggml_tensor>] = [:]
 
     init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas(), hasKernels: Bool) throws {
         self.capacity = capacity
