@@ -1,5 +1,6 @@
 import CLlamaChat
 import OmniAPI
+import OmniLlama
 
 /// A model's chat template: turns a conversation into a prompt, and says how the answer is to be read.
 ///
