@@ -26,21 +26,3 @@ extension SpeechEngine {
             honoursSeed: voice.family == .pocket || voice.family == .supertonic, isDeterministic: isQuiet, sampleRate: sampleRate)
     }
 }
-
-/// What the synthesis thread learns while it loads. Written before the loader reads it.
-// Guarded by `lock`.
-final class LoadedFacts: @unchecked Sendable {
-    struct Facts {
-        /// Hz
-        var sampleRate = 0
-        var speakers = 1
-        /// Of espeak-ng; empty for models that read text themselves.
-        var languages: Set<String> = []
-    }
-
-    private let lock = NSLock()
-    private var stored = Facts()
-
-    func set(_ facts: Facts) { lock.withLock { stored = facts } }
-    var facts: Facts { lock.withLock { stored } }
-}

@@ -6,10 +6,9 @@ import OmniMedia
 /// One request on its way through synthesis, sentence by sentence.
 ///
 /// After it was handed to the synthesis thread, only that thread touches it.
-final class SpeechJob {
+final class SpeechJob<Speaker: UnitSpeaker> {
     let mailbox: SpeechMailbox
-    private let scope: RequestScope
-    private let dropped: CancellationToken
+    private let cancellation: SpeechCancellation
     private let text: SpeechText
     private let plan: Plan
     private let logger: Logger
@@ -24,25 +23,33 @@ final class SpeechJob {
     private let began = ContinuousClock.now
 
     /// What stays the same for all units.
-    struct Plan {
-        var speaker: Int
-        /// nil for models that read text themselves.
-        var espeakVoice: String?
-        var reference: ReferenceVoice?
-        var extra: JSONObject
+    struct Plan: Sendable {
+        var manner: Speaker.Manner
         var speed: Double
         /// Hz of the model, and of what is sent.
         var modelRate: Int
         var sampleRate: Int
         var options: SpeechOptions
+
+        /// Throws ``APIError`` for a speed or a rate that no model takes.
+        init(_ request: SpeechSynthesis, manner: Speaker.Manner, modelRate: Int, options: SpeechOptions) throws {
+            guard (0.25...4).contains(request.speed) else { throw APIError.invalid("speed", "speed: must be from 0.25 to 4, not \(request.speed).") }
+            self.manner = manner
+            self.modelRate = modelRate
+            self.options = options
+            speed = request.speed
+            sampleRate = request.sampleRate ?? modelRate
+            guard (8000...48_000).contains(sampleRate) else {
+                throw APIError.invalid("sample_rate", "sample_rate: must be from 8000 to 48000, not \(sampleRate).")
+            }
+        }
     }
 
-    init(text: SpeechText, plan: Plan, mailbox: SpeechMailbox, scope: RequestScope, dropped: CancellationToken, logger: Logger) throws {
+    init(text: SpeechText, plan: Plan, mailbox: SpeechMailbox, cancellation: SpeechCancellation, logger: Logger) throws {
         self.text = text
         self.plan = plan
         self.mailbox = mailbox
-        self.scope = scope
-        self.dropped = dropped
+        self.cancellation = cancellation
         self.logger = logger
         joiner = UnitJoiner(sampleRate: plan.modelRate, pauses: plan.options.pauses)
         stretch = TimeStretch(speed: plan.speed, sampleRate: plan.modelRate)
@@ -53,16 +60,16 @@ final class SpeechJob {
     var isFresh: Bool { next == 0 }
     /// When its listener will have heard everything sent so far.
     var deadline: ContinuousClock.Instant { began + .seconds(Double(samplesSent) / Double(plan.sampleRate)) }
-    var isCancelled: Bool { scope.cancellation.isCancelled || dropped.isCancelled }
+    var isCancelled: Bool { cancellation.isCancelled }
     /// Enough sound waits for a slow reader.
     var isAhead: Bool { Double(mailbox.unreadSamples) > plan.options.lead * Double(plan.sampleRate) }
 
     /// Speaks the next unit; true when it was the last, or the job is over for another reason.
-    func step(_ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd, lane: any ComputeLane) -> Bool {
+    func step(_ speaker: Speaker) -> Bool {
         do {
-            if isCancelled { throw CancellationError() }
+            try cancellation.check()
             if next < text.units.count {
-                try speak(text.units[next], voice, frontEnd, lane)
+                try speak(text.units[next], speaker)
                 next += 1
             }
             guard next == text.units.count else { return false }
@@ -74,24 +81,23 @@ final class SpeechJob {
         }
     }
 
-    private func speak(_ unit: SpeechText.Unit, _ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd, _ lane: any ComputeLane) throws {
-        let prepared = try frontEnd.prepare(unit.text, espeakVoice: plan.espeakVoice)
-        var samples: [Float] = []
-        if let input = prepared.input {
-            hadWords = true
-            let utterance = SherpaUtterance(input: input, speaker: plan.speaker, reference: plan.reference, extra: plan.extra)
-            guard let spoken = try lane.hold({ try voice.speak(utterance, cancellation: scope.cancellation) }) else { throw CancellationError() }
-            samples = spoken
-            hasSpoken = hasSpoken || !spoken.isEmpty
+    private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker) throws {
+        var samples = 0
+        let spoken = try speaker.speak(unit, at: next, plan.manner, cancellation: cancellation) { sound in
+            try cancellation.check()
+            samples += sound.count
+            try send(stretch.push(joiner.append(sound)))
         }
-        if isCancelled { throw CancellationError() }
-        try send(stretch.push(joiner.append(samples, of: unit)))
-        let record = SpeechUnit(index: next, text: unit.text, symbols: prepared.symbols, dropped: prepared.dropped, samples: samples.count)
+        try cancellation.check()
+        try send(stretch.push(joiner.end(unit)))
+        hasSpoken = hasSpoken || samples > 0
+        hadWords = hadWords || spoken.hadWords
+        let record = SpeechUnit(index: next, text: unit.text, symbols: spoken.symbols, dropped: spoken.dropped, samples: samples)
         usage.inputTokens += record.symbols
         usage.units += 1
         mailbox.post(.unit(record))
         logger.debug("spoke a unit", metadata: [
-            "unit": "\(next + 1)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples.count)",
+            "unit": "\(next + 1)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples)",
             "dropped": "\(record.dropped.joined())",
         ])
     }
