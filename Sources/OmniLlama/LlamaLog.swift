@@ -52,7 +52,7 @@ private final class LogSink: Sendable {
             }
             state.line += text
             guard state.line.hasSuffix("\n") else { return }
-            let line = String(state.line.dropLast())
+            let line = state.line.split(separator: "\n").joined(separator: " ")
             state.line = ""
             if state.level == .error, state.firstError == nil { state.firstError = line }
             // Aborted graphs are what a cancelled request looks like from below.
