@@ -64,12 +64,13 @@ final class SpeechJob<Speaker: UnitSpeaker> {
     /// Enough sound waits for a slow reader.
     var isAhead: Bool { Double(mailbox.unreadSamples) > plan.options.lead * Double(plan.sampleRate) }
 
-    /// Speaks the next unit; true when it was the last, or the job is over for another reason.
-    func step(_ speaker: Speaker) -> Bool {
+    /// Speaks the next unit; true when it was the last, or the job is over for another reason. `pulse` is called whenever the
+    /// speaker shows that it lives.
+    func step(_ speaker: Speaker, pulse: () -> Void) -> Bool {
         do {
             try cancellation.check()
             if next < text.units.count {
-                try speak(text.units[next], speaker)
+                try speak(text.units[next], speaker, pulse)
                 next += 1
             }
             guard next == text.units.count else { return false }
@@ -81,9 +82,10 @@ final class SpeechJob<Speaker: UnitSpeaker> {
         }
     }
 
-    private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker) throws {
+    private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker, _ pulse: () -> Void) throws {
         var samples = 0
         let spoken = try speaker.speak(unit, at: next, plan.manner, cancellation: cancellation) { sound in
+            pulse()
             try cancellation.check()
             samples += sound.count
             try send(stretch.push(joiner.append(sound)))

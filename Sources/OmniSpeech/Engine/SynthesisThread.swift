@@ -37,7 +37,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         return (synthesis, try handover.take().get())
     }
 
-    /// Time since the unit in work began; nil when idle.
+    /// Time since the unit in work began or last gave a sign of life; nil when idle.
     var stalledFor: Duration? { condition.withLock { busySince.map { ContinuousClock.now - $0 } } }
 
     /// How many requests are in work or wait.
@@ -78,7 +78,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
 
     private func run(_ speaker: Speaker) {
         while let job = takeNext() {
-            let isOver = job.step(speaker)
+            let isOver = job.step(speaker) { condition.withLock { busySince = .now } }
             condition.withLock {
                 busySince = nil
                 if !isOver { jobs.append(job) }

@@ -9,8 +9,8 @@ protocol UnitSpeaker: AnyObject, SendableMetatype {
 
     var facts: Facts { get }
 
-    /// Speaks a unit, computing under the lane, and hands its samples to `emit` as they come. Throws `CancellationError` once it
-    /// finds the job cancelled, and what `emit` throws.
+    /// Speaks a unit, computing under the lane, and hands its samples to `emit` as they come; without samples `emit` is a sign of
+    /// life. Throws `CancellationError` once it finds the job cancelled, and what `emit` throws.
     func speak(
         _ unit: SpeechText.Unit, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void
     ) throws -> SpokenUnit

@@ -102,7 +102,7 @@ final class LlamaSpeaker: UnitSpeaker {
             try compute("making a frame", cancellation) { mtmd_helper_gen_audio_step_gen(generator, code, state, &next, &isOver) }
             guard !isOver, next != nil else { break }
             state = next
-            if family.hasSound(after: frame) { try emit(sound(from: &sent, cancellation)) }
+            try emit(family.hasSound(after: frame) ? sound(from: &sent, cancellation) : [])
         }
         try emit(sound(from: &sent, cancellation))
     }
