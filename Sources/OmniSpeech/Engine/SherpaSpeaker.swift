@@ -1,8 +1,9 @@
 import OmniAPI
 import OmniEngine
 
-/// Speaks units with sherpa-onnx, one call and one turn at the lane for each.
-final class SherpaSpeaker: UnitSpeaker {
+/// Speaks units with sherpa-onnx, one call for each and one hold of the lane for a turn.
+// @unchecked: the front end is touched by the synthesis thread alone.
+final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
     struct Manner {
         var speaker: Int
         /// nil for models that read text themselves.
@@ -31,15 +32,19 @@ final class SherpaSpeaker: UnitSpeaker {
         self.lane = lane
     }
 
+    var breadth: Int { voice.breadth }
+
+    func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<SherpaUtterance.Input> {
+        try frontEnd.prepare(unit.text, espeakVoice: manner.espeakVoice)
+    }
+
+    func takeTurn(_ turn: () -> Void) { lane.hold(turn) }
+
     func speak(
-        _ unit: SpeechText.Unit, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void
-    ) throws -> SpokenUnit {
-        let prepared = try frontEnd.prepare(unit.text, espeakVoice: manner.espeakVoice)
-        let spoken = SpokenUnit(symbols: prepared.symbols, dropped: prepared.dropped, hadWords: prepared.input != nil)
-        guard let input = prepared.input else { return spoken }
-        let utterance = SherpaUtterance(input: input, speaker: manner.speaker, reference: manner.reference, extra: manner.extra)
-        guard let samples = try lane.hold({ try voice.speak(utterance, cancellation: cancellation.request) }) else { throw CancellationError() }
+        _ script: SherpaUtterance.Input, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void
+    ) throws {
+        let utterance = SherpaUtterance(input: script, speaker: manner.speaker, reference: manner.reference, extra: manner.extra)
+        guard let samples = try voice.speak(utterance, cancellation: cancellation.request) else { throw CancellationError() }
         try emit(samples)
-        return spoken
     }
 }

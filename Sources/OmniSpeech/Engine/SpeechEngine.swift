@@ -4,7 +4,7 @@ import OmniAPI
 import OmniEngine
 
 /// A voice folder spoken by sherpa-onnx.
-public final class SpeechEngine: SpeechModel {
+public final class SpeechEngine: SpeechModel, MeteredModel {
     public let card: ModelCard
     public let voices: [SpeechVoice]
     public let abilities: SpeechAbilities
@@ -69,6 +69,8 @@ public final class SpeechEngine: SpeechModel {
     public var stalledFor: Duration? { thread.stalledFor }
 
     public func shutdown() async { await thread.end() }
+
+    public func report(to registry: MetricsRegistry, modelName: String) { thread.report(to: registry, modelName: modelName) }
 
     public func speak(_ request: SpeechSynthesis, scope: RequestScope) async throws -> SpeechGeneration {
         let plan = try SpeechJob<SherpaSpeaker>.Plan(request, manner: manner(request), modelRate: abilities.sampleRate, options: options)

@@ -5,14 +5,20 @@ import OmniMedia
 
 /// One request on its way through synthesis, sentence by sentence.
 ///
-/// After it was handed to the synthesis thread, only that thread touches it.
-final class SpeechJob<Speaker: UnitSpeaker> {
+/// After it was handed to the synthesis thread, only that thread touches it, or the one to which that has lent it for a
+/// sentence.
+// @unchecked: for that loan.
+final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     let mailbox: SpeechMailbox
     private let cancellation: SpeechCancellation
     private let text: SpeechText
     private let plan: Plan
     private let logger: Logger
     private var next = 0
+    /// What is to be spoken of the next unit.
+    private var prepared = PreparedUnit<Speaker.Script>(symbols: 0)
+    /// The last unit was spoken, or the job ended for another reason.
+    private(set) var isOver = false
     private var joiner: UnitJoiner
     private var stretch: TimeStretch
     private let resampler: Resampler?
@@ -64,37 +70,49 @@ final class SpeechJob<Speaker: UnitSpeaker> {
     /// Enough sound waits for a slow reader.
     var isAhead: Bool { Double(mailbox.unreadSamples) > plan.options.lead * Double(plan.sampleRate) }
 
-    /// Speaks the next unit; true when it was the last, or the job is over for another reason. `pulse` is called whenever the
-    /// speaker shows that it lives.
-    func step(_ speaker: Speaker, pulse: () -> Void) -> Bool {
-        do {
+    /// Makes the next unit ready to be spoken; false when the job is over.
+    func prepare(_ speaker: Speaker) -> Bool {
+        attempt {
             try cancellation.check()
-            if next < text.units.count {
-                try speak(text.units[next], speaker, pulse)
-                next += 1
-            }
-            guard next == text.units.count else { return false }
+            prepared = try speaker.prepare(text.units[next], plan.manner)
+        }
+        return !isOver
+    }
+
+    /// Speaks the unit that is ready, in a turn of the speaker's, and ends the job with the last. `pulse` is called whenever the
+    /// speaker shows that it lives.
+    func speak(_ speaker: Speaker, pulse: () -> Void) {
+        attempt {
+            try speak(text.units[next], speaker, pulse)
+            next += 1
+            guard next == text.units.count else { return }
             try end()
-            return true
-        } catch {
+            isOver = true
+        }
+    }
+
+    private func attempt(_ body: () throws -> Void) {
+        do { try body() } catch {
             mailbox.finish(.failure(error))
-            return true
+            isOver = true
         }
     }
 
     private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker, _ pulse: () -> Void) throws {
         var samples = 0
-        let spoken = try speaker.speak(unit, at: next, plan.manner, cancellation: cancellation) { sound in
-            pulse()
-            try cancellation.check()
-            samples += sound.count
-            try send(stretch.push(joiner.append(sound)))
+        if let script = prepared.script {
+            hadWords = true
+            try speaker.speak(script, at: next, plan.manner, cancellation: cancellation) { sound in
+                pulse()
+                try cancellation.check()
+                samples += sound.count
+                try send(stretch.push(joiner.append(sound)))
+            }
         }
         try cancellation.check()
         try send(stretch.push(joiner.end(unit)))
         hasSpoken = hasSpoken || samples > 0
-        hadWords = hadWords || spoken.hadWords
-        let record = SpeechUnit(index: next, text: unit.text, symbols: spoken.symbols, dropped: spoken.dropped, samples: samples)
+        let record = SpeechUnit(index: next, text: unit.text, symbols: prepared.symbols, dropped: prepared.dropped, samples: samples)
         usage.inputTokens += record.symbols
         usage.units += 1
         mailbox.post(.unit(record))

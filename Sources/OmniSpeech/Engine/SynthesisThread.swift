@@ -3,9 +3,11 @@ import Logging
 import OmniAPI
 import OmniEngine
 
-/// The one thread that owns a model: it takes the most urgent request, speaks one sentence of it, and looks again.
+/// The one thread that owns a model: it takes the most urgent requests, speaks one sentence of each, and looks again.
 ///
-/// New requests come first, so that every listener hears something soon; then the one whose listener will run dry first.
+/// New requests come first, so that every listener hears something soon; then those whose listeners will run dry first. Where
+/// the model allows, sentences of several requests are spoken side by side: two on a core each take less than one after the
+/// other on both.
 // All mutable state is guarded by `condition`, except the speaker, which only the thread touches.
 final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     private let condition = NSCondition()
@@ -13,6 +15,8 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     private var isClosing = false
     private var hasEnded = false
     private var busySince: ContinuousClock.Instant?
+    /// Requests of which a sentence is being spoken.
+    private var speaking = 0
 
     /// Starts the thread, which makes the speaker itself; returns once it is loaded. Must not be called on the cooperative pool.
     static func start(load: @escaping @Sendable () throws -> Speaker) throws -> (SynthesisThread, Speaker.Facts) {
@@ -40,8 +44,13 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// Time since the unit in work began or last gave a sign of life; nil when idle.
     var stalledFor: Duration? { condition.withLock { busySince.map { ContinuousClock.now - $0 } } }
 
-    /// How many requests are in work or wait.
-    var count: Int { condition.withLock { jobs.count } }
+    /// Requests that wait for their first sentence, and all others.
+    private var load: (waiting: Int, running: Int) {
+        condition.withLock {
+            let waiting = jobs.count(where: \.isFresh)
+            return (waiting, jobs.count - waiting + speaking)
+        }
+    }
 
     /// Hands a request over; false when the thread is closing.
     func submit(_ job: sending SpeechJob<Speaker>) -> Bool {
@@ -77,31 +86,49 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     }
 
     private func run(_ speaker: Speaker) {
-        while let job = takeNext() {
-            let isOver = job.step(speaker) { condition.withLock { busySince = .now } }
+        while let turn = takeNext(atMost: speaker.breadth) {
+            let left = speak(turn, speaker)
             condition.withLock {
-                busySince = nil
-                if !isOver { jobs.append(job) }
+                (busySince, speaking) = (nil, 0)
+                jobs += left
             }
         }
         let left = condition.withLock { jobs }
         for job in left { job.mailbox.finish(.failure(APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5))) }
     }
 
-    /// Waits for a job that can go on, and takes it out of the list; nil when closing.
-    private func takeNext() -> SpeechJob<Speaker>? {
+    /// One sentence of each; those that have more. Others get the lane when all are through.
+    private func speak(_ turn: [SpeechJob<Speaker>], _ speaker: Speaker) -> [SpeechJob<Speaker>] {
+        let ready = turn.filter { $0.prepare(speaker) }
+        guard !ready.isEmpty else { return [] }
+        speaker.takeTurn {
+            DispatchQueue.concurrentPerform(iterations: ready.count) { place in
+                ready[place].speak(speaker) { condition.withLock { busySince = .now } }
+            }
+        }
+        return ready.filter { !$0.isOver }
+    }
+
+    /// Waits for jobs that can go on, and takes them out of the list; nil when closing.
+    private func takeNext(atMost most: Int) -> [SpeechJob<Speaker>]? {
         condition.lock()
         defer { condition.unlock() }
         while !isClosing {
-            let ready = jobs.indices.filter { jobs[$0].isCancelled || !jobs[$0].isAhead }
-            let urgent = ready.first { jobs[$0].isFresh || jobs[$0].isCancelled } ?? ready.min { jobs[$0].deadline < jobs[$1].deadline }
-            if let urgent {
-                busySince = .now
-                return jobs.remove(at: urgent)
+            var turn: [SpeechJob<Speaker>] = []
+            while turn.count < most, let urgent = mostUrgent { turn.append(jobs.remove(at: urgent)) }
+            if !turn.isEmpty {
+                (busySince, speaking) = (.now, turn.count)
+                return turn
             }
             condition.wait()
         }
         return nil
+    }
+
+    /// Called with `condition` locked.
+    private var mostUrgent: Int? {
+        let ready = jobs.indices.filter { jobs[$0].isCancelled || !jobs[$0].isAhead }
+        return ready.first { jobs[$0].isFresh || jobs[$0].isCancelled } ?? ready.min { jobs[$0].deadline < jobs[$1].deadline }
     }
 }
 
@@ -115,7 +142,8 @@ extension SynthesisThread {
                 .tooLarge, "The text has \(text.unicodeScalars.count) characters; the limit is \(options.longestText).",
                 remedy: "Send it in parts.", param: "input")
         }
-        guard count < options.mostRequests else {
+        let load = load
+        guard load.waiting + load.running < options.mostRequests else {
             throw APIError(.unavailable, "The speech model has \(options.mostRequests) requests already.", remedy: "Try again later.", retryAfter: 5)
         }
         let units = SpeechText(text, longest: options.longestUnit)
@@ -130,6 +158,13 @@ extension SynthesisThread {
             cancellation.stream.cancel()
             wake()
         }
+    }
+
+    /// Puts the numbers of requests into the registry.
+    func report(to registry: MetricsRegistry, modelName: String) {
+        let load = load
+        registry.set(.gauge("vllm_omni:num_requests_running", "Requests under way."), Double(load.running), labels: ["model_name": modelName])
+        registry.set(.gauge("vllm_omni:num_requests_waiting", "Requests that wait for their turn."), Double(load.waiting), labels: ["model_name": modelName])
     }
 }
 

@@ -3,8 +3,9 @@ import OmniAPI
 import OmniEngine
 import OmniLlama
 
-/// Speaks units with libllama and libmtmd, frame by frame.
-final class LlamaSpeaker: UnitSpeaker {
+/// Speaks units with libllama and libmtmd, frame by frame and one at a time.
+// @unchecked: the synthesis thread alone makes and uses it.
+final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     struct Manner {
         /// As the model's vocabulary names it; nil for models that have but one.
         var language: String?
@@ -74,16 +75,21 @@ final class LlamaSpeaker: UnitSpeaker {
         }
     }
 
-    func speak(
-        _ unit: SpeechText.Unit, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void
-    ) throws -> SpokenUnit {
-        let spoken = SpokenUnit(symbols: unit.text.unicodeScalars.count, hadWords: unit.text.contains { $0.isLetter || $0.isNumber })
-        guard spoken.hadWords else { return spoken }
+    var breadth: Int { 1 }
+
+    func prepare(_ unit: SpeechText.Unit, _ manner: Manner) -> PreparedUnit<String> {
+        let hasWords = unit.text.contains { $0.isLetter || $0.isNumber }
+        return PreparedUnit(script: hasWords ? unit.text : nil, symbols: unit.text.unicodeScalars.count)
+    }
+
+    /// The brake holds the lane, for a stage of a graph at a time.
+    func takeTurn(_ turn: () -> Void) { turn() }
+
+    func speak(_ script: String, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void) throws {
         // Every unit has random numbers of its own, and none has those of chance: that is what the highest number stands for.
         let seed = (manner.seed &+ UInt32(truncatingIfNeeded: index)) % .max
         // Two seconds, and a third of a second for each character: speech that does not end by itself is cut there.
-        try speak(unit.text, manner, seed: seed, most: 25 + 4 * spoken.symbols, cancellation: cancellation, emit: emit)
-        return spoken
+        try speak(script, manner, seed: seed, most: 25 + 4 * script.unicodeScalars.count, cancellation: cancellation, emit: emit)
     }
 
     private func speak(

@@ -6,7 +6,7 @@ import OmniLlama
 import OmniMedia
 
 /// A speech model as GGUF with its projector, spoken by libllama and libmtmd: sound comes within sentences.
-public final class LlamaSpeechEngine: SpeechModel {
+public final class LlamaSpeechEngine: SpeechModel, MeteredModel {
     public let card: ModelCard
     public let voices: [SpeechVoice]
     public let abilities: SpeechAbilities
@@ -59,6 +59,8 @@ public final class LlamaSpeechEngine: SpeechModel {
     public var stalledFor: Duration? { thread.stalledFor }
 
     public func shutdown() async { await thread.end() }
+
+    public func report(to registry: MetricsRegistry, modelName: String) { thread.report(to: registry, modelName: modelName) }
 
     public func speak(_ request: SpeechSynthesis, scope: RequestScope) async throws -> SpeechGeneration {
         let plan = try SpeechJob<LlamaSpeaker>.Plan(request, manner: manner(request), modelRate: abilities.sampleRate, options: options)
