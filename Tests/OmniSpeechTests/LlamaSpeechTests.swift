@@ -3,9 +3,9 @@ import Logging
 import OmniAPI
 import OmniEngine
 import OmniMedia
-import OmniSpeech
-import Synchronization
 import Testing
+
+@testable import OmniSpeech
 
 /// Random models that Tools/voices/tiny_gguf.py makes with llama.cpp's converter, and what llama.cpp's own program says with them.
 private enum Tiny {
@@ -22,9 +22,9 @@ private enum Tiny {
     /// Loaded once for all tests.
     static func engine(_ family: LlamaSpeechFamily) async throws -> LlamaSpeechEngine { try await (family == .qwen3tts ? qwen : pocket).value }
 
-    static func load(_ model: URL, _ projector: URL?, lane: any ComputeLane = FreeLane()) async throws -> LlamaSpeechEngine {
+    static func load(_ model: URL, _ projector: URL?) async throws -> LlamaSpeechEngine {
         // One thread: two wait for each other on a busy machine.
-        try await LlamaSpeechEngine.load(path: model.path, projector: projector?.path, options: SpeechOptions(threads: 1), lane: lane, logger: Logger(label: "test"))
+        try await LlamaSpeechEngine.load(path: model.path, projector: projector?.path, options: SpeechOptions(threads: 1), logger: Logger(label: "test"))
     }
 
     static func sound(_ name: String) throws -> [Float] {
@@ -52,23 +52,29 @@ struct LlamaSpeechTests {
         #expect(wanted.map { abs($0) }.max() ?? 0 > 0.2)
     }
 
-    @Test("sound comes while its sentence is still being made")
+    @Test("sound comes while its sentence is still being made, which stops between two frames")
     func streams() async throws {
-        let lane = TollLane()
-        let engine = try await Tiny.load(Tiny.model(.pockettts).model, Tiny.model(.pockettts).projector, lane: lane)
-        let request = SpeechSynthesis(text: "Hello there.", seed: 7, reference: try Tiny.voice())
-        let whole = try await engine.hear(request)
-        #expect(whole.units.count == 1 && whole.samples.count > 6 * 1920)
-        // The text, the sample and three frames may be computed, and no more.
-        lane.leave(8)
-        let generation = try await engine.speak(request, scope: RequestScope(id: "slow"))
-        var iterator = generation.events.makeAsyncIterator()
-        let first = try await iterator.next()
-        guard case .audio(var samples)? = first else { throw APIError(.internalError, "no sound first") }
-        #expect((1...2 * 1920).contains(samples.count))
-        lane.open()
-        while let event = try await iterator.next() { if case .audio(let more) = event { samples += more } }
-        #expect(samples == whole.samples)
+        _ = try await Tiny.engine(.pockettts)
+        let files = try LlamaSpeechFiles(model: Tiny.model(.pockettts).model.path, projector: Tiny.model(.pockettts).projector.path)
+        let speaker = try LlamaSpeaker(files, threads: 1, gpuLayers: 0, lane: FreeLane()) { _ in }
+        let manner = LlamaSpeaker.Manner(sample: try Tiny.sound("sample.wav"), seed: 7)
+        func tokens() -> SpeechCancellation { SpeechCancellation(request: CancellationToken(), stream: CancellationToken()) }
+        // A call for each frame, and one for the end.
+        var sizes: [Int] = []
+        try speaker.speak("Hello there.", at: 0, manner, cancellation: tokens()) { sizes.append($0.count) }
+        let frames = sizes.map { $0 / 1920 }
+        #expect(frames.prefix(8) == [0, 2, 0, 2, 0, 0, 0, 4] && frames.count > 10)
+        for which in [\SpeechCancellation.request, \.stream] {
+            let cancellation = tokens()
+            var calls = 0
+            #expect(throws: CancellationError.self) {
+                try speaker.speak("Hello there.", at: 0, manner, cancellation: cancellation) { _ in
+                    calls += 1
+                    if calls == 3 { cancellation[keyPath: which].cancel() }
+                }
+            }
+            #expect(calls == 3)
+        }
     }
 
     @Test("the same seed gives the same sound, bit for bit, whoever speaks before or meanwhile", arguments: LlamaSpeechFamily.allCases)
@@ -135,26 +141,23 @@ struct LlamaSpeechTests {
         #expect(heard.samples.allSatisfy { $0.isFinite && abs($0) <= 1 })
     }
 
-    @Test("cancelled, or its stream dropped, it stops between two frames")
+    @Test("what was cancelled, or whose stream was dropped, leaves nothing behind")
     func cancellation() async throws {
-        let lane = TollLane()
-        let engine = try await Tiny.load(Tiny.model(.pockettts).model, Tiny.model(.pockettts).projector, lane: lane)
+        let files = Tiny.model(.pockettts)
+        let engine = try await Tiny.load(files.model, files.projector)
         let request = SpeechSynthesis(text: "Hello there.", seed: 7, reference: try Tiny.voice())
         let whole = try await engine.hear(request)
         for drops in [false, true] {
             let scope = RequestScope(id: "cancelled")
-            lane.leave(8)
             do {
-                let generation = try await engine.speak(request, scope: scope)
+                let generation = try await engine.speak(SpeechSynthesis(text: String(repeating: "Hello there. ", count: 200), reference: request.reference), scope: scope)
                 var iterator = generation.events.makeAsyncIterator()
                 _ = try await iterator.next()
                 if !drops {
                     scope.cancellation.cancel()
-                    lane.leave(1)
-                    await #expect(throws: CancellationError.self) { while let event = try await iterator.next() { if case .unit = event { Issue.record("the sentence was finished") } } }
+                    await #expect(throws: CancellationError.self) { while try await iterator.next() != nil {} }
                 }
             }
-            lane.open()
             let next = try await engine.hear(request)
             #expect(next.samples == whole.samples)
         }
@@ -188,29 +191,4 @@ struct LlamaSpeechTests {
             await #expect("\(reason)") { try await Tiny.load(model, projector) } throws: { ($0 as? APIError).map { "\($0)" }?.contains(reason) == true }
         }
     }
-}
-
-/// A lane on which a number of calls may pass, then none until it is open.
-private final class TollLane: ComputeLane {
-    private let condition = NSCondition()
-    private let left = Mutex<Int?>(nil)
-
-    func leave(_ count: Int) { change(to: count) }
-    func open() { change(to: nil) }
-
-    private func change(to count: Int?) {
-        condition.withLock {
-            left.withLock { $0 = count }
-            condition.broadcast()
-        }
-    }
-
-    func acquire() {
-        condition.withLock {
-            while left.withLock({ $0 == 0 }) { condition.wait() }
-            left.withLock { $0 = $0.map { $0 - 1 } }
-        }
-    }
-
-    func release() {}
 }
