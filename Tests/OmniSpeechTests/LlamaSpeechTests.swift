@@ -146,11 +146,12 @@ struct LlamaSpeechTests {
         let files = Tiny.model(.pockettts)
         let engine = try await Tiny.load(files.model, files.projector)
         let request = SpeechSynthesis(text: "Hello there.", seed: 7, reference: try Tiny.voice())
+        let long = SpeechSynthesis(text: String(repeating: "Hello there. ", count: 200), reference: request.reference)
         let whole = try await engine.hear(request)
         for drops in [false, true] {
             let scope = RequestScope(id: "cancelled")
             do {
-                let generation = try await engine.speak(SpeechSynthesis(text: String(repeating: "Hello there. ", count: 200), reference: request.reference), scope: scope)
+                let generation = try await engine.speak(long, scope: scope)
                 var iterator = generation.events.makeAsyncIterator()
                 _ = try await iterator.next()
                 if !drops {
@@ -161,7 +162,10 @@ struct LlamaSpeechTests {
             let next = try await engine.hear(request)
             #expect(next.samples == whole.samples)
         }
+        var last = try await engine.speak(long, scope: RequestScope(id: "last")).events.makeAsyncIterator()
+        _ = try await last.next()
         await engine.shutdown()
+        await #expect { while try await last.next() != nil {} } throws: { ($0 as? APIError)?.status == 503 }
         await #expect { try await engine.hear(request) } throws: { ($0 as? APIError)?.status == 503 }
     }
 

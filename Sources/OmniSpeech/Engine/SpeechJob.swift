@@ -79,9 +79,9 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
         return !isOver
     }
 
-    /// Speaks the unit that is ready, in a turn of the speaker's, and ends the job with the last. `pulse` is called whenever the
-    /// speaker shows that it lives.
-    func speak(_ speaker: Speaker, pulse: () -> Void) {
+    /// Speaks the unit that is ready, in a turn of the speaker's, and ends the job with the last. `pulse` is called at each of the
+    /// speaker's signs of life, and ends the job by throwing.
+    func speak(_ speaker: Speaker, pulse: () throws -> Void) {
         attempt {
             try speak(text.units[next], speaker, pulse)
             next += 1
@@ -98,12 +98,12 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
         }
     }
 
-    private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker, _ pulse: () -> Void) throws {
+    private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker, _ pulse: () throws -> Void) throws {
         var samples = 0
         if let script = prepared.script {
             hadWords = true
             try speaker.speak(script, at: next, plan.manner, cancellation: cancellation) { sound in
-                pulse()
+                if sound.isEmpty { try pulse() }
                 try cancellation.check()
                 samples += sound.count
                 try send(stretch.push(joiner.append(sound)))

@@ -65,7 +65,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// A reader has taken sound, or has gone: look again.
     func wake() { condition.withLock { condition.signal() } }
 
-    /// Ends all requests with 503 and the thread after its unit, and gives the model's memory back. Returns at once.
+    /// Ends all requests with 503 and the thread after its unit, or at the next sign of life within it, and gives the model's memory back. Returns at once.
     func close() {
         condition.withLock {
             isClosing = true
@@ -94,7 +94,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
             }
         }
         let left = condition.withLock { jobs }
-        for job in left { job.mailbox.finish(.failure(APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5))) }
+        for job in left { job.mailbox.finish(.failure(APIError.unloading)) }
     }
 
     /// One sentence of each; those that have more. Others get the lane when all are through.
@@ -103,10 +103,18 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         guard !ready.isEmpty else { return [] }
         speaker.takeTurn {
             DispatchQueue.concurrentPerform(iterations: ready.count) { place in
-                ready[place].speak(speaker) { condition.withLock { busySince = .now } }
+                ready[place].speak(speaker, pulse: pulse)
             }
         }
         return ready.filter { !$0.isOver }
+    }
+
+    /// The speaker lives. Throws once the thread is closing.
+    private func pulse() throws {
+        try condition.withLock {
+            busySince = .now
+            if isClosing { throw APIError.unloading }
+        }
     }
 
     /// Waits for jobs that can go on, and takes them out of the list; nil when closing.
@@ -153,7 +161,7 @@ extension SynthesisThread {
         var logger = logger
         logger[metadataKey: "request"] = "\(scope.id)"
         let job = try SpeechJob<Speaker>(text: units, plan: plan, mailbox: mailbox, cancellation: cancellation, logger: logger)
-        guard submit(job) else { throw APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
+        guard submit(job) else { throw APIError.unloading }
         return mailbox.stream { [self] in
             cancellation.stream.cancel()
             wake()
@@ -166,6 +174,10 @@ extension SynthesisThread {
         registry.set(.gauge("vllm_omni:num_requests_running", "Requests under way."), Double(load.running), labels: ["model_name": modelName])
         registry.set(.gauge("vllm_omni:num_requests_waiting", "Requests that wait for their turn."), Double(load.waiting), labels: ["model_name": modelName])
     }
+}
+
+extension APIError {
+    fileprivate static var unloading: APIError { APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
 }
 
 /// Runs what blocks for seconds on a thread of its own.
