@@ -1,4 +1,4 @@
-// RGB pictures → yuv420p in BT.709 → codec → muxer → file, one picture at a time.
+// RGB pictures → yuv420p in BT.709, or RGB where nothing may be lost → codec → muxer → file, one picture at a time.
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avstring.h>
@@ -16,12 +16,12 @@ struct cff_video_writer {
     AVFormatContext *mux;
     AVCodecContext *codec;
     struct SwsContext *sws;
-    AVFrame *rgb, *yuv;
+    AVFrame *rgb, *coded;
     AVPacket *packet;
     int64_t pts, most_bytes;
     int width, height;
-    /// `created`: there is a file of ours; `finished`: it is whole.
-    int created, finished;
+    /// `created`: there is a file of ours; `draining`: no more pictures come; `finished`: it is whole.
+    int created, draining, finished;
 };
 
 static const char URL_SCHEME[] = "file:";
@@ -31,18 +31,22 @@ int cff_has_encoder(const char *name) { return avcodec_find_encoder_by_name(name
 /// Settings of the encoder for a quality of 1…100: each has its own scale, and some know of a bit rate only.
 static void set_quality(AVCodecContext *context, AVDictionary **settings, const cff_video_options *options) {
     double coarse = (100 - options->quality) / 100.0;
-    if (!strcmp(options->encoder, "libx264")) {
+    if (!strncmp(options->encoder, "libx264", 7)) {
         av_dict_set(settings, "preset", "fast", 0);
         // Frames that wait for a decision are memory; 250 are allowed by default for some presets.
         av_dict_set(settings, "rc-lookahead", "16", 0);
-        av_dict_set_int(settings, "crf", (int)(10 + 30 * coarse + 0.5), 0);
+        // Threads share one picture and are done with it when the call returns: none computes while others have the cores.
+        av_dict_set(settings, "x264-params", "sliced-threads=1:sync-lookahead=0", 0);
+        if (options->lossless) av_dict_set(settings, "qp", "0", 0);
+        else av_dict_set_int(settings, "crf", (int)(10 + 30 * coarse + 0.5), 0);
         // With x264's tree (build 164, AVX-512) the same frames do not always give the same file.
         av_dict_set(settings, "mbtree", "0", 0);
     } else if (!strncmp(options->encoder, "libvpx", 6)) {
         av_dict_set(settings, "deadline", "good", 0);
         av_dict_set(settings, "cpu-used", "4", 0);
         av_dict_set(settings, "lag-in-frames", "16", 0);
-        av_dict_set_int(settings, "crf", (int)(8 + 50 * coarse + 0.5), 0);
+        if (options->lossless) av_dict_set(settings, "lossless", "1", 0);
+        else av_dict_set_int(settings, "crf", (int)(8 + 50 * coarse + 0.5), 0);
         // VP9 takes 0 as "no limit"; VP8 needs a ceiling that is never reached.
         context->bit_rate = strcmp(options->encoder, "libvpx") ? 0 : (int64_t)options->width * options->height * options->rate / options->per;
     } else if (!strcmp(options->encoder, "mpeg4")) {
@@ -54,6 +58,12 @@ static void set_quality(AVCodecContext *context, AVDictionary **settings, const 
     }
 }
 
+/// What the encoder is given: of RGB each takes its own order.
+static enum AVPixelFormat pixel_format(const cff_video_options *options) {
+    if (!options->lossless) return AV_PIX_FMT_YUV420P;
+    return strcmp(options->encoder, "libx264rgb") ? AV_PIX_FMT_GBRP : AV_PIX_FMT_RGB24;
+}
+
 static int open_codec(cff_video_writer *w, const cff_video_options *options, char *error) {
     const AVCodec *codec = avcodec_find_encoder_by_name(options->encoder);
     if (!codec) {
@@ -62,14 +72,14 @@ static int open_codec(cff_video_writer *w, const cff_video_options *options, cha
     }
     w->codec = avcodec_alloc_context3(codec);
     if (!w->codec) return cff_fail(error, "encoder", AVERROR(ENOMEM));
-    w->codec->width = options->width & ~1;
-    w->codec->height = options->height & ~1;
-    w->codec->pix_fmt = AV_PIX_FMT_YUV420P;
+    w->codec->width = options->lossless ? options->width : options->width & ~1;
+    w->codec->height = options->lossless ? options->height : options->height & ~1;
+    w->codec->pix_fmt = pixel_format(options);
     w->codec->time_base = (AVRational){options->per, options->rate};
     w->codec->framerate = (AVRational){options->rate, options->per};
     w->codec->sample_aspect_ratio = (AVRational){1, 1};
-    w->codec->color_range = AVCOL_RANGE_MPEG;
-    w->codec->colorspace = AVCOL_SPC_BT709;
+    w->codec->color_range = options->lossless ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+    w->codec->colorspace = options->lossless ? AVCOL_SPC_RGB : AVCOL_SPC_BT709;
     w->codec->color_primaries = AVCOL_PRI_BT709;
     w->codec->color_trc = AVCOL_TRC_BT709;
     w->codec->thread_count = options->threads;
@@ -86,17 +96,18 @@ static int open_codec(cff_video_writer *w, const cff_video_options *options, cha
 
 static int open_converter(cff_video_writer *w, char *error) {
     int width = w->codec->width, height = w->codec->height;
-    w->sws = sws_getContext(width, height, AV_PIX_FMT_RGB24, width, height, AV_PIX_FMT_YUV420P, CFF_SCALE_FLAGS, NULL, NULL, NULL);
+    w->sws = sws_getContext(width, height, AV_PIX_FMT_RGB24, width, height, w->codec->pix_fmt, CFF_SCALE_FLAGS, NULL, NULL, NULL);
     w->rgb = cff_new_frame(width, height, AV_PIX_FMT_RGB24);
-    w->yuv = cff_new_frame(width, height, AV_PIX_FMT_YUV420P);
+    w->coded = cff_new_frame(width, height, w->codec->pix_fmt);
     w->packet = av_packet_alloc();
-    if (!w->sws || !w->rgb || !w->yuv || !w->packet) return cff_fail(error, "encoder", AVERROR(ENOMEM));
+    if (!w->sws || !w->rgb || !w->coded || !w->packet) return cff_fail(error, "encoder", AVERROR(ENOMEM));
+    w->coded->color_range = w->codec->color_range;
+    w->coded->colorspace = w->codec->colorspace;
+    w->coded->color_primaries = w->codec->color_primaries;
+    w->coded->color_trc = w->codec->color_trc;
+    if (w->codec->colorspace == AVCOL_SPC_RGB) return 0;
     const int *matrix = sws_getCoefficients(SWS_CS_ITU709);
     int code = sws_setColorspaceDetails(w->sws, matrix, 1, matrix, 0, 0, 1 << 16, 1 << 16);
-    w->yuv->color_range = w->codec->color_range;
-    w->yuv->colorspace = w->codec->colorspace;
-    w->yuv->color_primaries = w->codec->color_primaries;
-    w->yuv->color_trc = w->codec->color_trc;
     return code < 0 ? cff_fail(error, "converting colours", AVERROR(EINVAL)) : 0;
 }
 
@@ -152,46 +163,55 @@ static int file_state(cff_video_writer *w, char *error) {
     return 0;
 }
 
-static int write_packets(cff_video_writer *w, char *error) {
+/// 1 when a packet was written, 0 when the encoder has none.
+static int write_packet(cff_video_writer *w, char *error) {
     AVStream *stream = w->mux->streams[0];
-    for (;;) {
-        int code = avcodec_receive_packet(w->codec, w->packet);
-        if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return 0;
-        if (code < 0) return cff_fail(error, "encoding", code);
-        // Without it the last frame would be shown for no time.
-        if (w->packet->duration <= 0) w->packet->duration = 1;
-        av_packet_rescale_ts(w->packet, w->codec->time_base, stream->time_base);
-        w->packet->stream_index = stream->index;
-        code = av_write_frame(w->mux, w->packet);
-        av_packet_unref(w->packet);
-        if (code < 0) return cff_fail(error, "writing the file", code);
-        code = file_state(w, error);
-        if (code < 0) return code;
-    }
+    int code = avcodec_receive_packet(w->codec, w->packet);
+    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return 0;
+    if (code < 0) return cff_fail(error, "encoding", code);
+    // Without it the last frame would be shown for no time.
+    if (w->packet->duration <= 0) w->packet->duration = 1;
+    av_packet_rescale_ts(w->packet, w->codec->time_base, stream->time_base);
+    w->packet->stream_index = stream->index;
+    code = av_write_frame(w->mux, w->packet);
+    av_packet_unref(w->packet);
+    if (code < 0) return cff_fail(error, "writing the file", code);
+    code = file_state(w, error);
+    return code < 0 ? code : 1;
 }
 
 int cff_video_writer_push(cff_video_writer *w, const uint8_t *pixels, char *error) {
-    if (w->finished) return cff_fail(error, "a frame after the end", AVERROR(EINVAL));
+    if (w->draining) return cff_fail(error, "a frame after the end", AVERROR(EINVAL));
     size_t row = (size_t)w->codec->width * 3;
     for (int y = 0; y < w->codec->height; y++) {
         memcpy(w->rgb->data[0] + (ptrdiff_t)y * w->rgb->linesize[0], pixels + (size_t)y * (size_t)w->width * 3, row);
     }
     // The encoder may still hold the last frame's memory.
-    int code = av_frame_make_writable(w->yuv);
+    int code = av_frame_make_writable(w->coded);
     if (code < 0) return cff_fail(error, "encoding", code);
-    code = sws_scale(w->sws, (const uint8_t *const *)w->rgb->data, w->rgb->linesize, 0, w->codec->height, w->yuv->data, w->yuv->linesize);
+    code = sws_scale(w->sws, (const uint8_t *const *)w->rgb->data, w->rgb->linesize, 0, w->codec->height, w->coded->data, w->coded->linesize);
     if (code < 0) return cff_fail(error, "converting pixels", code);
-    w->yuv->pts = w->pts++;
-    w->yuv->quality = w->codec->global_quality;
-    code = avcodec_send_frame(w->codec, w->yuv);
-    return code < 0 ? cff_fail(error, "encoding", code) : write_packets(w, error);
+    w->coded->pts = w->pts++;
+    w->coded->quality = w->codec->global_quality;
+    code = avcodec_send_frame(w->codec, w->coded);
+    if (code < 0) return cff_fail(error, "encoding", code);
+    while ((code = write_packet(w, error)) > 0) continue;
+    return code;
+}
+
+int cff_video_writer_drain(cff_video_writer *w, char *error) {
+    if (!w->draining) {
+        int code = avcodec_send_frame(w->codec, NULL);
+        if (code < 0) return cff_fail(error, "encoding", code);
+        w->draining = 1;
+    }
+    return write_packet(w, error);
 }
 
 int cff_video_writer_finish(cff_video_writer *w, int64_t *bytes, char *error) {
     if (w->finished) return cff_fail(error, "a second end", AVERROR(EINVAL));
-    int code = avcodec_send_frame(w->codec, NULL);
-    if (code < 0) return cff_fail(error, "encoding", code);
-    code = write_packets(w, error);
+    int code;
+    while ((code = cff_video_writer_drain(w, error)) > 0) continue;
     if (code < 0) return code;
     code = av_write_trailer(w->mux);
     if (code < 0) return cff_fail(error, "completing the file", code);
@@ -211,7 +231,7 @@ void cff_video_writer_free(cff_video_writer *w) {
     avcodec_free_context(&w->codec);
     sws_freeContext(w->sws);
     av_frame_free(&w->rgb);
-    av_frame_free(&w->yuv);
+    av_frame_free(&w->coded);
     av_packet_free(&w->packet);
     if (w->created && !w->finished) {
         // A device stays where it is.

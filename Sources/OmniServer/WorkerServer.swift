@@ -10,12 +10,14 @@ public struct WorkerServer: Sendable {
     public var socket: String
     public var limits: RequestLimits
     public var fetcher: any MediaFetcher
+    public var muxing: MuxingOptions
     public var logger: Logger
 
-    public init(socket: String, limits: RequestLimits, fetcher: any MediaFetcher, logger: Logger) {
+    public init(socket: String, limits: RequestLimits, fetcher: any MediaFetcher, muxing: MuxingOptions = MuxingOptions(), logger: Logger) {
         self.socket = socket
         self.limits = limits
         self.fetcher = fetcher
+        self.muxing = muxing
         self.logger = logger
     }
 
@@ -29,7 +31,8 @@ public struct WorkerServer: Sendable {
         signal(SIGTERM, SIG_IGN)
         let worker = WorkerModel(servedName: servedName)
         let listener = HTTPListener(
-            configuration: .init(address: .unix(path: socket), limits: limits, isPublic: false), routes: WorkerRoutes(worker: worker, metrics: metrics, fetcher: fetcher).table,
+            configuration: .init(address: .unix(path: socket), limits: limits, isPublic: false),
+            routes: WorkerRoutes(worker: worker, metrics: metrics, fetcher: fetcher, muxing: muxing).table,
             metrics: HTTPMetrics(registry: MetricsRegistry()), logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let service = try listener.service(group: group) { _ in }

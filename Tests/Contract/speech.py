@@ -222,11 +222,11 @@ class Socket:
         while self.file.readline() != b"\r\n":
             pass
 
-    def send(self, message, opcode=1):
-        """A dictionary as JSON; a text or bytes as they are."""
+    def send(self, message, opcode=1, first=0x80):
+        """A dictionary as JSON; a text or bytes as they are. `first`: the bits before the opcode; 0x80 ends a message."""
         data = message if isinstance(message, bytes) else (message if isinstance(message, str) else json.dumps(message)).encode()
         size, mask = len(data), os.urandom(4)
-        head = bytes([0x80 | opcode]) + (
+        head = bytes([first | opcode]) + (
             bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack(">H", size) if size < 1 << 16 else b"\xff" + struct.pack(">Q", size))
         masked = int.from_bytes(data, "big") ^ int.from_bytes((mask * (size // 4 + 1))[:size], "big")
         self.raw.sendall(head + mask + masked.to_bytes(size, "big"))

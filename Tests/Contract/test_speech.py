@@ -120,19 +120,36 @@ def test_the_rate_is_the_one_asked_for(speaking, sound, rate):
 
 @pytest.mark.parametrize("fields, param", [
     ({"speed": 0.2}, "body.speed"), ({"speed": 4.1}, "body.speed"), ({"sample_rate": 0}, "body.sample_rate"), ({"sample_rate": 7999}, "sample_rate"),
-    ({"response_format": "ogg"}, "body.response_format"), ({"language": "Klingon"}, "language"), ({"word_timestamps": True}, "body.word_timestamps"),
+    ({"response_format": "ogg"}, "body.response_format"), ({"language": "Klingon"}, "language"), ({"word_timestamps": True}, "word_timestamps"),
     ({"instructions": "x" * 501}, "body.instructions"), ({"voice": 5}, "body.voice"), ({"voice": {"name": "joe"}}, "body.voice.id"),
     ({"ref_audio": "file:///etc/passwd"}, "ref_audio"), ({"ref_audio": ["/etc/passwd"]}, "ref_audio"),
     ({"references": [{"audio_path": "file:///etc/passwd"}]}, "ref_audio"), ({"ref_audio": "data:audio/wav;base64,AAAA"}, "ref_audio"),
 ])
 def test_what_is_wrong_is_named(speaking, fields, param):
-    assert refused(speaking, **fields)["param"].removeprefix("body.") == param.removeprefix("body.")
-    assert refused(speaking, stream=True, **fields)["param"] == param, "before a stream begins"
+    for streamed in ({}, {"stream": True}):
+        assert refused(speaking, **streamed, **fields)["param"] == param, "also before a stream begins"
 
 
 def test_ignored_fields_are_named(speaking):
     reply = speak(speaking, "Hi.", voice="alloy", instructions="sadly", sparkle=1, max_new_tokens=5)
     assert set(reply.headers["x-ignored-params"].split(",")) == {"voice", "instructions", "sparkle", "max_new_tokens"}
+    assert "x-ignored-params" not in speak(speaking, "Hi.", instructions="").headers, "nothing was asked"
+
+
+def test_metrics_tell_of_speech_by_model(speaking):
+    names = ["requests_success_total", "speech_stream_completed_total", "e2e_request_latency_s_count", "prompt_tokens_total", "audio_ttfp_s_count", "audio_duration_s_sum", "audio_rtf_count"]
+
+    def figures():
+        return [speaking.metric(f"vllm_omni:{name}", model_name="joe") or 0 for name in names]
+
+    before = figures()
+    spoken = sum(len(speak(speaking, response_format="pcm", **how).body) / 2 / RATE for how in ({}, {"stream_format": "audio"}))
+    requests, streams, latencies, symbols, firsts, seconds, factors = (now - then for now, then in zip(figures(), before))
+    assert (requests, streams, latencies, firsts, factors) == (2, 1, 2, 2, 2) and symbols > 10 and seconds == pytest.approx(spoken, abs=0.01)
+    broken = speaking.metric("vllm_omni:requests_failed_total", model_name="joe", reason="error") or 0
+    refused(speaking, language="xx")
+    assert speaking.metric("vllm_omni:requests_failed_total", model_name="joe", reason="error") == broken + 1
+    assert speaking.metric("vllm_omni:num_requests_running", model_name="joe") == 0 == speaking.metric("vllm_omni:num_requests_waiting", model_name="joe")
 
 
 # Voices by name.

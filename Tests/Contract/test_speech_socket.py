@@ -92,7 +92,38 @@ def test_pings_are_answered(link):
     assert link.frame() == (10, b"still there?")
 
 
+def test_a_message_may_come_in_parts(link):
+    link.send(b'{"type":"session.con', first=0)
+    link.send(b"between", opcode=9)
+    assert link.frame() == (10, b"between"), "a ping may come between them"
+    link.send(b'fig"}', opcode=0)
+    link.done()
+    assert link.next() == done_event(0, 0)
+
+
 # Faults.
+
+@pytest.mark.parametrize("fault", ["no mask", "a reserved bit", "an unknown kind", "a part of nothing", "a message within a message", "a ping in parts", "no UTF-8"])
+def test_what_the_protocol_forbids_closes_the_socket(link, fault):
+    link.configure()
+    if fault == "no mask":
+        text = b'{"type":"input.done"}'
+        link.raw.sendall(bytes([0x81, len(text)]) + text)
+    elif fault == "a reserved bit":
+        link.send({"type": "input.done"}, first=0x80 | 0x40)
+    elif fault == "an unknown kind":
+        link.send(b"x", opcode=3)
+    elif fault == "a part of nothing":
+        link.send({"type": "input.done"}, opcode=0)
+    elif fault == "a message within a message":
+        link.send(b'{"type":', first=0)
+        link.send({"type": "input.done"})
+    elif fault == "a ping in parts":
+        link.send(b"x", opcode=9, first=0)
+    else:
+        link.send(b'{"type":"\xff"}')
+    assert link.next() is None and link.close_code == (1007 if fault == "no UTF-8" else 1002)
+
 
 @pytest.mark.parametrize("first", [
     "{", "5", '{"type":"input.text","text":"Hi."}', '{"type":"input.done"}', '{"type":"session.config","response_format":"midi"}',

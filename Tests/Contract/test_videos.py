@@ -1,6 +1,7 @@
 """Video jobs as clients see them."""
 import http.server
 import json
+import sqlite3
 import threading
 
 import pytest
@@ -166,6 +167,30 @@ def test_a_server_without_a_video_model(server):
     assert server.get("/v1/videos").json["data"] == []
 
 
+def test_metrics_tell_what_became_of_jobs(start):
+    server = start(models=[TEXT_TO_VIDEO])
+
+    def waiting_and_running():
+        return server.metric("vllm_omni:num_requests_waiting"), server.metric("vllm_omni:num_requests_running")
+
+    assert waiting_and_running() == (0, 0)
+    finished(server, made(server, **SHORT))
+    finished(server, made(server, size="16000x16000", num_frames=1000))
+    first, second = made(server, **LONG), made(server, **LONG)
+    wait_until(lambda: waiting_and_running() == (1, 1), "one to run and one to wait")
+    for identifier in (second, first):
+        server.request("DELETE", f"/v1/videos/{identifier}")
+    assert waiting_and_running() == (0, 0)
+    assert server.metric("vllm_omni:requests_success_total", finished_reason="stop") == 1
+    assert server.metric("vllm_omni:requests_failed_total", reason="error") == 1
+    assert server.metric("vllm_omni:requests_failed_total", reason="cancelled") == 2
+    assert server.metric("vllm_omni:e2e_request_latency_s_count") == 2 and server.metric("vllm_omni:request_queue_wait_s_count") == 3
+    for stage in ("encode", "denoise", "decode", "mux"):
+        assert server.metric("vllm_omni:stage_gen_time_s_sum", stage=stage, stage_type="diffusion") > 0, stage
+    stored = sum(path.stat().st_size for path in (server.data / "blobs/jobs").rglob("*") if path.is_file())
+    assert server.metric("omni:video_bytes_stored") == stored > 0
+
+
 # Failure, deletion, keys.
 
 def test_a_failed_job_says_why_and_pollers_keep_working(films):
@@ -290,6 +315,12 @@ def test_results_go_when_their_time_is_over(start):
     wait_until(lambda: server.get(f"/v1/videos/{identifier}/content").status == 404, "the clip to expire")
     wait_until(lambda: not files(server), "its files to go")
     assert job(server, identifier)["status"] == "completed", "the job can still be asked for"
+    failed = made(server, size="16000x16000", num_frames=1000)
+    assert finished(server, failed)["expires_at"], "a failed job has its time, too"
+    with sqlite3.connect(server.data / "omni.sqlite", timeout=LIMIT) as base:
+        base.execute("UPDATE jobs SET expires_at = expires_at - 31 * 86400")
+    base.close()
+    wait_until(lambda: server.get("/v1/videos").json["data"] == [], "both rows to go a month later")
 
 
 def test_a_full_queue_is_503(start):

@@ -68,6 +68,28 @@ struct VideoTests {
         #expect(count == 41)
     }
 
+    @Test("a lossless film gives every pixel back, whatever its size", arguments: VideoFormat.allCases, [(96, 64), (97, 63)])
+    func lossless(format: VideoFormat, size: (width: Int, height: Int)) throws {
+        // Noise in every colour: the hardest there is to code.
+        var state: UInt32 = 7
+        let frames = (0..<9).map { _ in
+            let pixels = (0..<size.width * size.height * 3).map { _ -> UInt8 in
+                state = state &* 1_664_525 &+ 1_013_904_223
+                return UInt8(state >> 24)
+            }
+            return Picture(width: size.width, height: size.height, channels: 3, pixels: pixels)!
+        }
+        let muxer = try VideoMuxer(path: folder.path("film"), width: size.width, height: size.height, framesPerSecond: 8, format: format, isLossless: true)
+        for frame in frames { try muxer.append(frame) }
+        let facts = try muxer.finish()
+        #expect((facts.width, facts.height, facts.frames) == (size.width, size.height, 9) && facts.note?.contains("browsers") == true)
+        let reader = try VideoReader(path: folder.path("film"))
+        for (index, frame) in frames.enumerated() {
+            let isSame = try reader.next() == frame
+            #expect(isSame, "frame \(index)")
+        }
+    }
+
     @Test("keeps colours", arguments: VideoFormat.allCases, [[255, 0, 0], [0, 255, 0], [20, 40, 250], [128, 128, 128], [255, 255, 255], [0, 0, 0]] as [[UInt8]])
     func colours(format: VideoFormat, colour: [UInt8]) throws {
         let muxer = try VideoMuxer(path: folder.path("flat"), width: 64, height: 64, framesPerSecond: 8, format: format)

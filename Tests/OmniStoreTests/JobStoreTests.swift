@@ -24,8 +24,8 @@ private final class Clock: Sendable {
         init(_ kind: Kind) throws {
             let clock = clock
             switch kind {
-            case .sqlite: store = SQLiteJobStore(try Database(folder: folder)) { clock.now }
-            case .memory: store = MemoryJobStore { clock.now }
+            case .sqlite: store = SQLiteJobStore(try Database(folder: folder), keepFor: 60) { clock.now }
+            case .memory: store = MemoryJobStore(keepFor: 60) { clock.now }
             }
         }
 
@@ -52,7 +52,7 @@ private final class Clock: Sendable {
     @Test(arguments: Kind.allCases) func whatComesLateChangesNothing(kind: Kind) async throws {
         let bench = try Bench(kind)
         _ = try await bench.make("a")
-        #expect(try await bench.store.change("a", .completed(attempt: 0, JobResult(), keepFor: nil)) == nil, "it does not run")
+        #expect(try await bench.store.change("a", .completed(attempt: 0, JobResult())) == nil, "it does not run")
         _ = try await bench.store.claim(models: ["wan"])
         let requeued = try await bench.store.change("a", .interrupted(attempt: 1, .workerDied("signal 9")))
         #expect(requeued?.status == .queued && requeued?.deaths == 1)
@@ -60,7 +60,7 @@ private final class Clock: Sendable {
         #expect(try await bench.store.change("a", .failed(attempt: 1, VideoJobError(code: 500, message: "late"))) == nil, "the attempt was given up")
         var result = JobResult()
         (result.clip, result.bytes, result.stageDurations) = ("clip.2.mp4", 9, JSONObject([("decode", 0.5)]))
-        let done = try await bench.store.change("a", .completed(attempt: 2, result, keepFor: 60))
+        let done = try await bench.store.change("a", .completed(attempt: 2, result))
         #expect(done?.status == .completed && done?.expiresAt == 1060 && done?.completedAt == 1000)
         #expect(try await bench.store.job("a") == done)
         #expect(try await bench.store.change("a", .failed(attempt: 2, VideoJobError())) == nil, "what is over stays over")
@@ -174,7 +174,7 @@ private final class Clock: Sendable {
         let bench = try Bench(kind)
         _ = try await bench.make("a")
         _ = try await bench.store.claim(models: ["wan"])
-        _ = try await bench.store.change("a", .completed(attempt: 1, JobResult(), keepFor: 60))
+        _ = try await bench.store.change("a", .completed(attempt: 1, JobResult()))
         #expect(try await bench.store.expired().isEmpty)
         bench.clock.advance(60)
         #expect(try await bench.store.expired().map(\.id) == ["a"])
@@ -182,6 +182,22 @@ private final class Clock: Sendable {
         #expect(try await bench.store.expired().isEmpty)
         bench.clock.advance(JobLimits.rowsOutlive)
         #expect(try await bench.store.expired().map(\.id) == ["a"])
+    }
+
+    @Test(arguments: Kind.allCases) func failedJobsGoAsLateAsCompletedOnes(kind: Kind) async throws {
+        let bench = try Bench(kind)
+        for id in ["failed", "refused", "deadly", "waiting"] { _ = try await bench.make(id, model: id) }
+        for model in ["failed", "deadly"] { _ = try await bench.store.claim(models: [model]) }
+        _ = try await bench.store.change("failed", .failed(attempt: 1, VideoJobError(code: 400, message: "no")))
+        _ = try await bench.store.change("refused", .refused(VideoJobError(code: 400, message: "no pictures")))
+        for attempt in 1...StoredJob.mostDeaths {
+            _ = try await bench.store.change("deadly", .interrupted(attempt: attempt, .workerDied("signal 6")))
+            _ = try await bench.store.claim(models: ["deadly"])
+        }
+        bench.clock.advance(60 + JobLimits.rowsOutlive - 1)
+        #expect(try await bench.store.expired().isEmpty, "a late poll still learns the reason")
+        bench.clock.advance(1)
+        #expect(Set(try await bench.store.expired().map(\.id)) == ["failed", "refused", "deadly"])
     }
 
     @Test func jobsOutliveTheirServer() async throws {

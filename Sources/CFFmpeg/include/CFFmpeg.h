@@ -101,9 +101,10 @@ typedef struct cff_video_writer cff_video_writer;
 typedef struct {
     const char *muxer;    ///< "mp4" or "webm".
     const char *encoder;  ///< "libx264", "libvpx-vp9" …; see `cff_has_encoder`.
-    int width, height;    ///< of the pictures that are pushed; an odd last column or row is cut off.
+    int width, height;    ///< of the pictures that are pushed; an odd last column or row is cut off, unless `lossless`.
     int rate, per;        ///< `rate` frames in `per` seconds.
-    int quality;          ///< 1…100.
+    int quality;          ///< 1…100; counts for nothing when nothing may be lost.
+    int lossless;         ///< the pictures come back bit for bit: libx264rgb and libvpx-vp9 can that.
     int threads;
     int64_t most_bytes;   ///< the file may not pass this; 0: no limit.
 } cff_video_options;
@@ -114,7 +115,9 @@ int cff_has_encoder(const char *name);
 int cff_video_writer_open(const char *path, const cff_video_options *options, cff_video_writer **writer, char *error);
 /// One picture, `height` rows of `width` RGB pixels without gaps.
 int cff_video_writer_push(cff_video_writer *writer, const uint8_t *pixels, char *error);
-/// Completes the file, whose size is then `bytes`.
+/// Encodes one of the pictures that the encoder still holds, once the last has come: 1, or 0 when there is none left.
+int cff_video_writer_drain(cff_video_writer *writer, char *error);
+/// Completes the file, whose size is then `bytes`; drains it first.
 int cff_video_writer_finish(cff_video_writer *writer, int64_t *bytes, char *error);
 /// Frees the writer; a file that was not finished is removed.
 void cff_video_writer_free(cff_video_writer *writer);

@@ -95,7 +95,7 @@ public struct SpeechRequest: WireObject {
             throw APIError.field(path.appending("references"), "stands for ref_audio and ref_text; give one or the other.")
         }
         if speakerEmbedding != nil, !refAudio.isEmpty { throw APIError.field(path, "speaker_embedding and ref_audio exclude each other.") }
-        if wordTimestamps, isStreamed { throw APIError.field(path.appending("word_timestamps"), "is not possible with streaming.") }
+        if wordTimestamps, isStreamed { throw APIError.invalid("word_timestamps", "word_timestamps is not possible with streaming.") }
     }
 
     /// The reply comes in pieces.

@@ -79,7 +79,7 @@ public struct VideoGenerationRequest: WireObject, Equatable {
             .optional("width", \.width, side, "Pixels."), .optional("height", \.height, side, "Pixels."),
             .optional("num_frames", \.frames, .modelInteger(1...Int(Int32.max)), "Frames of the clip."),
             .optional("fps", \.fps, .number(1...240), "Frames a second."),
-            .optional("quality", \.quality, .modelChoice, "How the clip is coded: near to what the model made, or without any loss."),
+            .optional("quality", \.quality, .modelChoice, "How the clip is coded: near to what the model made, or without any loss, in RGB, which most browsers don't play."),
             .with(default: 1, "num_outputs_per_prompt", \.count, .integer(1...10), "Taken for the peer's sake: one clip is made."),
             .with(default: false, "return_stage_metrics", \.returnStageMetrics, .bool, "Tell the seconds of a step in `metrics`."),
             .optional("webhook_url", \.webhookURL, .httpURL, "An address that is sent a signed message when the job is over."),

@@ -7,9 +7,9 @@ enum JobOutcome: Sendable {
     case failed(VideoJobError)
     case interrupted(Interruption)
 
-    func change(attempt: Int, keepFor: Double?) -> JobChange {
+    func change(attempt: Int) -> JobChange {
         switch self {
-        case .completed(let result): .completed(attempt: attempt, result, keepFor: keepFor)
+        case .completed(let result): .completed(attempt: attempt, result)
         case .failed(let error): .failed(attempt: attempt, error)
         case .interrupted(let cause): .interrupted(attempt: attempt, cause)
         }

@@ -27,14 +27,20 @@ public final class JobBoard: Sendable {
         tell(id)
     }
 
-    /// Forgets a job that runs no more. `learning`: it was completed, and its pace is the model's.
-    func end(_ id: String, model: String, learning: Bool) {
-        state.withLock { state in
-            guard let progress = state.progress.removeValue(forKey: id), learning else { return }
-            let pace = JobPace(progress, now: now())
-            if state.paces[model] == nil { state.paces[model] = pace } else { state.paces[model]?.learn(pace) }
+    /// Forgets a job that runs no more; the seconds that each stage took. `learning`: it was completed, and its pace is the
+    /// model's.
+    @discardableResult
+    func end(_ id: String, model: String, learning: Bool) -> [FilmStage: Double] {
+        let stages = state.withLock { state -> [FilmStage: Double] in
+            guard let progress = state.progress.removeValue(forKey: id) else { return [:] }
+            if learning {
+                let pace = JobPace(progress, now: now())
+                if state.paces[model] == nil { state.paces[model] = pace } else { state.paces[model]?.learn(pace) }
+            }
+            return progress.durations(now: now())
         }
         tell(id)
+        return stages
     }
 
     public func progress(_ id: String) -> JobProgress? { state.withLock { $0.progress[id] } }

@@ -12,13 +12,10 @@ public actor JobRunner {
         public var maxJobs: Int
         /// Jobs that may wait; `--max-job-queue`.
         public var mostQueued: Int
-        /// Seconds that results are kept; nil for ever. `--job-ttl`.
-        public var keepFor: Double?
 
-        public init(maxJobs: Int = 1, mostQueued: Int = 1000, keepFor: Double? = nil) {
+        public init(maxJobs: Int = 1, mostQueued: Int = 1000) {
             self.maxJobs = maxJobs
             self.mostQueued = mostQueued
-            self.keepFor = keepFor
         }
     }
 
@@ -40,6 +37,7 @@ public actor JobRunner {
     public nonisolated let settings: Settings
     private let catalogue: Catalogue
     private let logger: Logger
+    private let meter = JobMeter()
     private var running: [String: Running] = [:]
     private var isFilling = false
     private var wantsFill = false
@@ -82,7 +80,7 @@ public actor JobRunner {
 
     private func failUnserved(_ job: StoredJob) async throws {
         let error = VideoJobError(code: 404, message: "The server was started again without the model `\(job.model)`.")
-        _ = try await store.change(job.id, .failed(attempt: job.attempts, error))
+        if let failed = try await store.change(job.id, .failed(attempt: job.attempts, error)) { meter.ended(failed) }
         await onDisk { [files] in files.remove(job.id) }
     }
 
@@ -110,6 +108,7 @@ public actor JobRunner {
         guard !isDraining else { throw APIError(.unavailable, "The server is about to end.", remedy: "Try again in a moment.", retryAfter: 5) }
         let creation = try await store.create(job, mostQueued: settings.mostQueued)
         if case .made = creation, let refusal, let refused = try await store.change(job.id, .refused(refusal)) {
+            meter.ended(refused)
             await onDisk { [files] in files.remove(job.id) }
             return .made(refused)
         }
@@ -119,7 +118,8 @@ public actor JobRunner {
 
     /// Removes a job in whatever state it is, with its files; a running one is stopped within a step. False when there is none.
     public func delete(_ id: String) async throws -> Bool {
-        guard try await store.remove(id) != nil else { return false }
+        guard let job = try await store.remove(id) else { return false }
+        if !job.status.isOver { meter.cancelled(job) }
         if let run = running[id] {
             run.attempt.cancel()
             await run.whole.value
@@ -131,6 +131,16 @@ public actor JobRunner {
 
     /// Ids of a model's jobs that run now.
     public func runningJobs(of model: String) -> [String] { running.values.filter { $0.job.model == model }.map(\.job.id) }
+
+    /// Figures of the jobs in Prometheus' text format. Looks at the files of all jobs.
+    public func metrics() async -> String {
+        let queues = (try? await store.queues()) ?? [:]
+        let bytes = await onDisk { [files] in files.usedBytes }
+        let runningModels = running.values.map(\.job.model)
+        let models = Set(catalogue.entries.filter { $0.kind == .video }.map(\.id)).union(queues.keys).union(runningModels)
+        let counts = models.map { model in (model, (waiting: queues[model]?.count ?? 0, running: runningModels.count { $0 == model })) }
+        return meter.text(queues: Dictionary(uniqueKeysWithValues: counts), storedBytes: bytes)
+    }
 
     // MARK: - The queue
 
@@ -176,6 +186,7 @@ public actor JobRunner {
 
     private func begin(_ job: StoredJob, on entry: CatalogueEntry) {
         board.begin(job.id)
+        meter.began(job)
         let attempt = Task { await self.attempt(job, on: entry) }
         let whole = Task { await finish(job, on: entry, with: await attempt.value) }
         running[job.id] = Running(job: job, isRemote: entry.kind == nil, attempt: attempt, whole: whole)
@@ -188,7 +199,8 @@ public actor JobRunner {
         log(job, outcome, kept)
         if let kept, kept.status.isOver, let remote = kept.remote { await JobAttempt.forget(remote, entry.backend) }
         running[job.id] = nil
-        board.end(job.id, model: job.model, learning: kept?.status == .completed)
+        let stages = board.end(job.id, model: job.model, learning: kept?.status == .completed)
+        if let kept { meter.ended(kept, stages: stages) }
         fill()
     }
 
@@ -208,7 +220,7 @@ public actor JobRunner {
 
     /// Marks the outcome, however long the disk refuses that: without it the job would seem to run for ever.
     private func keep(_ job: StoredJob, _ outcome: JobOutcome) async -> Row {
-        let change = outcome.change(attempt: job.attempts, keepFor: settings.keepFor)
+        let change = outcome.change(attempt: job.attempts)
         while true {
             do {
                 if let kept = try await store.change(job.id, change) { return .kept(kept) }

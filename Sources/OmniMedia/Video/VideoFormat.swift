@@ -19,11 +19,21 @@ public enum VideoFormat: String, CaseIterable, Sendable {
         }
     }
 
+    /// Those of them that can give pictures back bit for bit, in RGB.
+    private var losslessEncoders: [String] {
+        switch self {
+        case .mp4: ["libx264rgb"]
+        case .webm: ["libvpx-vp9"]
+        }
+    }
+
     /// The first encoder that the installed FFmpeg has. Throws 501 where it has none.
-    func encoder() throws -> String {
+    @discardableResult
+    public func encoder(lossless: Bool = false) throws -> String {
+        let encoders = lossless ? losslessEncoders : encoders
         if let found = encoders.first(where: { cff_has_encoder($0) != 0 }) { return found }
         throw APIError(
-            .notImplemented, "The FFmpeg of this server cannot write \(rawValue).",
+            .notImplemented, "The FFmpeg of this server cannot write \(lossless ? "lossless " : "")\(rawValue).",
             remedy: "Install an FFmpeg with one of these encoders: \(encoders.joined(separator: ", ")).")
     }
 }

@@ -2,7 +2,10 @@ import CFFmpeg
 import Foundation
 import OmniAPI
 
-/// Writes a film file frame by frame: ``append(_:)`` for each, ``finish()`` at the end. Colours are 4:2:0 in BT.709.
+/// Writes a film file frame by frame: ``append(_:)`` for each, ``finish()`` at the end. Colours are 4:2:0 in BT.709; of a
+/// lossless film RGB, which FFmpeg and what stands on it play, and most browsers don't.
+///
+/// All its computing is done when a call returns, so that calls can be made under the compute lane.
 ///
 /// It holds some twenty frames at most, however long the film. Until ``finish()`` has returned, the file is not whole; without
 /// it, after an error or ``cancel()``, or when the muxer goes, the file is removed. Renaming and syncing it are the caller's.
@@ -10,6 +13,7 @@ import OmniAPI
 public final class VideoMuxer {
     public let format: VideoFormat
     private let width, height: Int
+    private let isLossless: Bool
     private let encoder: String
     private let rate: Rate
     private var writer: OpaquePointer?
@@ -19,15 +23,18 @@ public final class VideoMuxer {
     ///
     /// - Parameters:
     ///   - path: where the file goes, any name.
-    ///   - width: pixels of the frames to come, 2…16384; of an odd number the last column is cut off.
-    ///   - height: as `width`; of an odd number the last row is cut off.
+    ///   - width: pixels of the frames to come, 2…16384; of an odd number the last column is cut off, unless the film is lossless.
+    ///   - height: as `width`; of an odd number the last row is cut off, unless the film is lossless.
     ///   - framesPerSecond: above 0, up to 240; taken as the nearest fraction of whole numbers, 23.976 as 24000/1001.
     ///   - quality: 1…100; from 75 on losses are hard to see.
+    ///   - isLossless: the frames come back bit for bit; `quality` counts for nothing.
+    ///   - threads: that encode; nil takes all cores, at most 4.
     ///   - mostBytes: the file may not pass this; nil: no limit but the disk's.
     /// - Throws: ``APIError``: 507 when the disk is full or `mostBytes` passed, 501 when the installed FFmpeg has no encoder,
     ///   400 for sizes and rates out of range, 500 for anything else.
     public init(
-        path: String, width: Int, height: Int, framesPerSecond: Double, format: VideoFormat = .mp4, quality: Int = 80, mostBytes: Int? = nil
+        path: String, width: Int, height: Int, framesPerSecond: Double, format: VideoFormat = .mp4, quality: Int = 80, isLossless: Bool = false,
+        threads: Int? = nil, mostBytes: Int? = nil
     ) throws {
         guard (2...16384).contains(width), (2...16384).contains(height) else {
             throw APIError.invalid("size", "A film of \(width)×\(height) pixels cannot be written; sides are 2 to 16384.")
@@ -35,16 +42,14 @@ public final class VideoMuxer {
         guard framesPerSecond > 0, framesPerSecond <= 240, let rate = Rate(framesPerSecond) else {
             throw APIError.invalid("fps", "A film of \(framesPerSecond) frames a second cannot be written; 240 are most.")
         }
-        (self.format, self.width, self.height, self.rate) = (format, width, height, rate)
-        encoder = try format.encoder()
-        writer = try Self.open(path, encoder, format, width, height, rate, quality: min(100, max(1, quality)), mostBytes)
+        (self.format, self.width, self.height, self.rate, self.isLossless) = (format, width, height, rate, isLossless)
+        encoder = try format.encoder(lossless: isLossless)
+        writer = try open(path, quality: min(100, max(1, quality)), threads: threads ?? min(4, ProcessInfo.processInfo.activeProcessorCount), mostBytes)
     }
 
     deinit { cancel() }
 
-    private static func open(
-        _ path: String, _ encoder: String, _ format: VideoFormat, _ width: Int, _ height: Int, _ rate: Rate, quality: Int, _ mostBytes: Int?
-    ) throws -> OpaquePointer? {
+    private func open(_ path: String, quality: Int, threads: Int, _ mostBytes: Int?) throws -> OpaquePointer? {
         var writer: OpaquePointer?
         let (code, reason) = format.rawValue.withCString { muxer in
             encoder.withCString { encoder in
@@ -54,12 +59,13 @@ public final class VideoMuxer {
                 (options.width, options.height) = (Int32(width), Int32(height))
                 (options.rate, options.per) = (rate.frames, rate.seconds)
                 options.quality = Int32(quality)
-                options.threads = Int32(min(4, ProcessInfo.processInfo.activeProcessorCount))
+                options.lossless = isLossless ? 1 : 0
+                options.threads = Int32(threads)
                 options.most_bytes = Int64(mostBytes ?? 0)
                 return FFmpeg.call { cff_video_writer_open(path, &options, &writer, $0) }
             }
         }
-        guard code >= 0 else { throw failure(code, reason) }
+        guard code >= 0 else { throw Self.failure(code, reason) }
         return writer
     }
 
@@ -77,6 +83,15 @@ public final class VideoMuxer {
         frames += 1
     }
 
+    /// Encodes one of the frames that wait for a decision, once the last has come; false when none is left. ``finish()`` does so
+    /// for all of them.
+    public func drain() throws -> Bool {
+        guard let writer else { throw APIError.mediaFailure("Writing the film", "it has ended") }
+        let (code, reason) = FFmpeg.call { cff_video_writer_drain(writer, $0) }
+        try check(code, reason)
+        return code > 0
+    }
+
     /// Completes the file. Throws also when no frame came.
     public func finish() throws -> VideoFacts {
         guard let writer else { throw APIError.mediaFailure("Writing the film", "it has ended") }
@@ -89,7 +104,7 @@ public final class VideoMuxer {
         try check(code, reason)
         cancel()
         return VideoFacts(
-            width: width & ~1, height: height & ~1, frames: frames, framesPerSecond: rate.perSecond, bytes: Int(bytes), codec: codec, note: note)
+            width: kept(width), height: kept(height), frames: frames, framesPerSecond: rate.perSecond, bytes: Int(bytes), codec: codec, note: note)
     }
 
     /// Ends the work and removes the file, unless it is finished. Harmless when called again.
@@ -119,11 +134,15 @@ public final class VideoMuxer {
         }
     }
 
+    /// 4:2:0 has even sides.
+    private func kept(_ side: Int) -> Int { isLossless ? side : side & ~1 }
+
     private var note: String? {
         var sentences: [String] = []
-        if width % 2 != 0 || height % 2 != 0 {
-            sentences.append("Films have even sides: \(width)×\(height) was cut to \(width & ~1)×\(height & ~1).")
+        if (kept(width), kept(height)) != (width, height) {
+            sentences.append("Films have even sides: \(width)×\(height) was cut to \(kept(width))×\(kept(height)).")
         }
+        if isLossless { sentences.append("Lossless films are in RGB, which most browsers don't play.") }
         if encoder == "mpeg4" { sentences.append("The FFmpeg of this server has no H.264 encoder: this is MPEG-4 part 2, which browsers don't play.") }
         return sentences.isEmpty ? nil : sentences.joined(separator: " ")
     }

@@ -66,11 +66,14 @@ final class WebSocketSession: Sendable {
     }
 
     /// Calls `body` with each message until the client closes or `body` returns false. A message longer than
-    /// `maximumBytes` ends the socket with code 1009.
+    /// `maximumBytes` ends the socket with code 1009, text that is not UTF-8 with 1007, and what the protocol forbids a client
+    /// with 1002: frames without a mask, reserved bits, unknown kinds, parts of a message out of order.
     func forEachMessage(maximumBytes: Int, _ body: (Message) async throws -> Bool) async throws {
         var parts = ByteBuffer()
-        var opcode = WebSocketOpcode.text
+        /// Of the message whose parts are coming.
+        var opcode: WebSocketOpcode?
         for try await frame in inbound {
+            guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else { return try await close(code: 1002) }
             var data = frame.unmaskedData
             switch frame.opcode {
             case .ping: try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: data))
@@ -79,11 +82,19 @@ final class WebSocketSession: Sendable {
                 try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
                 return
             case .text, .binary, .continuation:
-                if frame.opcode != .continuation { opcode = frame.opcode }
+                guard (frame.opcode == .continuation) == (opcode != nil) else { return try await close(code: 1002) }
+                let kind = opcode ?? frame.opcode
                 parts.writeBuffer(&data)
                 guard parts.readableBytes <= maximumBytes else { return try await close(code: 1009) }
+                opcode = frame.fin ? nil : kind
                 guard frame.fin else { continue }
-                let message: Message = opcode == .binary ? .binary(Array(parts.readableBytesView)) : .text(String(buffer: parts))
+                let message: Message
+                if kind == .binary {
+                    message = .binary(Array(parts.readableBytesView))
+                } else {
+                    guard let text = String(validating: parts.readableBytesView, as: UTF8.self) else { return try await close(code: 1007) }
+                    message = .text(text)
+                }
                 parts.clear()
                 guard try await body(message) else { return }
             default: return try await close(code: 1002)

@@ -39,7 +39,7 @@ extension GatewayRoutes {
         return Response(status: .init(code: report.status), headers: [.contentType: "application/json"], body: .init(byteBuffer: report.body))
     }
 
-    /// Ours, and those of every local worker that serves.
+    /// Ours, those of the video jobs, and those of every local worker that serves.
     private func mergedMetrics() async -> String {
         let workers = gateway.catalogue.entries.filter { $0.kind != nil && $0.backend.status.state == .ready }
         let texts = await withTaskGroup(of: String?.self) { group in
@@ -52,7 +52,7 @@ extension GatewayRoutes {
             }
             return await group.reduce(into: [String]()) { if let text = $1 { $0.append(text) } }
         }
-        return MetricsRegistry.merge([metrics.text] + texts)
+        return MetricsRegistry.merge([metrics.text, await films.runner.metrics()] + texts)
     }
 }
 

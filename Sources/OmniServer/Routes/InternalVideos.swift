@@ -17,7 +17,9 @@ extension WorkerRoutes {
                     // One clip at a time: one that was cancelled a moment ago may still be on its way out.
                     let turn = try await turnstile.enter(limit: .max)
                     let (reports, out) = AsyncStream.makeStream(of: FilmReport.self)
-                    let set = FilmSet(order: order, model: model, limits: context.limits.images) { out.yield($0) }
+                    let set = FilmSet(order: order, model: model, limits: context.limits.images, report: { out.yield($0) }) { [muxing] in
+                        try MP4Writer(path: $0, plan: $1, quality: $2, mostBytes: $3, options: muxing)
+                    }
                     async let work: Void = {
                         await set.film()
                         out.finish()

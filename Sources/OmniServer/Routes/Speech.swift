@@ -69,9 +69,7 @@ extension WorkerRoutes {
             let model = try worker.require((any SpeechModel).self, task: "speech")
             try SpeechRules.check(speech, abilities: model.abilities)
             let scope = RequestScope(id: context.requestID)
-            let generation = try await context.cancelOnDisconnect {
-                try await model.speak(try await SpeechRules.synthesis(speech, fetcher: fetcher), scope: scope)
-            }
+            let generation = try await context.cancelOnDisconnect { try await speak(speech, by: model, scope: scope) }
             let ignored = (SpeechRules.ignored(speech, abilities: model.abilities) + generation.ignored).uniqued()
             let reply = SpeechReply(generation: generation, format: speech.responseFormat, scope: scope)
             var response: Response
@@ -98,13 +96,25 @@ extension WorkerRoutes {
         }
     }
 
+    /// Starts to speak; the request counts from here on.
+    private func speak(_ speech: SpeechRequest, by model: any SpeechModel, scope: RequestScope) async throws -> SpeechGeneration {
+        let meter = SpeechMeter(registry: metrics, modelName: worker.servedName)
+        do {
+            let generation = try await model.speak(try await SpeechRules.synthesis(speech, fetcher: fetcher), scope: scope)
+            return meter.counting(generation, isStreamed: speech.isStreamed)
+        } catch {
+            meter.failed(error, isStreamed: speech.isStreamed)
+            throw error
+        }
+    }
+
     private func batchResult(_ speech: SpeechRequest, index: Int, model: any SpeechModel, id: String, log: Logger) async throws -> SpeechBatchReply.Result {
         var result = SpeechBatchReply.Result()
         result.index = index
         do {
             try SpeechRules.check(speech, abilities: model.abilities)
             let scope = RequestScope(id: id)
-            let generation = try await model.speak(try await SpeechRules.synthesis(speech, fetcher: fetcher), scope: scope)
+            let generation = try await speak(speech, by: model, scope: scope)
             let (file, usage) = try await SpeechReply(generation: generation, format: speech.responseFormat, scope: scope).file()
             result.audioData = file.base64
             result.mediaType = speech.responseFormat.contentType

@@ -45,11 +45,13 @@ public struct WorkerRoutes: Sendable {
     let turnstile = Turnstile()
     /// Gets what requests name by URL.
     let fetcher: any MediaFetcher
+    let muxing: MuxingOptions
 
-    public init(worker: WorkerModel, metrics: MetricsRegistry, fetcher: any MediaFetcher) {
+    public init(worker: WorkerModel, metrics: MetricsRegistry, fetcher: any MediaFetcher, muxing: MuxingOptions = MuxingOptions()) {
         self.worker = worker
         self.metrics = metrics
         self.fetcher = fetcher
+        self.muxing = muxing
     }
 
     public var table: RouteTable {

@@ -60,7 +60,7 @@ enum SpeechRules {
     /// Fields of a request that change nothing with this model.
     static func ignored(_ request: SpeechRequest, abilities: SpeechAbilities) -> [String] {
         var names: [String] = []
-        if request.instructions != nil, !abilities.honoursInstructions { names.append("instructions") }
+        if request.instructions?.isEmpty == false, !abilities.honoursInstructions { names.append("instructions") }
         if request.refAudio2 != nil { names.append("ref_audio_2") }
         if request.ambientSound != nil { names.append("ambient_sound") }
         if request.durationSeconds != nil { names.append("duration_seconds") }

@@ -1,4 +1,5 @@
 import OmniAPI
+import OmniEngine
 import OmniMedia
 
 /// Writes a clip's frames to a file as they come. Used by one thread at a time.
@@ -13,24 +14,36 @@ protocol ClipWriter {
 /// Makes the writer of a job's clip. A seam: tests put disks there that are full.
 typealias ClipWriterMaker = @Sendable (_ path: String, _ plan: FilmPlan, _ quality: VideoQuality?, _ mostBytes: Int?) throws -> any ClipWriter
 
+/// What clips are coded with.
+public struct MuxingOptions: Sendable {
+    /// Held for each frame: coding computes as a model does. Not the model's own, whose locks belong to its thread.
+    public var lane: any ComputeLane
+    /// Threads that code a frame; nil takes all cores, at most 4.
+    public var threads: Int?
+
+    public init(lane: any ComputeLane = FreeLane(), threads: Int? = nil) {
+        self.lane = lane
+        self.threads = threads
+    }
+}
+
 /// An MP4.
 struct MP4Writer: ClipWriter {
     private let muxer: VideoMuxer
+    private let lane: any ComputeLane
 
-    init(path: String, plan: FilmPlan, quality: VideoQuality?, mostBytes: Int?) throws {
-        let level =
-            switch quality {
-            case nil: 80
-            case .high: 92
-            case .lossless: 100
-            }
+    init(path: String, plan: FilmPlan, quality: VideoQuality?, mostBytes: Int?, options: MuxingOptions) throws {
+        lane = options.lane
         muxer = try VideoMuxer(
-            path: path, width: plan.size.width, height: plan.size.height, framesPerSecond: plan.fps, format: .mp4, quality: level, mostBytes: mostBytes)
+            path: path, width: plan.size.width, height: plan.size.height, framesPerSecond: plan.fps, format: .mp4, quality: quality == .high ? 92 : 80,
+            isLossless: quality == .lossless, threads: options.threads, mostBytes: mostBytes)
     }
 
-    func append(_ frame: Picture) throws { try muxer.append(frame) }
+    func append(_ frame: Picture) throws { try lane.hold { try muxer.append(frame) } }
 
     func finish() throws -> (bytes: Int, size: ImageSize, note: String?) {
+        // Frame by frame, so that others get their turn between; what is left is the disk's.
+        while try lane.hold({ try muxer.drain() }) {}
         let facts = try muxer.finish()
         return (facts.bytes, ImageSize(width: facts.width, height: facts.height), facts.note)
     }

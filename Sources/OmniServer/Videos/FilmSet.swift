@@ -14,7 +14,7 @@ struct FilmSet: Sendable {
     let limits: ImageRequestLimits
     /// Of the worker; a number that falls off the end of a queue never blocks.
     let report: @Sendable (FilmReport) -> Void
-    var makeWriter: ClipWriterMaker = { try MP4Writer(path: $0, plan: $1, quality: $2, mostBytes: $3) }
+    var makeWriter: ClipWriterMaker
 
     static let takesNoPicture = "The model does not start from a picture. Leave input_reference out, or name a model that does."
     static let needsPicture = "The model needs a picture to start from. Send one as input_reference."
@@ -55,6 +55,8 @@ struct FilmSet: Sendable {
 
     private func prepare() async throws -> (FilmPlan, VideoRequest) {
         try await NIOThreadPool.singleton.runIfActive {
+            // Not after minutes of work.
+            try VideoFormat.mp4.encoder(lossless: order.request.quality == .lossless)
             let defaults = model.videoDefaults
             let picture = order.hasPicture ? try self.picture() : nil
             if picture != nil, !defaults.startsFromPicture { throw APIError.invalid("body.input_reference", Self.takesNoPicture) }

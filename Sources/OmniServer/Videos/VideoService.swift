@@ -20,11 +20,11 @@ struct VideoService: Service {
         await runner.drain()
     }
 
-    /// Files go when their time is over, rows a month later.
+    /// The files of completed jobs go when their time is over; their rows, and those of failed jobs, a month later.
     private func sweep() async {
         while !Task.isCancelled {
             for job in (try? await runner.store.expired()) ?? [] {
-                if job.result?.isExpired == true {
+                if job.status == .failed || job.result?.isExpired == true {
                     _ = try? await runner.delete(job.id)
                 } else if (try? await runner.store.change(job.id, .filesExpired)) != nil {
                     runner.files.remove(job.id)

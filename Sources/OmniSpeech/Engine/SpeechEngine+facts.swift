@@ -27,6 +27,17 @@ extension SpeechEngine {
     }
 }
 
+extension SpeechEngine: MeteredModel {
+    private static let running = MetricsRegistry.Family.gauge("vllm_omni:num_requests_running", "Requests under way.")
+    private static let waiting = MetricsRegistry.Family.gauge("vllm_omni:num_requests_waiting", "Requests that wait for their turn.")
+
+    public func report(to registry: MetricsRegistry, modelName: String) {
+        let load = thread.load
+        registry.set(Self.running, Double(load.running), labels: ["model_name": modelName])
+        registry.set(Self.waiting, Double(load.waiting), labels: ["model_name": modelName])
+    }
+}
+
 /// What the synthesis thread learns while it loads. Written before the loader reads it.
 // Guarded by `lock`.
 final class LoadedFacts: @unchecked Sendable {

@@ -9,7 +9,7 @@ public final class SpeechEngine: SpeechModel {
     public let voices: [SpeechVoice]
     public let abilities: SpeechAbilities
     public let family: VoiceFamily
-    private let thread: SynthesisThread
+    let thread: SynthesisThread
     private let espeakVoice: String?
     private let espeakLanguages: Set<String>
     private let options: SpeechOptions
@@ -94,7 +94,8 @@ public final class SpeechEngine: SpeechModel {
                 .tooLarge, "The text has \(request.text.unicodeScalars.count) characters; the limit is \(options.longestText).",
                 remedy: "Send it in parts.", param: "input")
         }
-        guard thread.count < options.mostRequests else {
+        let load = thread.load
+        guard load.waiting + load.running < options.mostRequests else {
             throw APIError(.unavailable, "The speech model has \(options.mostRequests) requests already.", remedy: "Try again later.", retryAfter: 5)
         }
         let text = SpeechText(request.text, longest: options.longestUnit)

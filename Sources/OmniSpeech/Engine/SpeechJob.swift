@@ -5,8 +5,10 @@ import OmniMedia
 
 /// One request on its way through synthesis, sentence by sentence.
 ///
-/// After it was handed to the synthesis thread, only that thread touches it.
-final class SpeechJob {
+/// After it was handed to the synthesis thread, only that thread touches it, or the one to which that has lent it for a
+/// sentence.
+// @unchecked: for that loan.
+final class SpeechJob: @unchecked Sendable {
     let mailbox: SpeechMailbox
     private let scope: RequestScope
     private let dropped: CancellationToken
@@ -14,6 +16,10 @@ final class SpeechJob {
     private let plan: Plan
     private let logger: Logger
     private var next = 0
+    /// What is to be spoken of the next unit.
+    private var prepared = SpeechFrontEnd.Prepared(symbols: 0)
+    /// The last unit was spoken, or the job ended for another reason.
+    private(set) var isOver = false
     private var joiner: UnitJoiner
     private var stretch: TimeStretch
     private let resampler: Resampler?
@@ -57,30 +63,39 @@ final class SpeechJob {
     /// Enough sound waits for a slow reader.
     var isAhead: Bool { Double(mailbox.unreadSamples) > plan.options.lead * Double(plan.sampleRate) }
 
-    /// Speaks the next unit; true when it was the last, or the job is over for another reason.
-    func step(_ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd, lane: any ComputeLane) -> Bool {
-        do {
+    /// Makes the next unit ready to be spoken; false when the job is over.
+    func prepare(_ frontEnd: SpeechFrontEnd) -> Bool {
+        attempt {
             if isCancelled { throw CancellationError() }
-            if next < text.units.count {
-                try speak(text.units[next], voice, frontEnd, lane)
-                next += 1
-            }
-            guard next == text.units.count else { return false }
+            prepared = try frontEnd.prepare(text.units[next].text, espeakVoice: plan.espeakVoice)
+        }
+        return !isOver
+    }
+
+    /// Speaks the unit that is ready, under the lane, and ends the job with the last.
+    func speak(_ voice: SherpaVoice) {
+        attempt {
+            try speak(text.units[next], voice)
+            next += 1
+            guard next == text.units.count else { return }
             try end()
-            return true
-        } catch {
-            mailbox.finish(.failure(error))
-            return true
+            isOver = true
         }
     }
 
-    private func speak(_ unit: SpeechText.Unit, _ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd, _ lane: any ComputeLane) throws {
-        let prepared = try frontEnd.prepare(unit.text, espeakVoice: plan.espeakVoice)
+    private func attempt(_ body: () throws -> Void) {
+        do { try body() } catch {
+            mailbox.finish(.failure(error))
+            isOver = true
+        }
+    }
+
+    private func speak(_ unit: SpeechText.Unit, _ voice: SherpaVoice) throws {
         var samples: [Float] = []
         if let input = prepared.input {
             hadWords = true
             let utterance = SherpaUtterance(input: input, speaker: plan.speaker, reference: plan.reference, extra: plan.extra)
-            guard let spoken = try lane.hold({ try voice.speak(utterance, cancellation: scope.cancellation) }) else { throw CancellationError() }
+            guard let spoken = try voice.speak(utterance, cancellation: scope.cancellation) else { throw CancellationError() }
             samples = spoken
             hasSpoken = hasSpoken || !spoken.isEmpty
         }

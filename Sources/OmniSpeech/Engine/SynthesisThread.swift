@@ -2,9 +2,10 @@ import Foundation
 import OmniAPI
 import OmniEngine
 
-/// The one thread that owns a voice: it takes the most urgent request, speaks one sentence of it, and looks again.
+/// The one thread that owns a voice: it takes the most urgent requests, speaks one sentence of each, and looks again.
 ///
-/// New requests come first, so that every listener hears something soon; then the one whose listener will run dry first.
+/// New requests come first, so that every listener hears something soon; then those whose listeners will run dry first.
+/// Sentences of several requests are spoken side by side: two on a core each take less than one after the other on both.
 // All mutable state is guarded by `condition`, except the voice and the front end, which only the thread touches.
 final class SynthesisThread: @unchecked Sendable {
     private let condition = NSCondition()
@@ -12,6 +13,8 @@ final class SynthesisThread: @unchecked Sendable {
     private var isClosing = false
     private var hasEnded = false
     private var busySince: ContinuousClock.Instant?
+    /// Requests of which a sentence is being spoken.
+    private var speaking = 0
     private let lane: any ComputeLane
 
     /// Starts the thread, which makes the voice itself; returns once it is loaded. Must not be called on the cooperative pool.
@@ -40,8 +43,13 @@ final class SynthesisThread: @unchecked Sendable {
     /// Time since the unit in work began; nil when idle.
     var stalledFor: Duration? { condition.withLock { busySince.map { ContinuousClock.now - $0 } } }
 
-    /// How many requests are in work or wait.
-    var count: Int { condition.withLock { jobs.count } }
+    /// Requests that wait for their first sentence, and all others.
+    var load: (waiting: Int, running: Int) {
+        condition.withLock {
+            let waiting = jobs.count(where: \.isFresh)
+            return (waiting, jobs.count - waiting + speaking)
+        }
+    }
 
     /// Hands a request over; false when the thread is closing.
     func submit(_ job: sending SpeechJob) -> Bool {
@@ -70,31 +78,45 @@ final class SynthesisThread: @unchecked Sendable {
     }
 
     private func run(_ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd) {
-        while let job = takeNext() {
-            let isOver = job.step(voice, frontEnd, lane: lane)
+        while let turn = takeNext(atMost: voice.breadth) {
+            let left = speak(turn, voice, frontEnd)
             condition.withLock {
-                busySince = nil
-                if !isOver { jobs.append(job) }
+                (busySince, speaking) = (nil, 0)
+                jobs += left
             }
         }
         let left = condition.withLock { jobs }
         for job in left { job.mailbox.finish(.failure(APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5))) }
     }
 
-    /// Waits for a job that can go on, and takes it out of the list; nil when closing.
-    private func takeNext() -> SpeechJob? {
+    /// One sentence of each; those that have more. Others get the lane when all are through.
+    private func speak(_ turn: [SpeechJob], _ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd) -> [SpeechJob] {
+        let ready = turn.filter { $0.prepare(frontEnd) }
+        guard !ready.isEmpty else { return [] }
+        lane.hold { DispatchQueue.concurrentPerform(iterations: ready.count) { ready[$0].speak(voice) } }
+        return ready.filter { !$0.isOver }
+    }
+
+    /// Waits for jobs that can go on, and takes them out of the list; nil when closing.
+    private func takeNext(atMost most: Int) -> [SpeechJob]? {
         condition.lock()
         defer { condition.unlock() }
         while !isClosing {
-            let ready = jobs.indices.filter { jobs[$0].isCancelled || !jobs[$0].isAhead }
-            let urgent = ready.first { jobs[$0].isFresh || jobs[$0].isCancelled } ?? ready.min { jobs[$0].deadline < jobs[$1].deadline }
-            if let urgent {
-                busySince = .now
-                return jobs.remove(at: urgent)
+            var turn: [SpeechJob] = []
+            while turn.count < most, let urgent = mostUrgent { turn.append(jobs.remove(at: urgent)) }
+            if !turn.isEmpty {
+                (busySince, speaking) = (.now, turn.count)
+                return turn
             }
             condition.wait()
         }
         return nil
+    }
+
+    /// Called with `condition` locked.
+    private var mostUrgent: Int? {
+        let ready = jobs.indices.filter { jobs[$0].isCancelled || !jobs[$0].isAhead }
+        return ready.first { jobs[$0].isFresh || jobs[$0].isCancelled } ?? ready.min { jobs[$0].deadline < jobs[$1].deadline }
     }
 }
 

@@ -5,7 +5,7 @@ import OmniAPI
 public enum JobChange: Sendable {
     /// A runner takes it from the queue.
     case claimed
-    case completed(attempt: Int, JobResult, keepFor: Double?)
+    case completed(attempt: Int, JobResult)
     case failed(attempt: Int, VideoJobError)
     /// Failed before anybody took it: its model is known not to be able.
     case refused(VideoJobError)
@@ -34,29 +34,38 @@ extension StoredJob {
     static let mostDeaths = 3
 
     /// Applies a change. False when it does not fit the state, which is then as before.
-    public mutating func apply(_ change: JobChange, now: Double) -> Bool {
+    ///
+    /// - Parameter keepFor: seconds that a job which is over is kept; nil for ever.
+    public mutating func apply(_ change: JobChange, now: Double, keepFor: Double?) -> Bool {
+        let wasOver = status.isOver
+        guard move(by: change, now: now) else { return false }
+        if status.isOver, !wasOver {
+            completedAt = now
+            expiresAt = keepFor.map { now + $0 }
+            if request.webhookURL != nil { webhookAt = now }
+        }
+        return true
+    }
+
+    private mutating func move(by change: JobChange, now: Double) -> Bool {
         switch change {
         case .claimed:
             guard status == .queued else { return false }
             status = .inProgress
             startedAt = now
             attempts += 1
-        case .completed(let attempt, let result, let keepFor):
+        case .completed(let attempt, let result):
             guard isRunning(attempt) else { return false }
             (status, self.result) = (.completed, result)
-            end(now)
-            expiresAt = keepFor.map { now + $0 }
         case .failed(let attempt, let error):
             guard isRunning(attempt) else { return false }
             (status, self.error) = (.failed, error)
-            end(now)
         case .refused(let error):
             guard status == .queued else { return false }
             (status, self.error) = (.failed, error)
-            end(now)
         case .interrupted(let attempt, let cause):
             guard isRunning(attempt) else { return false }
-            interrupt(cause, now)
+            interrupt(cause)
         case .forwarded(let attempt, let remote):
             guard isRunning(attempt) else { return false }
             self.remote = remote
@@ -73,12 +82,7 @@ extension StoredJob {
 
     private func isRunning(_ attempt: Int) -> Bool { status == .inProgress && attempts == attempt }
 
-    private mutating func end(_ now: Double) {
-        completedAt = now
-        if request.webhookURL != nil { webhookAt = now }
-    }
-
-    private mutating func interrupt(_ cause: Interruption, _ now: Double) {
+    private mutating func interrupt(_ cause: Interruption) {
         var reason: String?
         switch cause {
         case .serverStopped: attempts -= 1
@@ -95,6 +99,5 @@ extension StoredJob {
             return
         }
         (status, error) = (.failed, VideoJobError(code: 500, message: reason))
-        end(now)
     }
 }

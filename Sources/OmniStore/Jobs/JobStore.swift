@@ -20,7 +20,7 @@ public protocol JobStore: Sendable {
     /// To be called once at start: blocking requests' jobs are removed, interrupted ones go back into the queue or are given
     /// up, those that a server elsewhere works on are left running and returned. Also tells all ids there are.
     func recover() async throws -> JobRecovery
-    /// Jobs whose files' time is over, and those whose files went a month ago.
+    /// Completed jobs whose time is over and whose files are there yet, and jobs of any end whose time was over a month ago.
     func expired() async throws -> [StoredJob]
     /// Jobs whose webhook is due, and the time of the next that will be.
     func dueWebhooks(limit: Int) async throws -> (due: [StoredJob], next: Double?)
@@ -60,7 +60,7 @@ public struct JobRecovery: Sendable, Equatable {
 }
 
 enum JobLimits {
-    /// Seconds that a row outlives its files, so that a late poll learns what became of them.
+    /// Seconds that a row outlives its time, so that a late poll learns what became of the job.
     static let rowsOutlive = 30.0 * 86400
 
     static func queueFull(_ count: Int) -> APIError {

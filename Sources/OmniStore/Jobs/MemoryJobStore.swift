@@ -5,9 +5,14 @@ import OmniAPI
 public actor MemoryJobStore: JobStore {
     private var jobs: [StoredJob] = []
     private var made = 0
+    private let keepFor: Double?
     private let now: @Sendable () -> Double
 
-    public init(now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }) { self.now = now }
+    /// - Parameter keepFor: seconds that a job which is over is kept; nil for ever.
+    public init(keepFor: Double? = nil, now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }) {
+        self.keepFor = keepFor
+        self.now = now
+    }
 
     public func create(_ job: NewJob, mostQueued: Int) throws -> JobCreation {
         if let key = job.idempotencyKey, let earlier = jobs.first(where: { $0.idempotencyKey == key }) {
@@ -37,11 +42,11 @@ public actor MemoryJobStore: JobStore {
 
     public func claim(models: [String]) -> StoredJob? {
         guard let place = jobs.firstIndex(where: { $0.status == .queued && models.contains($0.model) }) else { return nil }
-        return jobs[place].apply(.claimed, now: now()) ? jobs[place] : nil
+        return jobs[place].apply(.claimed, now: now(), keepFor: keepFor) ? jobs[place] : nil
     }
 
     public func change(_ id: String, _ change: JobChange) -> StoredJob? {
-        guard let place = jobs.firstIndex(where: { $0.id == id }), jobs[place].apply(change, now: now()) else { return nil }
+        guard let place = jobs.firstIndex(where: { $0.id == id }), jobs[place].apply(change, now: now(), keepFor: keepFor) else { return nil }
         return jobs[place]
     }
 
@@ -54,7 +59,7 @@ public actor MemoryJobStore: JobStore {
     public func recover() -> JobRecovery {
         jobs.removeAll(where: \.isSync)
         var recovery = JobRecovery()
-        for place in jobs.indices where jobs[place].status == .inProgress { recovery.note(&jobs[place], now: now()) }
+        for place in jobs.indices where jobs[place].status == .inProgress { recovery.note(&jobs[place], now: now(), keepFor: keepFor) }
         recovery.ids = Set(jobs.map(\.id))
         return recovery
     }
@@ -74,9 +79,9 @@ public actor MemoryJobStore: JobStore {
 
 extension JobRecovery {
     /// A job that was found running when the server started.
-    mutating func note(_ job: inout StoredJob, now: Double) {
+    mutating func note(_ job: inout StoredJob, now: Double, keepFor: Double?) {
         guard job.remote == nil else { return remote.append(job) }
-        guard job.apply(.interrupted(attempt: job.attempts, .serverDied), now: now) else { return }
+        guard job.apply(.interrupted(attempt: job.attempts, .serverDied), now: now, keepFor: keepFor) else { return }
         if job.status == .queued { requeued.append(job.id) } else { givenUp.append(job.id) }
     }
 }

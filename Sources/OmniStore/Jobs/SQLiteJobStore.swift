@@ -5,10 +5,13 @@ import OmniAPI
 /// Jobs in the database. A change reads the row, applies it and writes the row in one transaction; there is one writer.
 public struct SQLiteJobStore: JobStore {
     private let database: Database
+    private let keepFor: Double?
     private let now: @Sendable () -> Double
 
-    public init(_ database: Database, now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }) {
+    /// - Parameter keepFor: seconds that a job which is over is kept; nil for ever.
+    public init(_ database: Database, keepFor: Double? = nil, now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }) {
         self.database = database
+        self.keepFor = keepFor
         self.now = now
     }
 
@@ -64,7 +67,7 @@ public struct SQLiteJobStore: JobStore {
 
     private func change(_ job: StoredJob, _ change: JobChange, _ database: GRDB.Database) throws -> StoredJob? {
         var job = job
-        guard job.apply(change, now: now()) else { return nil }
+        guard job.apply(change, now: now(), keepFor: keepFor) else { return nil }
         try job.update(database)
         return job
     }
@@ -90,7 +93,7 @@ public struct SQLiteJobStore: JobStore {
             var recovery = JobRecovery()
             for var job in try StoredJob.all(database, "status = 'in_progress' ORDER BY number") {
                 let before = job
-                recovery.note(&job, now: now())
+                recovery.note(&job, now: now(), keepFor: keepFor)
                 if job != before { try job.update(database) }
             }
             recovery.ids = try String.fetchSet(database, sql: "SELECT id FROM jobs")

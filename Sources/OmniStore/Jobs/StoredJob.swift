@@ -22,7 +22,7 @@ public struct StoredJob: Sendable, Equatable {
     public var createdAt: Double
     public var startedAt: Double?
     public var completedAt: Double?
-    /// When the result's files go.
+    /// When its time is over: the files of a result go, and the row a month later.
     public var expiresAt: Double?
     /// How often it was begun. The number of the running attempt guards every later change of the row.
     public var attempts = 0

@@ -41,10 +41,12 @@ struct WorkerCommand: AsyncParsableCommand {
         logger[metadataKey: "model"] = .string(servedModelName)
         let metrics = MetricsRegistry()
         // Films take minutes: whoever waits for a word or a picture goes first, four fifths of the time if need be.
-        let lane = try FileLane(directory: laneDir, device: "cpu", patience: kind == ModelKind.video.rawValue ? .milliseconds(200) : .zero)
+        let patience = kind == ModelKind.video.rawValue ? Duration.milliseconds(200) : .zero
+        let lane = try FileLane(directory: laneDir, device: "cpu", patience: patience)
+        let muxing = MuxingOptions(lane: try FileLane(directory: laneDir, device: "cpu", patience: patience), threads: engine.threads)
         let fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: engine.allowedMediaDomains)
-        try await WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize, images: engine.imageLimits), fetcher: fetcher, logger: logger).run(servedName: servedModelName, metrics: metrics) {
-            [logger] progress in
+        let server = WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize, images: engine.imageLimits), fetcher: fetcher, muxing: muxing, logger: logger)
+        try await server.run(servedName: servedModelName, metrics: metrics) { [logger] progress in
             try await EngineLoader(command: self, lane: lane, fetcher: fetcher, logger: logger).load(progress: progress)
         }
     }

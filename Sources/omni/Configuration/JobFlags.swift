@@ -15,7 +15,7 @@ struct JobFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Video jobs that may wait; more get 503. 1000 by default.", valueName: "count"))
     var maxJobQueue: Int?
 
-    @Option(help: ArgumentHelp("How long a video job's files are kept; for ever by default.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("How long a video job's files are kept, its row a month longer; for ever by default.", valueName: "seconds"))
     var jobTtl: Double?
 
     @Option(help: ArgumentHelp("Disk space that all video jobs may take together; what the disk holds by default.", valueName: "bytes"))
@@ -34,9 +34,8 @@ struct JobFlags: ParsableArguments {
         var settings = JobRunner.Settings()
         settings.maxJobs = maxJobs ?? settings.maxJobs
         settings.mostQueued = maxJobQueue ?? settings.mostQueued
-        settings.keepFor = jobTtl
         let runner = JobRunner(
-            store: SQLiteJobStore(database), files: try JobFiles(folder: folder, quota: jobQuota), catalogue: catalogue, settings: settings, logger: logger)
+            store: SQLiteJobStore(database, keepFor: jobTtl), files: try JobFiles(folder: folder, quota: jobQuota), catalogue: catalogue, settings: settings, logger: logger)
         // vLLM-Omni's name.
         let limit = ProcessInfo.processInfo.environment["VLLM_OMNI_VIDEO_SYNC_TIMEOUT"].flatMap { Double($0) }.map { min(max(1, $0), 86400) } ?? 600
         return VideoDesk(runner: runner, fetcher: fetcher, limits: limits, syncLimit: .seconds(limit))

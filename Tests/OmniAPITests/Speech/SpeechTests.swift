@@ -35,7 +35,7 @@ struct SpeechTests {
         (#"{"input":"x","speed":4.1}"#, "body.speed"), (#"{"input":"x","sample_rate":0}"#, "body.sample_rate"),
         (#"{"input":"x","stream_format":"x"}"#, "body.stream_format"), (#"{"input":"x","ref_audio":[]}"#, "body.ref_audio"),
         (#"{"input":"x","references":[]}"#, "body.references"), (#"{"input":"x","duration_seconds":-1}"#, "body.duration_seconds"),
-        (#"{"input":"x","max_new_tokens":0}"#, "body.max_new_tokens"), (#"{"input":"x","word_timestamps":true,"stream":true}"#, "body.word_timestamps"),
+        (#"{"input":"x","max_new_tokens":0}"#, "body.max_new_tokens"), (#"{"input":"x","word_timestamps":true,"stream":true}"#, "word_timestamps"),
         (#"{"input":"x","references":[{"audio_path":"p"}],"ref_text":"t"}"#, "body.references"),
         (#"{"input":"x","speaker_embedding":[1],"ref_audio":"a"}"#, "body"), (#"{"input":"x","speaker_embedding":[]}"#, "body.speaker_embedding"),
     ])

@@ -48,6 +48,13 @@ private struct FullDiskWriter: ClipWriter {
     func cancel() {}
 }
 
+/// A lane that counts how often it is taken and given back.
+private final class CountingLane: ComputeLane {
+    let counts = Mutex((taken: 0, given: 0))
+    func acquire() { counts.withLock { $0.taken += 1 } }
+    func release() { counts.withLock { $0.given += 1 } }
+}
+
 @Suite struct FilmSetTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "film-\(UUID().uuidString)")
 
@@ -61,8 +68,9 @@ private struct FullDiskWriter: ClipWriter {
     private func film(_ order: FilmOrder, _ model: FlatModel, _ makeWriter: ClipWriterMaker? = nil) async -> [FilmReport] {
         let reports = Mutex<[FilmReport]>([])
         let box = Box(reports)
-        var set = FilmSet(order: order, model: model, limits: ImageRequestLimits()) { report in box.reports.withLock { $0.append(report) } }
-        if let makeWriter { set.makeWriter = makeWriter }
+        let set = FilmSet(
+            order: order, model: model, limits: ImageRequestLimits(), report: { report in box.reports.withLock { $0.append(report) } },
+            makeWriter: makeWriter ?? { try MP4Writer(path: $0, plan: $1, quality: $2, mostBytes: $3, options: MuxingOptions()) })
         await set.film()
         return box.reports.withLock { $0 }
     }
@@ -82,6 +90,26 @@ private struct FullDiskWriter: ClipWriter {
         #expect((reader.width, reader.height, reader.frames) == (50, 34, 6))
         #expect(names == ["clip.1.mp4", "latents", "thumbnail.1.jpg"])
         #expect(reports.dropLast().compactMap { if case .progress(let stage, _, _) = $0 { stage } else { nil } }.reduce(into: [FilmStage]()) { if $0.last != $1 { $0.append($1) } } == [.encode, .denoise, .decode, .mux])
+    }
+
+    @Test func aLosslessClipLosesNoColumnEither() async throws {
+        let reports = await film(try order(#"{"size":"51x35","quality":"lossless"}"#), FlatModel())
+        guard case .done(let result) = reports.last else { return #expect(Bool(false), "\(reports)") }
+        #expect((result.width, result.height) == (51, 35) && result.note?.contains("RGB") == true)
+        let frame = try VideoReader.frame(4, of: folder.appending(path: result.clip).path)
+        let isSame = frame == Picture(width: 51, height: 35, red: 128, green: 128, blue: 128)
+        #expect(isSame)
+    }
+
+    @Test func everyFrameIsCodedInATurnOfItsOwn() async throws {
+        let lane = CountingLane()
+        let reports = await film(try order(#"{"num_frames":40}"#), FlatModel()) {
+            try MP4Writer(path: $0, plan: $1, quality: $2, mostBytes: $3, options: MuxingOptions(lane: lane, threads: 1))
+        }
+        guard case .done(let result) = reports.last else { return #expect(Bool(false), "\(reports)") }
+        let (taken, given) = lane.counts.withLock { $0 }
+        // Once for each frame that comes, and once more for those that the encoder kept back to look ahead, and to learn that there are no more.
+        #expect(result.frames == 40 && (42...81).contains(taken) && given == taken)
     }
 
     @Test(arguments: [0, 2, 99]) func aDiskThatFillsWhileMuxingLosesNoLatents(room: Int) async throws {
