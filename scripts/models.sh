@@ -11,7 +11,9 @@ MODEL="$FOLDER/$SMOLLM2_FILE"
 
 make_folder "$FOLDER"
 # What the model's authors recommend on its page; at vLLM's own temperature of 1 so small a model talks nonsense.
-[ -e "$FOLDER/generation_config.json" ] || printf '{"temperature": 0.2, "top_p": 0.9}\n' > "$FOLDER/generation_config.json"
+DEFAULTS="$FOLDER/generation_config.json"
+[ -e "$DEFAULTS" ] || { printf '{"temperature": 0.2, "top_p": 0.9}\n' > "$DEFAULTS.partial" && mv -f "$DEFAULTS.partial" "$DEFAULTS"; } ||
+    fail "could not write $DEFAULTS; is the disk full?"
 
 check_sha256 "$MODEL" "$SMOLLM2_FILE_SHA256" && exit 0
 hold_lock "$OMNI_HOME/models/.lock" "another fetch of the starter models"

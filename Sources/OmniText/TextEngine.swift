@@ -57,6 +57,11 @@ public final class TextEngine: TextModel {
             throw APIError(.internalError, "The model file \(model.path) has no vocabulary.")
         }
         let setup = ContextPlan(model: model, options: options)
+        if let own = setup.ownCaches {
+            logger.notice(
+                "all answers share one cache, which makes each slower beside others",
+                metadata: ["own_caches_with": "--max-model-len \(own.length), or --kv-cache-memory-bytes \(own.bytes)"])
+        }
         let brake = Brake(lane: lane)
         let encoder = try options.mmproj.map { try MediaEncoder(path: $0, model: model, threads: options.threadCount, brake: brake) }
         let inbox = Inbox(maxSequences: options.maxSequences, maxQueue: options.maxQueue)
@@ -117,6 +122,9 @@ public final class TextEngine: TextModel {
 struct ContextPlan {
     var shape: LlamaContext.Shape
     var batch: BatchSetup
+    /// Where sequences share one cache because theirs would not fit: the length in tokens at which they would, and the bytes
+    /// that they take as they are.
+    var ownCaches: (length: Int, bytes: Int)?
 
     init(model: LlamaModel, options: TextEngineOptions) {
         let trained = max(model.trainedContextLength, 1)
@@ -128,6 +136,8 @@ struct ContextPlan {
         let length = options.maxModelLength == nil ? min(wanted, longest) : wanted
         let (all, overflows) = length.multipliedReportingOverflow(by: options.maxSequences)
         let unified = options.unifiedCache ?? (overflows || all > affordable || options.maxSequences > 256)
+        let (bytes, isBeyond) = all.multipliedReportingOverflow(by: bytesPerToken)
+        if unified, options.unifiedCache == nil, !overflows, !isBeyond { ownCaches = (affordable / options.maxSequences, bytes) }
         // Idle slots keep finished answers for reuse, beside the running ones.
         let slots = unified ? min(max(options.maxSequences * 2, 4), 256) : min(options.maxSequences, 256)
         let cells = unified ? max(length, min(overflows ? .max : all, affordable)) : length * slots

@@ -14,7 +14,7 @@ public struct TextEngineOptions: Sendable {
     public var threads: Int?
     /// Most prompt tokens in one step; also how long a newcomer may have to wait for a lone prompt.
     public var batchSize = 512
-    /// Bytes of KV cache over all sequences. One sequence of full length is always given room, whatever it takes.
+    /// `--kv-cache-memory-bytes`: bytes of KV cache over all sequences. One sequence of full length is always given room, whatever it takes.
     public var cacheBytes = min(1 << 30, Int(clamping: ProcessInfo.processInfo.physicalMemory / 8))
     /// Bytes of KV cache that one sequence may take when no length is given.
     public var longestSequenceBytes = 2 << 30

@@ -171,10 +171,10 @@ def test_emoji_and_cjk_are_never_split(client, model, server):
     for seed in range(3):
         streamed = ""
         for chunk in client.chat.completions.create(
-            model=model, messages=HI, max_tokens=40, temperature=2, seed=seed, logit_bias=bias, stream=True, extra_body={"ignore_eos": True}):
+            model=model, messages=HI, max_tokens=40, temperature=2, top_p=1, seed=seed, logit_bias=bias, stream=True, extra_body={"ignore_eos": True}):
             streamed += chunk.choices[0].delta.content or ""
         whole = client.chat.completions.create(
-            model=model, messages=HI, max_tokens=40, temperature=2, seed=seed, logit_bias=bias, extra_body={"ignore_eos": True})
+            model=model, messages=HI, max_tokens=40, temperature=2, top_p=1, seed=seed, logit_bias=bias, extra_body={"ignore_eos": True})
         assert streamed == whole.choices[0].message.content
         assert any(ord(c) > 0x7F for c in streamed)
         streamed.encode("utf-8")  # no lone surrogates

@@ -72,6 +72,7 @@ def test_a_data_folder_with_a_very_long_path(start, tmp_path):
     (["--no-such-flag"], "--no-such-flag"), (["--port", "many"], "port"), (["--port", "99999"], "port"), (["--max-num-seqs", "0"], "--max-num-seqs"),
     (["--max-queue", "-1"], "--max-queue"), (["--backend", "x"], "backend"), (["--backend", "x=ftp://y"], "ftp://y"), (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
     (["--log-level", "loud"], "loud"), (["--allowed-origins", "me"], "--allowed-origins"), (["--max-body-size=-5"], "max-body-size"), (["--idle-unload=-1"], "idle-unload"), (["--idle-unload=nan"], "idle-unload"), (["--drain-timeout=inf"], "drain-timeout"),
+    (["--override-generation-config", "{"], "--override-generation-config"), (["--override-generation-config", '{"temperature": -1}'], "temperature"),
     (["--port=-3"], "--port"), (["--gpu-layers=-5"], "gpu-layers"),
     (["--host", "not a host"], "not a host"),
 ])

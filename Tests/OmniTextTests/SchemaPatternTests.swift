@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniLlama
+import OmniLlama
 import Testing
 
 @testable import OmniText

@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Places in the cache")
 struct SlotTableTests {
-    private func table(_ held: [[Token]]) -> SlotTable {
-        var table = SlotTable(count: held.count)
+    private func table(_ held: [[Token]], keepsTogether: Bool = false) -> SlotTable {
+        var table = SlotTable(count: held.count, keepsTogether: keepsTogether)
         for (slot, tokens) in held.enumerated() where !tokens.isEmpty { table.release(slot, keeping: Prompt(tokens)) }
         return table
     }
@@ -38,6 +38,17 @@ struct SlotTableTests {
     func evicts() {
         let table = table([Array(500...600), Array(1...200), Array(700...800)])
         #expect(placement(table, Array(1...50) + [9, 9]) == .shared(slot: 0, source: 1, reuse: 50))
+    }
+
+    @Test("a place that gives way and begins alike is taken as it is, without a copy")
+    func noCopy() {
+        let alike = [Array(1...50) + Array(100...200), Array(1...50) + Array(300...400)] as [[Token]]
+        #expect(placement(table(alike), Array(1...50) + [9, 9]) == .continued(slot: 1, reuse: 50))
+        let almost = [Array(1...50) + Array(100...200), Array(1...45) + Array(300...400)] as [[Token]]
+        #expect(placement(table(almost), Array(1...50) + [9, 9]) == .shared(slot: 1, source: 0, reuse: 50))
+        #expect(placement(table(almost, keepsTogether: true), Array(1...50) + [9, 9]) == .continued(slot: 1, reuse: 45))
+        let other = [Array(1...50) + Array(100...200), Array(300...400)] as [[Token]]
+        #expect(placement(table(other, keepsTogether: true), Array(1...50) + [9, 9]) == .shared(slot: 1, source: 0, reuse: 50))
     }
 
     @Test("a recurrent state is taken whole or not at all")

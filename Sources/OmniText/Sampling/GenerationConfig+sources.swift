@@ -1,6 +1,7 @@
 import Foundation
 import OmniAPI
 import OmniLlama
+import OmniLlama
 
 extension GenerationConfig {
     /// The defaults of a model: what the flags say, then `generation_config.json`, then the GGUF's own metadata. Throws

@@ -87,6 +87,7 @@ extension BatchLoop {
         running.removeAll { $0.group === group }
         waiting.removeAll { $0.group === group }
         if error is CancellationError { meter.cancelled() }
+        deliver()
         group.request.events.finish(throwing: error)
         inbox.finished(open, seconds: nil)
     }

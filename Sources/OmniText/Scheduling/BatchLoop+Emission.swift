@@ -52,29 +52,41 @@ extension BatchLoop {
         }
     }
 
+    private func post(_ event: TextEvent, to group: RequestGroup) { outbox.append((group.request.events, .event(event))) }
+
+    /// Hands over what the step had to say.
+    func deliver() {
+        for (events, message) in outbox {
+            switch message {
+            case .event(let event): events.yield(event)
+            case .end: events.finish()
+            }
+        }
+        outbox.removeAll(keepingCapacity: true)
+    }
+
     /// Logprobs travel with the text of their tokens, so text that is held back holds them back too.
     private func send(_ text: String, of sequence: Sequence) {
         guard !text.isEmpty else { return }
-        sequence.group.request.events.yield(.text(index: sequence.index, text, logprobs: sequence.heldLogprobs))
+        post(.text(index: sequence.index, text, logprobs: sequence.heldLogprobs), to: sequence.group)
         sequence.heldLogprobs.removeAll(keepingCapacity: true)
     }
 
     /// Ends one choice; the last one ends the request.
     func finish(_ sequence: Sequence, _ reason: FinishReason, stopReason: JSONValue) {
         let group = sequence.group
-        let events = group.request.events
         // After a stop text nothing is held; otherwise the tail turned out to be harmless.
         let tail = sequence.assembler.finish()
         if !tail.isEmpty || !sequence.heldLogprobs.isEmpty {
-            events.yield(.text(index: sequence.index, tail, logprobs: sequence.heldLogprobs))
+            post(.text(index: sequence.index, tail, logprobs: sequence.heldLogprobs), to: group)
         }
-        events.yield(.finished(index: sequence.index, reason, stopReason: stopReason))
+        post(.finished(index: sequence.index, reason, stopReason: stopReason), to: group)
         free(sequence, keepsCache: true)
         running.removeAll { $0 === sequence }
         group.open -= 1
         if group.open == 0 {
-            events.yield(.usage(group.usage))
-            events.finish()
+            post(.usage(group.usage), to: group)
+            outbox.append((group.request.events, .end))
         }
         let seconds = (ContinuousClock.now - group.request.arrived).seconds
         if group.open == 0 { meter.requestDone(seconds, reason) }
@@ -94,8 +106,7 @@ extension BatchLoop {
         guard sequence.group.request.echo else { return }
         var bytes: [UInt8] = []
         for token in sequence.tokens { bytes += pieces[token] }
-        sequence.group.request.events.yield(
-            .text(index: sequence.index, String(decoding: bytes, as: UTF8.self), logprobs: sequence.promptScores))
+        post(.text(index: sequence.index, String(decoding: bytes, as: UTF8.self), logprobs: sequence.promptScores), to: sequence.group)
         sequence.promptScores = []
     }
 

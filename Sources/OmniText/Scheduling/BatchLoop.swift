@@ -32,6 +32,15 @@ final class BatchLoop {
     var pieces: PieceTable
     var specialPieces: PieceTable
 
+    /// What the step has to say, handed over at its end: the threads that write it to clients take cores from the next graph,
+    /// and are woken once for all sequences.
+    var outbox: [(to: GenerationRequest.Events.Continuation, Message)] = []
+
+    enum Message {
+        case event(TextEvent)
+        case end
+    }
+
     let batch: TokenBatch
     /// Who put how many tokens into the batch, and the batch index of each output.
     var shares: [Share] = []
@@ -78,6 +87,7 @@ final class BatchLoop {
                 composePrompts()
                 if compute() { sampleAndEmit() }
             }
+            deliver()
             meter.endStep(running: running.count, waiting: waiting.count, held: table.tokensHeld, cells: context.cells)
         }
         endAll()

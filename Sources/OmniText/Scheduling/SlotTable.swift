@@ -21,6 +21,8 @@ struct SlotTable {
     private var clock = 0
     /// A tail that may be lost to avoid a copy: the length of a short answer.
     static let shortTail = 32
+    /// Tokens that are sooner computed than copied: with a cache for each slot a copy takes all of it, however little is held.
+    static let copyWorth = 8
 
     /// Whether running slots should be neighbours.
     let keepsTogether: Bool
@@ -47,6 +49,7 @@ struct SlotTable {
     /// for recurrent models, whose state can be taken whole or not at all.
     func placement(for prompt: Prompt, limit: Int, cutsAnywhere: Bool) -> Placement {
         var best = (slot: -1, reuse: 0)
+        var commons: [Int] = []
         for (index, slot) in slots.enumerated() {
             let held = slot.held
             var common = commonPrefix(held.tokens, held.count, prompt.tokens, limit)
@@ -56,6 +59,7 @@ struct SlotTable {
             }
             if !cutsAnywhere, common < held.count { common = 0 }
             common = prompt.wholeMedia(common)
+            commons.append(common)
             if common > best.reuse { best = (index, common) }
         }
         let free = free(except: best.slot)
@@ -64,7 +68,11 @@ struct SlotTable {
         if source.isIdle, free == nil || source.prompt.tokens.count - best.reuse <= Self.shortTail {
             return .continued(slot: best.slot, reuse: best.reuse)
         }
-        return free.map { .shared(slot: $0, source: best.slot, reuse: best.reuse) } ?? .none
+        guard let free else { return .none }
+        // The place that gives way may hold the same beginning, as all do that have one system message.
+        let missing = best.reuse - commons[free]
+        if missing == 0 || (keepsTogether && missing <= Self.copyWorth) { return .continued(slot: free, reuse: commons[free]) }
+        return .shared(slot: free, source: best.slot, reuse: best.reuse)
     }
 
     /// The best place for a newcomer: between or beside running slots, empty rather than idle, idle for long.

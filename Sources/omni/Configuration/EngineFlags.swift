@@ -16,6 +16,9 @@ struct EngineFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Most prompt tokens in one step.", valueName: "tokens"))
     var maxNumBatchedTokens: Int?
 
+    @Option(help: ArgumentHelp("Memory for keys and values of all answers; an eighth of the machine's, at most 1 GiB, by default.", valueName: "bytes"))
+    var kvCacheMemoryBytes: Int?
+
     @Option(help: ArgumentHelp("Cores to compute on; all by default.", valueName: "count"))
     var threads: Int?
 
@@ -86,7 +89,7 @@ struct EngineFlags: ParsableArguments {
     private var numbers: [(String, Int?)] {
         [
             ("--max-model-len", maxModelLen), ("--max-num-seqs", maxNumSeqs), ("--max-queue", maxQueue), ("--max-num-batched-tokens", maxNumBatchedTokens),
-            ("--threads", threads), ("--gpu-layers", gpuLayers), ("--limit-mm-bytes", limitMmBytes), ("--limit-mm-pixels", limitMmPixels),
+            ("--kv-cache-memory-bytes", kvCacheMemoryBytes), ("--threads", threads), ("--gpu-layers", gpuLayers), ("--limit-mm-bytes", limitMmBytes), ("--limit-mm-pixels", limitMmPixels),
             ("--limit-mm-per-prompt", limitMmPerPrompt), ("--max-generated-image-size", maxGeneratedImageSize),
             ("--max-image-memory", maxImageMemory), ("--num-weight-load-threads", numWeightLoadThreads),
         ]

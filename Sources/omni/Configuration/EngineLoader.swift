@@ -43,6 +43,7 @@ struct EngineLoader: Sendable {
         options.maxSequences = flags.maxNumSeqs ?? options.maxSequences
         options.maxQueue = flags.maxQueue ?? options.maxQueue
         options.batchSize = flags.maxNumBatchedTokens ?? options.batchSize
+        options.cacheBytes = flags.kvCacheMemoryBytes ?? options.cacheBytes
         options.threads = flags.threads
         options.gpuLayers = flags.gpuLayers ?? options.gpuLayers
         options.mmproj = command.mmproj

@@ -39,7 +39,7 @@ extension VLLMFlags {
         data-parallel-start-rank data-parallel-address data-parallel-rpc-port data-parallel-backend prefill-context-parallel-size
         decode-context-parallel-size expert-parallel-size all2all-backend distributed-executor-backend distributed-timeout-seconds
         max-parallel-loading-workers worker-cls worker-extension-cls nnodes node-rank master-addr master-port numa-bind-nodes
-        gpu-memory-utilization kv-cache-memory-bytes num-gpu-blocks-override block-size swap-space cpu-offload-gb
+        gpu-memory-utilization num-gpu-blocks-override block-size swap-space cpu-offload-gb
         kv-cache-dtype kv-offloading-size kv-offloading-backend mamba-cache-dtype mamba-ssm-cache-dtype mamba-block-size
         prefix-caching-hash-algo kv-transfer-config kv-events-config ec-transfer-config
         dtype quantization-param-path load-format download-dir model-loader-extra-config config-format hf-config-path
