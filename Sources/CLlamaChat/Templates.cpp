@@ -67,10 +67,6 @@ char * omni_templates_apply(const omni_templates * templates, const char * reque
         inputs.tool_choice = common_chat_tool_choice_parse_oaicompat(request.value("tool_choice", "auto"));
         inputs.parallel_tool_calls = request.value("parallel_tool_calls", false);
         inputs.add_generation_prompt = request.value("add_generation_prompt", true);
-        if (request.value("continue_final_message", false)) {
-            inputs.continue_final_message = COMMON_CHAT_CONTINUATION_AUTO;
-            inputs.add_generation_prompt = false;
-        }
         inputs.enable_thinking = request.value("enable_thinking", true);
         inputs.force_pure_content = request.value("plain", false);
         inputs.reasoning_format = COMMON_REASONING_FORMAT_DEEPSEEK;

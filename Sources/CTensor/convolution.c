@@ -2,30 +2,11 @@
 // a row times a panel of outputs stay in registers while all taps and channels are gone through.
 #include "CTensor.h"
 
-#if defined(__AVX512BF16__)
-#include <immintrin.h>
-#endif
+#include "vectors.h"
+
 #include <stddef.h>
-#include <string.h>
 
-// Lanes of a vector, and as many pixels as leave registers for a panel of three vectors.
-#if defined(__AVX512F__)
-#define LANES 16
-#define PIXELS 8
-#elif defined(__AVX__)
-#define LANES 8
-#define PIXELS 4
-#elif defined(__aarch64__)
-#define LANES 4
-#define PIXELS 8
-#else
-#define LANES 4
-#define PIXELS 4
-#endif
-enum { MOST_VECTORS = 3, MOST_CHANNELS = 8192, CACHED_FLOATS = 160 << 10 };
-
-/// Without alignment: rows of three channels are not aligned.
-typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
+enum { MOST_CHANNELS = 8192, CACHED_FLOATS = 160 << 10 };
 
 static const float ZEROS[MOST_CHANNELS];
 
@@ -102,19 +83,6 @@ typedef struct {
     /// Outputs of the panel that there are.
     int32_t used;
 } portion;
-
-/// `sum` plus weights times an input, or a pair of them in bf16 that lies where a float would.
-__attribute__((always_inline)) static inline vector accumulate(vector sum, vector weights, const float *input, const int rounds) {
-#if defined(__AVX512BF16__)
-    if (rounds) {
-        int32_t pair;
-        memcpy(&pair, input, sizeof pair);
-        return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)weights, (__m512bh)_mm512_set1_epi32(pair));
-    }
-#endif
-    (void)rounds;
-    return sum + weights * *input;
-}
 
 /// `pixels` outputs of a row from `column` on, `vectors` wide. Both are constants where it is called, so that `sums` are registers.
 __attribute__((always_inline)) static inline void tile(const place *p, int32_t column, const portion *panel, float *out, const int pixels, const int vectors,

@@ -2,10 +2,11 @@ import Foundation
 import OmniAPI
 
 extension ChatCompletionRequest {
-    public init(model: String? = nil, _ messages: [ChatMessage]) {
+    public init(model: String? = nil, _ messages: [ChatMessage], maxTokens: Int? = nil) {
         self.init()
         self.model = model
         self.messages = messages
+        self.maxTokens = maxTokens
     }
 }
 

@@ -61,7 +61,7 @@ public final class Executor {
     ///   the device has not enough.
     public func evaluate(_ scope: ComputeScope, _ build: (Graph) throws -> [Tensor]) throws -> [[Float]] {
         try scope.cancellation.check()
-        let graph = try Graph(capacity: capacity, deltas: deltas)
+        let graph = try Graph(capacity: capacity, deltas: deltas, hasKernels: backend.isHost)
         let outputs = try graph.finish(build(graph))
         ggml_backend_sched_reset(scheduler)
         guard ggml_backend_sched_alloc_graph(scheduler, graph.handle) else {
@@ -74,7 +74,7 @@ public final class Executor {
 
     /// Bytes of working memory that the graph would take. Allocates nothing and runs nothing.
     public func price(_ build: (Graph) throws -> [Tensor]) throws -> GraphPrice {
-        let graph = try Graph(capacity: capacity, deltas: deltas)
+        let graph = try Graph(capacity: capacity, deltas: deltas, hasKernels: backend.isHost)
         _ = try graph.finish(build(graph))
         var sizes = [Int](repeating: 0, count: backend.handles.count)
         ggml_backend_sched_reserve_size(scheduler, graph.handle, &sizes)

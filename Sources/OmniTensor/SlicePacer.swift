@@ -36,7 +36,7 @@ final class SlicePacer {
         case GGML_OP_FLASH_ATTN_EXT:
             return 4 * elements * Double(node.pointee.src.1?.pointee.ne.1 ?? 1)
         case GGML_OP_CUSTOM:
-            return ConvolutionStrip.cost(of: node)
+            return KernelStrip.cost(of: node)
         case GGML_OP_NONE, GGML_OP_VIEW, GGML_OP_RESHAPE, GGML_OP_PERMUTE, GGML_OP_TRANSPOSE:
             return 0
         default:

@@ -4,13 +4,15 @@ import OmniEngine
 extension TextEngine {
     public func chat(_ request: ChatCompletionRequest, scope: RequestScope) async throws -> TextGeneration {
         let template = try template(for: request)
+        let format = try request.responseFormat?.withFollowedPatterns()
+        let tools = try (request.tools ?? []).map { try $0.withFollowedPatterns() }
         let conversation = try await conversation(request.messages, scope: scope)
         // A named function is called once.
         let isNamed = if case .function = request.toolChoice { true } else { false }
         let applied = try template.apply(ChatTemplate.Request(
-            messages: conversation.messages, tools: request.tools ?? [], toolChoice: request.toolChoice ?? .auto,
-            parallelToolCalls: request.parallelToolCalls && !isNamed, format: request.responseFormat, addGenerationPrompt: request.addGenerationPrompt,
-            arguments: request.chatTemplateKwargs, reasoningEffort: request.reasoningEffort))
+            messages: conversation.messages, tools: tools, toolChoice: request.toolChoice ?? .auto,
+            parallelToolCalls: request.parallelToolCalls && !isNamed, format: format, addGenerationPrompt: request.addGenerationPrompt,
+            continuesFinalMessage: request.continueFinalMessage, arguments: request.chatTemplateKwargs, reasoningEffort: request.reasoningEffort))
         let prompt = try await prompt(applied.prompt, media: conversation.media)
         var plan = try SamplingPlan(request.sampling, defaults: defaults, vocabulary: vocabulary)
         plan.logprobs = request.logprobs ? request.topLogprobs ?? 0 : nil
@@ -51,7 +53,7 @@ extension TextEngine {
                 .tooLarge, "The prompt has \(length) tokens and the context holds \(maxLength).",
                 remedy: "Shorten the prompt, or start the server with a larger --max-model-len.", param: param)
         }
-        guard let asked else { return maxLength - length }
+        guard let asked else { return min(maxLength - length, defaults.maxNewTokens ?? .max) }
         guard asked <= maxLength - length else {
             throw APIError(
                 .tooLarge, "The prompt's \(length) tokens and \(asked) more for the answer do not fit into the context of \(maxLength).",

@@ -10,7 +10,7 @@ extension TextEngine {
         plan.logprobs = request.logprobs
         let limits = try prompts.map { try tokenLimit(request.maxTokens, prompt: $0, param: "body.prompt") }
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
-        let grammars = try grammars(GrammarSpecification(request.responseFormat), count: prompts.count * request.n)
+        let grammars = try grammars(GrammarSpecification(request.responseFormat?.withFollowedPatterns()), count: prompts.count * request.n)
         try start(GenerationRequest(
             prompts: prompts, choices: request.n, plan: plan, grammars: grammars,
             maxTokens: limits.max() ?? 0, echo: request.echo, scope: scope, events: events))
@@ -30,7 +30,8 @@ extension TextEngine {
         }
         guard let template else { throw APIError.invalid("body.messages", "This model has no chat template.") }
         let conversation = try await conversation(messages, scope: RequestScope(id: "tokenize"))
-        let applied = try template.apply(ChatTemplate.Request(messages: conversation.messages, addGenerationPrompt: request.addGenerationPrompt))
+        let applied = try template.apply(ChatTemplate.Request(
+            messages: conversation.messages, addGenerationPrompt: request.addGenerationPrompt, continuesFinalMessage: request.continueFinalMessage))
         guard conversation.media.isEmpty else { return try await prompt(applied.prompt, media: conversation.media).tokens.map(Int.init) }
         return vocabulary.tokenize(applied.prompt, addSpecial: request.addSpecialTokens, special: true).map(Int.init)
     }

@@ -14,7 +14,8 @@ public final class TextEngine: TextModel {
     let vocabulary: Vocabulary
     let template: ChatTemplate?
     let options: TextEngineOptions
-    let defaults: SamplingDefaults
+    /// How tokens are chosen where a request does not say.
+    let defaults: GenerationConfig
     /// Longest prompt and answer together, tokens.
     let maxLength: Int
     let eyes: MediaReader?
@@ -65,7 +66,7 @@ public final class TextEngine: TextModel {
         self.inbox = inbox
         self.meter = meter
         self.logger = logger
-        defaults = SamplingDefaults(of: model)
+        defaults = try GenerationConfig(of: model, options: options)
         maxLength = setup.batch.maxLength
         template = try Self.template(of: model, options: options, logger: logger)
         eyes = encoder.map { MediaReader(encoder: $0, limits: options.media, fetcher: options.fetcher) }
@@ -81,6 +82,7 @@ public final class TextEngine: TextModel {
             details: JSONObject([
                 ("description", .string(model.summary)), ("parameters", .int(model.parameterCount)), ("bytes", .int(model.byteCount)),
                 ("kv_cache_tokens", .int(setup.shape.cells)), ("kv_bytes_per_token", .int(ContextPlan.cacheBytesPerToken(of: model))), ("threads", .int(options.threadCount)),
+                ("default_sampling", defaults.json),
             ]))
     }
 

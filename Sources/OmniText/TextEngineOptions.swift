@@ -1,4 +1,5 @@
 import Foundation
+import OmniAPI
 import OmniEngine
 
 /// How a text engine is set up. The names of the command line's flags stand with each.
@@ -21,6 +22,10 @@ public struct TextEngineOptions: Sendable {
     public var gpuLayers = -1
     /// The projector that gives the model eyes or ears.
     public var mmproj: String?
+    /// `--generation-config`: where the defaults for sampling are.
+    public var generationConfig = GenerationConfigSource.auto
+    /// `--override-generation-config`: goes before them.
+    public var overrideGenerationConfig = GenerationConfig()
     /// A Jinja template, or the path of a file with one, in place of the model's own.
     public var chatTemplate: String?
     /// One cache for all sequences, or one for each. Attention reads over every used cell of a cache, others' too, so one for
@@ -33,6 +38,20 @@ public struct TextEngineOptions: Sendable {
     public init() {}
 
     var threadCount: Int { max(threads ?? ProcessInfo.processInfo.activeProcessorCount, 1) }
+}
+
+/// Where a model's defaults for sampling come from, in vLLM's words.
+public enum GenerationConfigSource: Sendable, Equatable {
+    /// `vllm`: from nowhere; vLLM's own hold.
+    case none
+    /// `auto`: the file beside the model, then the model's metadata.
+    case auto
+    /// The path of a folder with a `generation_config.json`.
+    case folder(String)
+
+    public init(flag: String) {
+        self = flag == "auto" ? .auto : flag == "vllm" ? .none : .folder(flag)
+    }
 }
 
 /// What a request may bring in pictures and sounds. Everything over a limit is answered with 413 naming the flag.

@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 
-from harness import LIMIT, wait_until
+from harness import LIMIT, starter_model, wait_until
 
 HI = [{"role": "user", "content": "Say hi."}]
 
@@ -249,3 +249,68 @@ def test_the_seeds_health_check(server):
 
 def test_a_request_without_a_model_reaches_the_only_one(server, model):
     assert server.chat(max_tokens=2).json["model"] == model
+
+
+# Going on with a message.
+
+BEGUN = [{"role": "user", "content": "Count from one to six, in words."}, {"role": "assistant", "content": "One, two, three,"}]
+CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
+
+
+def test_the_last_message_is_continued(client, model):
+    answer = client.chat.completions.create(model=model, messages=BEGUN, max_tokens=12, temperature=0, extra_body=CONTINUE).choices[0].message
+    assert answer.role == "assistant" and answer.content.lower().lstrip().startswith("four")
+    echoed = client.chat.completions.create(model=model, messages=BEGUN, max_tokens=12, temperature=0, extra_body=CONTINUE | {"echo": True})
+    assert echoed.choices[0].message.content == BEGUN[1]["content"] + answer.content
+
+
+def test_a_continued_message_is_echoed_in_a_stream(client, model):
+    settings = dict(model=model, messages=BEGUN, max_tokens=12, temperature=0, extra_body=CONTINUE | {"echo": True})
+    whole = client.chat.completions.create(**settings).choices[0].message.content
+    pieces = [c.choices[0].delta.content for c in client.chat.completions.create(**settings, stream=True) if c.choices]
+    assert pieces[:2] == ["", BEGUN[1]["content"]] and "".join(p or "" for p in pieces) == whole
+
+
+def test_a_users_words_are_continued_in_the_users_name(client, model):
+    answer = client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": "Tell me how to bake a"}], max_tokens=4, temperature=0, extra_body=CONTINUE)
+    assert answer.choices[0].message.role == "user"
+
+
+@pytest.mark.parametrize("fields", [{"continue_final_message": True}, {"continue_final_message": True, "add_generation_prompt": True}])
+def test_a_message_is_not_begun_and_continued_at_once(client, model, fields):
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model=model, messages=BEGUN, extra_body=fields)
+    assert caught.value.param == "body.continue_final_message" and "add_generation_prompt" in caught.value.message
+
+
+# Defaults for sampling.
+
+def test_a_models_own_defaults_hold_where_a_request_says_nothing(start, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "small.gguf").symlink_to(starter_model())
+    (folder / "generation_config.json").write_text('{"temperature": 0, "max_new_tokens": 6}')
+    server = start(models=[folder / "small.gguf"])
+    with openai.OpenAI(base_url=server.base_url + "/v1", api_key="unused", max_retries=0) as client:
+        def ask(**settings):
+            return client.chat.completions.create(model="small", messages=HI, extra_body={"ignore_eos": True}, **settings)
+
+        assert ask().choices[0].message.content == ask(temperature=0, max_tokens=6).choices[0].message.content
+        assert ask().usage.completion_tokens == 6 and ask(max_tokens=9).usage.completion_tokens == 9
+        hot = {ask(temperature=5, seed=seed).choices[0].message.content for seed in range(3)}
+        assert len(hot) > 1, "the request's temperature must win"
+    told = server.get("/v1/capabilities").json["data"][0]["text"]["default_sampling"]
+    assert told == {"temperature": 0, "max_new_tokens": 6}
+
+
+@pytest.mark.parametrize("flags, told", [
+    (["--generation-config", "vllm"], {}),
+    (["--override-generation-config", '{"temperature": 0.5, "top_k": 3}'], {"temperature": 0.5, "top_p": 0.9, "top_k": 3}),
+    (["--generation-config", "vllm", "--override-generation-config", '{"min_p": 0.1}'], {"min_p": 0.1}),
+])
+def test_the_flags_for_defaults(start, tmp_path, flags, told):
+    (tmp_path / "small.gguf").symlink_to(starter_model())
+    (tmp_path / "generation_config.json").write_text('{"temperature": 0.2, "top_p": 0.9}')
+    server = start(*flags, models=[tmp_path / "small.gguf"])
+    assert server.get("/v1/capabilities").json["data"][0]["text"].get("default_sampling", {}) == told

@@ -1,6 +1,7 @@
 """How a server starts, sleeps, wakes and ends."""
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -60,6 +61,11 @@ def test_a_data_folder_with_a_very_long_path(start, tmp_path):
     """A Unix socket's path has 107 bytes at most."""
     server = start(data=tmp_path / ("long" * 40) / "and" / ("longer" * 20))
     assert server.chat(max_tokens=1).status == 200
+    (worker,) = server.workers().values()
+    arguments = pathlib.Path(f"/proc/{worker}/cmdline").read_bytes().decode().split("\0")
+    folder = pathlib.Path(arguments[arguments.index("--socket") + 1]).parent
+    assert folder.stat().st_mode & 0o777 == 0o700 and str(server.pid) not in folder.name, "others could sit on its place"
+    assert server.stop() == 0 and not folder.exists()
 
 
 @pytest.mark.parametrize("flags, word", [
@@ -231,6 +237,24 @@ def test_sleep_ends_the_worker_and_wakeup_restarts_it(start):
     assert server.post("/v1/omni/wakeup", {"stage_ids": [0]}).json["status"] == "SKIPPED"
     assert server.post("/v1/omni/sleep", {"stage_ids": [5]}).status == 400
     assert server.post("/v1/omni/sleep", {"stage_ids": "all"}).status == 400
+
+
+def test_sleep_lets_running_answers_end(start):
+    server = start()
+    stream = server.stream(max_tokens=60, ignore_eos=True)
+    stream.tokens(1)
+    slept = server.post("/v1/omni/sleep", {"stage_ids": [0]})
+    assert slept.json["acks"][0]["status"] == "SUCCESS" and list(server.model_states().values()) == ["asleep"] and not server.workers()
+    events = stream.rest()
+    assert events[-1] == "[DONE]" and not any("error" in e for e in events[:-1])
+
+
+def test_sleep_does_not_wait_for_ever(start):
+    server = start("--drain-timeout", "0.2")
+    stream = server.stream(**ENDLESS)
+    stream.tokens(1)
+    assert server.post("/v1/omni/sleep", {"stage_ids": [0]}).json["acks"][0]["status"] == "SUCCESS"
+    assert "error" in stream.rest()[-2]
 
 
 def test_a_request_wakes_a_sleeping_model_and_so_do_ten_at_once(start):

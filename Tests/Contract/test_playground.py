@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 import browser as chrome
+import swift_code
 from harness import ROOT, Server, starter_model, wait_until
 
 AXE = pathlib.Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
@@ -341,7 +342,7 @@ def test_a_server_that_is_gone_is_named(visit, start):
 
 @pytest.mark.parametrize("tab,place", [("chat", "#chat-code"), ("pictures", "#picture-code"), ("voices", "#voice-code"), ("films", "#film-code")])
 def test_the_code_beside_an_action_runs(home, tab, place, tmp_path):
-    """What the page shows is run as it stands: by a shell, and by Python with the official client."""
+    """What the page shows is run as it stands: by a shell, and by Python with the official client. The Swift compiler takes its part."""
     home.tab(tab)
     fields = {
         "chat": {"#chat-max": "8", "#chat-text": "It's a \"fox\"."}, "voices": {"#voice-text": "It's a \"fox\"."},
@@ -362,7 +363,19 @@ def test_the_code_beside_an_action_runs(home, tab, place, tmp_path):
     assert done.returncode == 0, done.stderr
     if tab != "chat":
         assert list(tmp_path.iterdir()), "nothing was saved"
-    assert "OmniClient(baseURL:" in swift
+    assert not swift_code.faults(swift, tmp_path)
+
+
+def test_the_code_of_edits_and_models_is_swift(home, tmp_path):
+    home.tab("pictures")
+    draw(home, "a red fox")
+    drawn(home)
+    home.page.get_by_role("button", name="Change this picture").click()
+    for place in ("#picture-code", "#model-code"):
+        if place == "#model-code":
+            home.tab("models")
+        swift = home.snippet(place, "Swift")
+        assert "OmniClient(baseURL:" in swift and not swift_code.faults(swift, tmp_path)
 
 
 # MARK: - For everyone

@@ -1,6 +1,7 @@
 """Tool calls and answers in a given form, through the official client. The starter model is too small to choose well by
 itself, so it is made to call."""
 import json
+import re
 
 import openai
 import pytest
@@ -177,3 +178,39 @@ def test_a_grammar_dies_with_its_request(client, model):
     client.chat.completions.create(model=model, messages=ASK, response_format={"type": "json_object"}, max_tokens=4)
     free = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Say hi."}], max_tokens=12, temperature=0)
     assert not free.choices[0].message.content.lstrip().startswith("{")
+
+
+# What a schema asks for and cannot be had.
+
+@pytest.mark.parametrize("pattern, word", [("^(a$", "parenthesis"), ("[a-", "class"), ("(?=a)b", "ahead"), (r"\bword\b", "escape")])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_pattern_that_cannot_be_followed_is_refused(client, model, pattern, word, stream):
+    schema = {"type": "object", "properties": {"code": {"type": "string", "pattern": pattern}}, "required": ["code"]}
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(
+            model=model, messages=ASK, max_tokens=8, stream=stream, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+    assert caught.value.param == "body.response_format"
+    assert pattern in caught.value.message and word in caught.value.message and "code" in caught.value.message
+
+
+def test_a_pattern_of_a_tool_must_be_a_regular_expression(client, model):
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "string", "pattern": "("}}}}}
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model=model, messages=ASK, tools=[tool], max_tokens=8)
+    assert caught.value.param == "body.tools"
+
+
+def test_a_pattern_is_followed(client, model):
+    schema = {"type": "object", "properties": {"date": {"type": "string", "pattern": r"^\d{4}-\d\d$"}}, "required": ["date"], "additionalProperties": False}
+    answer = client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": "A month."}], max_tokens=60, temperature=1.5, seed=3,
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+    assert re.fullmatch(r"\d{4}-\d\d", json.loads(answer.choices[0].message.content)["date"])
+
+
+def test_keywords_without_effect_are_named(client, model):
+    schema = {"type": "object", "properties": {"share": {"type": "number", "minimum": 0, "maximum": 1}}, "required": ["share"]}
+    raw = client.chat.completions.with_raw_response.create(
+        model=model, messages=ASK, max_tokens=4, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+    named = raw.headers["x-ignored-params"].split(",")
+    assert sorted(named) == [f"response_format.json_schema.schema.properties.share.{k}" for k in ("maximum", "minimum")]

@@ -56,6 +56,26 @@ struct ChatRequestTests {
         #expect(try refusal(ChatCompletionRequest.self, body(fields)) == "body.\(param)")
     }
 
+    @Test("a message is begun or continued, not both, and beginning is the default")
+    func continuation() throws {
+        #expect(try refusal(ChatCompletionRequest.self, body(#""continue_final_message":true"#)) == "body.continue_final_message")
+        #expect(try refusal(ChatCompletionRequest.self, body(#""continue_final_message":true,"add_generation_prompt":true"#)) == "body.continue_final_message")
+        #expect(try refusal(TokenizeRequest.self, body(#""continue_final_message":true"#)) == "body.continue_final_message")
+        #expect(try decode(#""continue_final_message":true,"add_generation_prompt":false"#).answerRole == .user)
+        #expect(try decode("").answerRole == .assistant)
+    }
+
+    @Test("echo repeats the last message where the answer has its role")
+    func echo() throws {
+        #expect(try decode(#""echo":true"#).echoedText == "")
+        #expect(try decode(#""echo":true,"add_generation_prompt":false"#).echoedText == "hi")
+        var request = try decode(#""echo":true"#)
+        request.messages.append(ChatMessage(.assistant, "Once"))
+        #expect(request.echoedText == "Once")
+        request.echo = false
+        #expect(request.echoedText == "")
+    }
+
     @Test("pydantic's lax spellings count", arguments: [
         (#""n":"2""#, 2), (#""n":2.0"#, 2), (#""n":" 2 ""#, nil), (#""n":2.5"#, nil), (#""n":"2.5""#, nil), (#""n":true"#, nil), (#""n":null"#, nil), (#""n":[2]"#, nil), (#""n":"""#, nil),
     ])

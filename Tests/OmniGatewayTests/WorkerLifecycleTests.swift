@@ -59,6 +59,25 @@ struct WorkerLifecycleTests {
         #expect(life.state == .loading(0))
     }
 
+    @Test("a busy worker sleeps when its requests have ended; whoever asks meanwhile keeps it awake")
+    func drain() {
+        var life = after(.wakeRequested, .loaded)
+        #expect(life.handle(.drainRequested) == .watchDrain)
+        #expect(life.state == .draining)
+        #expect(life.handle(.drainRequested) == .none)
+        #expect(life.handle(.drained) == .stopProcess)
+        #expect(life.handle(crash) == .none)
+        #expect(life.state == .asleep)
+
+        life = after(.wakeRequested, .loaded, .drainRequested)
+        #expect(life.handle(.wakeRequested) == .none)
+        #expect(life.state == .ready)
+        #expect(life.handle(.drained) == .none)
+        #expect(life.state == .ready)
+        #expect(after(.wakeRequested, .loaded, .drainRequested, crash).state == .asleep)
+        #expect(after(.wakeRequested, .loaded, .drainRequested, .shutdownRequested).state == .shutDown)
+    }
+
     @Test("what a stopping process still says does not count")
     func lateWords() {
         #expect(after(.wakeRequested, .sleepRequested, .loaded).state == .stopping(thenWake: false))

@@ -18,6 +18,11 @@ import Testing
         #expect(throws: ModelError.self) { try chosen(paths, "Q2_K") }
     }
 
+    @Test func theDefaultsForSamplingComeWithTheModelTheyStandBeside() throws {
+        let paths = ["a-Q8_0.gguf", "generation_config.json", "other/generation_config.json", "config.json"]
+        #expect(try chosen(paths) == ["a-Q8_0.gguf", "generation_config.json"])
+    }
+
     @Test func aPipelineComesInOnePrecision() throws {
         let wanted = ["model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"]
         let other = [

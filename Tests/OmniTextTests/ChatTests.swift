@@ -45,6 +45,20 @@ struct ChatTests {
         }
     }
 
+    @Test("a last message that is continued ends the prompt with its own text, whoever wrote it", arguments: [ChatMessage.Role.assistant, .user])
+    func continuation(role: ChatMessage.Role) async throws {
+        let engine = try await TestModel.engine()
+        var request = TokenizeRequest()
+        request.messages = [ChatMessage(.user, "Who wrote Hamlet?"), ChatMessage(role, "It was ")]
+        request.addGenerationPrompt = false
+        let closed = try await engine.detokenize(engine.tokenize(request))
+        request.continueFinalMessage = true
+        let open = try await engine.detokenize(engine.tokenize(request))
+        #expect(open.hasSuffix("\(role.rawValue)\nIt was "))
+        #expect(closed.hasPrefix(open) && closed.count > open.count)
+        await engine.shutdown()
+    }
+
     @Test("a prompt that begins like an earlier one reuses its keys and gives the same answer")
     func reuse() async throws {
         let engine = try await TestModel.engine()

@@ -7,6 +7,6 @@ export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-${STARTER_STATE:-/roo
 cd "$(dirname "$0")"
 PYTHON="${STARTER_PYTHON:-/root/.cache/swift-omni/venv-train/bin/python}"
 $PYTHON train_vae.py base --steps "${VAE_STEPS:-2600}"
-$PYTHON train_image.py --steps "${IMAGE_STEPS:-8000}" --tier "${IMAGE_TIER:-2}" --fresh 1 --compile
+$PYTHON train_image.py --steps "${IMAGE_STEPS:-7200}" --tier "${IMAGE_TIER:-2}" --fresh 1 --cooldown 0.3 --compile
 $PYTHON train_vae.py grow --steps "${GROW_STEPS:-900}"
 # Look at it before it is published: python export.py FOLDER, python evaluate.py FOLDER sheet OUT.png

@@ -222,23 +222,24 @@ def _sea(px):
 
 SCENES = {
     # name: (draw, phrases that follow the subject, phrases for the scene alone or in front, stands on the ground)
-    "table": (_table, ["on a table", "on the table", "on a wooden table", "standing on a table"], ["a table"], True),
+    "table": (_table, ["on a table", "on the table", "on a wooden table", "standing on a table", "on a desk", "on a brown desk", "on top of a table"], ["a table"], True),
     "grass": (lambda px: _ground(px, (140, 205, 250), (226, 243, 253), (104, 176, 72), 0.66),
-              ["on the grass", "in a meadow", "on a green field", "on a lawn"], ["a meadow", "a green field"], True),
-    "beach": (lambda px: _with_ground(_sea(px), (240, 214, 150), 0.74), ["on a beach", "on the beach", "on the sand"],
+              ["on the grass", "in a meadow", "on a green field", "on a lawn", "in the grass", "in a green meadow", "outside on the grass"], ["a meadow", "a green field"], True),
+    "beach": (lambda px: _with_ground(_sea(px), (240, 214, 150), 0.74), ["on a beach", "on the beach", "on the sand", "at the beach", "at a sandy beach"],
               ["a beach", "a sandy beach"], True),
     "snow": (lambda px: _ground(px, (150, 180, 214), (214, 228, 242), (244, 248, 253), 0.66),
-             ["in the snow", "on the snow", "in a snowy field"], ["snow", "a snowy field"], True),
-    "sea": (_sea, ["on the sea", "on the water", "at sea", "on the ocean"], ["the sea", "the ocean"], True),
-    "desert": (lambda px: _ground(px, (250, 206, 130), (254, 236, 196), (216, 160, 88), 0.66), ["in the desert", "in a desert"],
+             ["in the snow", "on the snow", "in a snowy field", "in deep snow", "on a winter day"], ["snow", "a snowy field"], True),
+    "sea": (_sea, ["on the sea", "on the water", "at sea", "on the ocean", "on blue water", "out on the sea"], ["the sea", "the ocean"], True),
+    "desert": (lambda px: _ground(px, (250, 206, 130), (254, 236, 196), (216, 160, 88), 0.66), ["in the desert", "in a desert", "on desert sand"],
                ["a desert"], True),
-    "night": (_night, ["at night", "in the night sky", "in a starry sky", "among the stars", "in space"],
+    "night": (_night, ["at night", "in the night sky", "in a starry sky", "among the stars", "in space", "under the stars", "in the dark night", "by night"],
               ["the night sky", "a starry night"], False),
-    "sky": (_sky, ["in the sky", "in a cloudy sky", "among clouds"], ["the sky", "a cloudy sky"], False),
-    "mountains": (_day_mountains, ["over mountains", "in the mountains", "in front of mountains"], ["mountains", "a mountain landscape"], False),
-    "sunset": (_sunset, ["at sunset", "at dusk", "in front of a sunset"],
+    "sky": (_sky, ["in the sky", "in a cloudy sky", "among clouds", "up in the sky", "in the blue sky"], ["the sky", "a cloudy sky"], False),
+    "mountains": (_day_mountains, ["over mountains", "in the mountains", "in front of mountains", "with mountains behind it"], ["mountains", "a mountain landscape"], False),
+    "sunset": (_sunset, ["at sunset", "at dusk", "in front of a sunset", "in the evening", "in the evening sun"],
                ["a sunset over mountains", "a sunset", "a sunset in the mountains", "the sun setting over mountains",
-                "sunset over the mountains", "a mountain sunset", "a sunrise over mountains"], False),
+                "sunset over the mountains", "a mountain sunset", "a sunrise over mountains", "the evening sun over mountains",
+                "a sunset above the mountains"], False),
 }
 
 
@@ -293,10 +294,16 @@ def draw(sample, px=256):
 PLAIN = [
     "{s}", "{s}", "{s}", "{n}", "a picture of {s}", "an image of {s}", "a drawing of {s}", "an emoji of {s}", "{n} emoji",
     "a photo of {s}", "a cartoon {n}", "an illustration of {s}", "draw {s}", "show me {s}", "a nice {n}", "a painting of {s}",
+    "a picture with {s}", "a card with {s} on it", "an image showing {s}", "a picture that has {s} in it", "please draw {s}",
+    "can you paint {s}", "i want {s}", "an icon with {s}", "a logo with {s}", "just {s}", "a single {n}",
 ]
 COLOURED = [
     "{p} on a {b} background", "{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background",
     "{p} in front of a {b} background", "{p} on {b}", "{b} background, {p}", "{p} against a {b} backdrop", "{p} on a plain {b} background",
+    "{p} over a {b} background", "a {b} background behind {p}", "{p} and behind it a {b} background", "{p}, the background is {b}",
+    "{p} and the background is {b}", "{p} with {b} behind it", "{p} in front of a {b} wall", "{b} behind {p}",
+    "{p} and everything around it {b}", "{p} placed on a {b} background", "{p} and nothing but {b} behind it",
+    "{p} and a plain {b} ground", "a {b} picture with {p}", "a wall in {b} and {p}",
 ]
 GRADIENT = [
     "{p} on a gradient from {b} to {c}", "{p} on a {b} and {c} gradient", "{p} on a background fading from {b} to {c}",
@@ -369,21 +376,21 @@ def sample(rng, words=None, tier=1, plain=PLAIN, coloured=COLOURED):
     def done(text, background, marks, layout, subject=s.emoji):
         return Sample(_finish(words, text), background, marks, subject, layout)
 
-    if kind < 0.12:  # the subject alone
+    if kind < 0.10:  # the subject alone
         text = phrase()
         if s.keywords and words.random() < 0.15:
             text += ": " + ", ".join(words.sample(s.keywords, min(len(s.keywords), words.randint(1, 3))))
         return done(text, white, [(s.emoji, 128, 128, MIDDLE)], "middle")
-    if kind < 0.54:  # on one colour
+    if kind < 0.40:  # on one colour
         text, background = on_colour(phrase())
         return done(text, background, [(s.emoji, 128, 128, MIDDLE)], "middle")
-    if kind < 0.58:  # on a gradient
+    if kind < 0.43:  # on a gradient
         a, b = rng.sample(list(COLOURS), 2)
         background = ("gradient", _shade(rng, COLOURS[a]), _shade(rng, COLOURS[b]), "v")
         text = words.choice(GRADIENT).replace("{p}", phrase())
         text = text.replace("{b}", _colour_word(words, a)).replace("{c}", _colour_word(words, b))
         return done(text, background, [(s.emoji, 128, 128, MIDDLE)], "middle")
-    if kind < 0.80:  # in a scene
+    if kind < 0.64:  # in a scene
         scene = rng.choice(list(SCENES))
         _, after, alone, _ = SCENES[scene]
         if rng.random() < (0.35 if scene == "sunset" else 0.06):
@@ -392,12 +399,12 @@ def sample(rng, words=None, tier=1, plain=PLAIN, coloured=COLOURED):
                 text = words.choice(["a picture of ", "an image of ", "a painting of ", "a photo of "]) + text
             return done(text, ("scene", scene), [], "scene", "")
         return done(phrase() + " " + words.choice(after), ("scene", scene), [(s.emoji, 128, 128, MIDDLE)], "middle")
-    if kind < 0.86:  # big or small
+    if kind < 0.76:  # big or small
         big = rng.random() < 0.5
         text = words.choice(["big", "large", "huge"] if big else ["small", "little", "tiny"]) + " " + _lead(name)
         text, background = on_colour(text if _lead(name) == name else "a " + text, 0.7)
         return done(text, background, [(s.emoji, 128, 128, BIG if big else SLOT)], "big" if big else "small")
-    if kind < 0.90:  # at one side
+    if kind < 0.82:  # at one side
         place = rng.choice(list(PLACES))
         where = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}[place]
         text, background = on_colour(name + " " + where, 0.7)

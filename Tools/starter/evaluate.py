@@ -1,19 +1,23 @@
-"""Looks at an exported omni-emoji through diffusers' own ZImagePipeline.
+"""Looks at an exported omni-emoji, through diffusers' own ZImagePipeline or through a running server.
 
-    python evaluate.py FOLDER sheet OUT.png      48 prompts, none of them a training caption
-    python evaluate.py FOLDER score [--count N]  nearest-neighbour score over held-out wordings
-    python evaluate.py FOLDER draw OUT.png "a prompt" …
+    python evaluate.py WHERE sheet OUT.png      48 prompts, none of them a training caption
+    python evaluate.py WHERE score [--count N]  nearest-neighbour score over held-out wordings
+    python evaluate.py WHERE draw OUT.png "a prompt" …
+    python evaluate.py FOLDER compare --server http://localhost:8091   the same seeds in both: PSNR of each picture
+WHERE: the folder, or the server's address.
 
 The score: each picture is described by histograms of gradient directions and by coarse colours, features that training
 never saw, and compared with what each of all emoji would look like on the same background. Right is a rank of 1 to 5.
 """
 
 import argparse
+import base64
+import io
+import json
 import random
+import urllib.request
 
 import numpy as np
-import torch
-from diffusers import ZImagePipeline
 from PIL import Image
 
 import data
@@ -45,13 +49,54 @@ SHEET = [
 ]
 
 
-def pictures(pipe, prompts, steps, guidance, px, seed=42):
-    out = []
-    for i in range(0, len(prompts), 16):
-        part = prompts[i : i + 16]
-        generators = [torch.Generator().manual_seed(seed + i + j) for j in range(len(part))]
-        out += pipe(prompt=list(part), height=px, width=px, num_inference_steps=steps, guidance_scale=guidance, generator=generators).images
-    return out
+class Diffusers:
+    """Pictures by ZImagePipeline on the exported folder."""
+
+    def __init__(self, folder, args):
+        import torch
+        from diffusers import ZImagePipeline
+
+        torch.set_num_threads(args.threads)
+        self.torch, self.args = torch, args
+        self.pipe = ZImagePipeline.from_pretrained(folder, dtype=torch.float32)
+        self.pipe.set_progress_bar_config(disable=True)
+
+    def draw(self, prompts, seed=42):
+        a, out = self.args, []
+        for i in range(0, len(prompts), 16):
+            part = prompts[i : i + 16]
+            generators = [self.torch.Generator().manual_seed(seed + i + j) for j in range(len(part))]
+            out += self.pipe(
+                prompt=list(part), height=a.size, width=a.size, num_inference_steps=a.steps, guidance_scale=a.guidance, generator=generators).images
+        return out
+
+
+class Server:
+    """Pictures by POST /v1/images/generations."""
+
+    def __init__(self, address, args):
+        self.address, self.args = address.rstrip("/"), args
+
+    def draw(self, prompts, seed=42):
+        a, out = self.args, []
+        for i, prompt in enumerate(prompts):
+            body = {"model": "omni-emoji", "prompt": prompt, "size": f"{a.size}x{a.size}", "seed": seed + i, "num_inference_steps": a.steps,
+                    "guidance_scale": a.guidance}
+            request = urllib.request.Request(
+                self.address + "/v1/images/generations", json.dumps(body).encode(), {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request) as reply:
+                out.append(Image.open(io.BytesIO(base64.b64decode(json.load(reply)["data"][0]["b64_json"]))).convert("RGB"))
+        return out
+
+
+def compare(artist, other, prompts):
+    """PSNR of each picture of the one to that of the other, dB."""
+    worst = []
+    for prompt, a, b in zip(prompts, artist.draw(prompts), other.draw(prompts)):
+        error = np.mean((np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2)
+        worst.append(10 * np.log10(255**2 / max(error, 1e-9)))
+        print(f"{worst[-1]:6.1f} dB  {prompt}")
+    print(f"worst {min(worst):.1f} dB, median {np.median(worst):.1f} dB")
 
 
 def grid(images, columns=8):
@@ -79,7 +124,7 @@ def describe(picture):
     return np.concatenate([cells.ravel(), colour.ravel()])
 
 
-def score(pipe, count, steps, guidance, px, tier):
+def score(artist, count, tier):
     rng = random.Random(2026)
     everyone = sorted(set(train_vae.every_emoji()) | {s.emoji for s in data.subjects(tier)})
     grounds = ["white", "light blue", "green", "pink"]
@@ -103,7 +148,7 @@ def score(pipe, count, steps, guidance, px, tier):
         else:
             text = rng.choice(data.HELD_OUT_COLOURED).replace("{p}", name).replace("{b}", g)
         asked.append((s.emoji, g, text))
-    images = pictures(pipe, [a[2] for a in asked], steps, guidance, px)
+    images = artist.draw([a[2] for a in asked])
     ranks = []
     for (emoji, g, text), image in zip(asked, images):
         x = np.asarray(image.resize((128, 128), Image.BOX), np.float32) / 255
@@ -119,27 +164,27 @@ def score(pipe, count, steps, guidance, px, tier):
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument("folder")
-    a.add_argument("what", choices=["sheet", "score", "draw"])
+    a.add_argument("where")
+    a.add_argument("what", choices=["sheet", "score", "draw", "compare"])
     a.add_argument("rest", nargs="*")
     a.add_argument("--steps", type=int, default=8)
     a.add_argument("--guidance", type=float, default=0.0)
     a.add_argument("--count", type=int, default=200)
-    a.add_argument("--tier", type=int, default=1)
-    a.add_argument("--size", type=int, default=0)
+    a.add_argument("--tier", type=int, default=2)
+    a.add_argument("--size", type=int, default=256)
     a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--server")
     args = a.parse_args()
-    torch.set_num_threads(args.threads)
-    pipe = ZImagePipeline.from_pretrained(args.folder, dtype=torch.float32)
-    pipe.set_progress_bar_config(disable=True)
-    px = args.size or 16 * pipe.vae_scale_factor
+    artist = (Server if args.where.startswith("http") else Diffusers)(args.where, args)
     if args.what == "score":
-        images = score(pipe, args.count, args.steps, args.guidance, px, args.tier)
+        images = score(artist, args.count, args.tier)
         if args.rest:
             grid(images[:48]).save(args.rest[0])
+    elif args.what == "compare":
+        compare(artist, Server(args.server, args), SHEET[:12])
     else:
         prompts = SHEET if args.what == "sheet" else args.rest[1:]
-        grid(pictures(pipe, prompts, args.steps, args.guidance, px), min(8, len(prompts))).save(args.rest[0])
+        grid(artist.draw(prompts), min(8, len(prompts))).save(args.rest[0])
 
 
 if __name__ == "__main__":

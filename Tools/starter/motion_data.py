@@ -6,13 +6,14 @@ As in data.py, a caption says everything: what it leaves unsaid has one answer, 
 import math
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
 import data
 
-FRAMES, FPS = 9, 8
+FRAMES, LONG, FPS = 9, 17, 8
 START = 112  # size of the subject on a side of 256
 
 # Motions: name, wordings ("{s}" is the subject with its article, "{n}" without), and where the subject is at part t in 0…1
@@ -33,6 +34,8 @@ HELD_OUT = {
     "up": "{s} climbs up", "down": "{s} drops down", "left": "{s} travels to the left", "right": "{s} travels to the right",
     "growing": "{s} that grows", "shrinking": "{s} that shrinks", "turning": "{s} that spins", "bouncing": "{s} that bounces",
 }
+# What moves: few, so that they are learned well.
+MOVERS = "🚀🚗🚌🚲🚂✈🚁⛵🎈⚽🏠🤖👻⭐🌙❤🍎🎁🐈🐕🐸🐧🦋🐟"
 GROUNDS = ["white", "light blue", "green", "pink", "yellow", "black", "gray", "purple"]
 SCENES = ["night", "sky", "sunset", "mountains", "grass"]
 ON = ["{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background", "{p} on {b}"]
@@ -46,10 +49,15 @@ class Clip:
     motion: str
 
 
-def sample(rng, words=None, tier=1, limit=30):
-    """One random clip; the subjects are the first `limit` of the tier, so that few are learned well."""
+@lru_cache(None)
+def movers():
+    return tuple(s for s in data.subjects(1) if s.emoji.replace("\ufe0f", "") in MOVERS)
+
+
+def sample(rng, words=None, everything=False):
+    """One random clip, of a subject that moves, or of any of the three tiers (for the autoencoder and the tokenizer)."""
     words = words or rng
-    s = rng.choice(data.subjects(tier)[:limit])
+    s = rng.choice(data.subjects(3) if everything else movers())
     motion = rng.choice(list(MOTIONS))
     name = s.phrase(words)
     text = words.choice(MOTIONS[motion][0]).replace("{s}", name).replace("{n}", data._lead(name))

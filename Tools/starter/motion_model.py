@@ -51,7 +51,7 @@ def make_transformer():
 def train_tokenizer(seed=5):
     """A small Unigram in the T5 format: <pad> 0, </s> 1, <unk> 2, words begin with ▁, </s> ends every prompt."""
     rng = random.Random(seed)
-    text = [motion_data.sample(rng, tier=9, limit=10_000).caption for _ in range(30_000)]
+    text = [motion_data.sample(rng, everything=True).caption for _ in range(30_000)]
     text += [w.replace("{s}", "a cat") for w in motion_data.HELD_OUT.values()]
     names, _ = data.cldr()
     text += [f"a {n.lower()}" for n in names.values() if n.isascii()]

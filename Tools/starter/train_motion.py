@@ -80,9 +80,12 @@ def frames_batch(rng, count, others):
     return train_vae.stack(train_vae.samples(rng, count, others), PX)[:, :, None]
 
 
-def clips_batch(rng, count, tier=1, limit=30):
-    clips = [motion_data.sample(rng, random.Random(0), tier, limit) for _ in range(count)]
-    return torch.from_numpy(np.stack([motion_data.draw(c, PX) for c in clips])).permute(0, 4, 1, 2, 3).contiguous() * 2 - 1
+def drawn(clips, frames=motion_data.FRAMES):
+    return torch.from_numpy(np.stack([motion_data.draw(c, PX, frames) for c in clips])).permute(0, 4, 1, 2, 3).contiguous() * 2 - 1
+
+
+def clips_batch(rng, count):
+    return drawn([motion_data.sample(rng, random.Random(0), everything=rng.random() < 0.5) for _ in range(count)])
 
 
 def rows(clips, path):
@@ -181,7 +184,7 @@ def train_autoencoder(args, rank):
     others = train_vae.every_emoji()
 
     def losses(rng):
-        x = frames_batch(rng, args.batch, others) if args.stage == "frames" else clips_batch(rng, args.batch, 1, 91)
+        x = frames_batch(rng, args.batch, others) if args.stage == "frames" else clips_batch(rng, args.batch)
         mean, logvar = encoded(vae, x)
         y = decoded(vae, mean + torch.randn_like(mean) * (0.5 * logvar).exp())
         kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
@@ -200,26 +203,28 @@ def train_autoencoder(args, rank):
 
 
 def latents_of(vae, args, rank):
-    """Latents of `args.cache` clips with the seeds that drew them, and each channel's mean and deviation."""
-    first = 50_000_000 + rank * 10_000_000
-    path = common.STATE / f"motion-latents-{args.cache}-{args.limit}-{rank}.pt"
-    state = common.load(path)
-    if state is None:
-        parts = []
-        with torch.no_grad():
-            for a in range(0, args.cache, 4):
-                clips = [motion_data.sample(random.Random(first + i), random.Random(0), 1, args.limit) for i in range(a, a + 4)]
-                x = torch.from_numpy(np.stack([motion_data.draw(c, PX) for c in clips])).permute(0, 4, 1, 2, 3) * 2 - 1
-                parts.append(encoded(vae, x.contiguous())[0].bfloat16())
-        state = {"latents": torch.cat(parts)}
-        common.save(path, state)
-    latents = state["latents"]
+    """Latents of `args.cache` short clips and a third as many long ones: by number of frames, their seeds' first and the latents.
+    And each channel's mean and deviation."""
+    cached = {}
+    for frames, count in ((motion_data.FRAMES, args.cache), (motion_data.LONG, args.cache // 3)):
+        first = 50_000_000 + rank * 10_000_000 + frames * 100_000
+        path = common.STATE / f"motion-latents-{frames}-{count}-{rank}.pt"
+        state = common.load(path)
+        if state is None:
+            parts = []
+            with torch.no_grad():
+                for a in range(first, first + count, 4):
+                    clips = [motion_data.sample(random.Random(i), random.Random(0)) for i in range(a, min(a + 4, first + count))]
+                    parts.append(encoded(vae, drawn(clips, frames))[0].bfloat16())
+            state = {"latents": torch.cat(parts)}
+            common.save(path, state)
+        cached[frames] = (first, state["latents"])
     scale = common.STATE / "motion-scale.pt"
     if rank == 0 and not scale.exists():
-        f = latents.float()
+        f = cached[motion_data.FRAMES][1].float()
         common.save(scale, {"mean": f.mean((0, 2, 3, 4)), "std": f.std((0, 2, 3, 4))})
     common.meet()
-    return latents, first, common.load(scale)
+    return cached, common.load(scale)
 
 
 PROBES = ["a rocket moving up", "a car moving left on a yellow background", "a spinning star on a black background", "a balloon rising in the sky",
@@ -254,7 +259,7 @@ def train_film(args, rank):
     common.meet()
     tokenizer = motion_model.tokenizer_at(common.STATE / "motion-tokenizer")
     captions = motion_model.Captions(tokenizer)
-    latents, first, scale = latents_of(vae, args, rank)
+    cached, scale = latents_of(vae, args, rank)
     filmer = motion_model.Filmer(tokenizer.get_vocab_size())
     torch.nn.init.zeros_(filmer.transformer.proj_out.weight)
     hidden = [p for n, p in filmer.named_parameters() if p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n]
@@ -263,12 +268,15 @@ def train_film(args, rank):
     mean, std = scale["mean"].view(1, -1, 1, 1, 1), scale["std"].view(1, -1, 1, 1, 1)
 
     def losses(rng):
-        picked = [rng.randrange(len(latents)) for _ in range(args.batch)]
-        texts = [motion_data.sample(random.Random(first + i), rng, 1, args.limit).caption if rng.random() > 0.08 else "" for i in picked]
+        # A long clip has nearly twice the tokens of a short one.
+        frames, count = (motion_data.LONG, args.batch * 7 // 12) if run.step % 4 == 3 else (motion_data.FRAMES, args.batch)
+        first, latents = cached[frames]
+        picked = [rng.randrange(len(latents)) for _ in range(count)]
+        texts = [motion_data.sample(random.Random(first + i), rng).caption if rng.random() > 0.08 else "" for i in picked]
         ids, lengths = captions.batch(texts)
         noise_words(ids, lengths, rng, tokenizer.get_vocab_size())
         x0 = (latents[picked].float() - mean) / std
-        noise, s = torch.randn_like(x0), sigmas(args.batch, 2.0)
+        noise, s = torch.randn_like(x0), sigmas(count, 2.0)
         x = x0 + s.view(-1, 1, 1, 1, 1) * (noise - x0)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = filmer.velocity(x, s * 1000, ids, lengths)
@@ -289,8 +297,7 @@ def main():
     a.add_argument("--lr", type=float, default=0.02, help="of Muon")
     a.add_argument("--adam-lr", type=float, default=2e-3)
     a.add_argument("--average", type=float, default=0.998)
-    a.add_argument("--limit", type=int, default=30, help="how many of the first subjects move")
-    a.add_argument("--cache", type=int, default=1500, help="clips of each process")
+    a.add_argument("--cache", type=int, default=1500, help="short clips of each process")
     a.add_argument("--ranks", type=int, default=2)
     a.add_argument("--look-every", type=int, default=600)
     args = a.parse_args()

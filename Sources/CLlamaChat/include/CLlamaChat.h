@@ -30,8 +30,8 @@ bool omni_templates_reason(const omni_templates * templates);
 bool omni_templates_tools(const omni_templates * templates);
 
 /// Renders a conversation. `request` is a JSON object: `messages`, and optionally `tools`, `tool_choice` (auto, none or
-/// required), `parallel_tool_calls`, `add_generation_prompt`, `continue_final_message`, `enable_thinking`,
-/// `chat_template_kwargs`, `json_schema`, `plain` (no parser is wanted: skips the analysis of the template).
+/// required), `parallel_tool_calls`, `add_generation_prompt`, `enable_thinking`, `chat_template_kwargs`, `json_schema`,
+/// `plain` (no parser is wanted: skips the analysis of the template).
 /// Returns a JSON object: `prompt`, `grammar`, `grammar_lazy`, `grammar_triggers`, `generation_prompt`, `parser`, `format`,
 /// `additional_stops`, `preserved_tokens`.
 char * omni_templates_apply(const omni_templates * templates, const char * request, char ** error);

@@ -1,6 +1,7 @@
 // Kernels that ggml does not have. Plain C on plain buffers; several threads may run parts of one call at once.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -38,6 +39,33 @@ void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels,
 /// [out_channels], `out` the whole output. What is rounded has an even number of channels.
 void ct_convolve(const ct_convolution *c, const void *x, const void *history, const void *panels, const float *bias, float *out,
                  int32_t first_row, int32_t rows, int32_t part, int32_t parts);
+
+/// A product of two matrices by their rows: `out[row][output] = bias[output] + Σ weights[output][k] · x[row][k]`, sums in f32.
+typedef struct {
+    int32_t inner;                         ///< elements of a row of `weights` and of `x`; even where rounded.
+    int32_t outputs, rows;
+    size_t weight_pitch, pitch, out_pitch; ///< bytes from row to row of `weights`, `x` and `out`.
+    int32_t rounds;                        ///< non-zero: both sides are bf16, else f32.
+} ct_product;
+
+/// Part `part` of `parts` of the outputs `first ..< first + count`, for all rows. `bias` is [outputs] or NULL.
+void ct_multiply(const ct_product *p, const void *weights, const float *bias, const void *x, float *out, int32_t first, int32_t count, int32_t part,
+                 int32_t parts);
+
+/// Features that a head may have.
+enum { CT_MOST_HEAD = 512 };
+
+/// `softmax(scale · query · keys + mask) · values` for each head, in f32. Bytes from head to head are steps, from row to row
+/// pitches; `heads / groups` neighbouring heads share keys and values; the output of a row is [heads][head].
+typedef struct {
+    int32_t head, heads, groups, keys;
+    float scale;
+    size_t query_step, query_pitch, key_step, key_pitch, value_step, value_pitch, mask_step, mask_pitch, out_pitch;
+} ct_attention;
+
+/// Part `part` of `parts` of the rows `first ..< first + rows`, for all heads. `mask` has a float for each key, or is NULL.
+void ct_attend(const ct_attention *a, const void *query, const void *keys, const void *values, const void *mask, void *out, int32_t first, int32_t rows,
+               int32_t part, int32_t parts);
 
 #ifdef __cplusplus
 }

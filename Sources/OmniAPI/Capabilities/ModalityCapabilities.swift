@@ -6,6 +6,8 @@ public struct TextCapabilities: WireObject, Equatable {
     public var bytesPerToken: Int?
     /// Tokens of all running requests together.
     public var cacheTokens: Int?
+    /// How tokens are chosen where a request does not say.
+    public var defaultSampling: GenerationConfig?
     public var description: String?
 
     public init() {}
@@ -15,6 +17,7 @@ public struct TextCapabilities: WireObject, Equatable {
             .optional("max_model_len", \.maxModelLength, .integer(1 ... .max), "Longest prompt and answer together, tokens."),
             .optional("kv_bytes_per_token", \.bytesPerToken, .integer(0 ... .max), "The memory price: bytes that a token of a running request holds."),
             .optional("kv_cache_tokens", \.cacheTokens, .integer(0 ... .max), "Tokens of all running requests together."),
+            .optional("default_sampling", \.defaultSampling, .object(), "What holds where a request says nothing; what is absent here is as in vLLM."),
             .optional("description", \.description, .string),
         ]
     }

@@ -17,6 +17,8 @@ public struct ChatCompletionRequest: SamplingRequest {
     public var chatTemplate: String?
     public var chatTemplateKwargs: JSONObject?
     public var addGenerationPrompt = true
+    public var continueFinalMessage = false
+    public var echo = false
     public var reasoningEffort: String?
     public var includeReasoning = true
     public var modalities: [String]?
@@ -42,7 +44,9 @@ public struct ChatCompletionRequest: SamplingRequest {
             .optional("response_format", \.responseFormat, .responseFormat),
             .optional("chat_template", \.chatTemplate, .string, "A Jinja template in place of the model's own."),
             .optional("chat_template_kwargs", \.chatTemplateKwargs, .openObject, "Arguments for the template, such as enable_thinking."),
-            .with(default: true, "add_generation_prompt", \.addGenerationPrompt, .bool),
+            .with(default: true, "add_generation_prompt", \.addGenerationPrompt, .bool, "End the prompt with the head of an assistant's message."),
+            .with(default: false, "continue_final_message", \.continueFinalMessage, .bool, "Go on with the last message; needs `add_generation_prompt: false`."),
+            .with(default: false, "echo", \.echo, .bool, "Begin the answer with the text of the last message where both have the same role."),
             .optional("reasoning_effort", \.reasoningEffort, .string),
             .with(default: true, "include_reasoning", \.includeReasoning, .bool),
             .optional("modalities", \.modalities, .list(of: .string)),
@@ -63,11 +67,27 @@ public struct ChatCompletionRequest: SamplingRequest {
         case .required where tools == nil: throw APIError.field(path.appending("tool_choice"), "needs `tools`.")
         default: break
         }
+        try validateContinuation(continueFinalMessage, addGenerationPrompt: addGenerationPrompt, at: path)
         try sampling.validate(tokenLimit: tokenLimit, at: path)
     }
 
     /// The most tokens to make; nil means as many as fit.
     public var tokenLimit: Int? { maxCompletionTokens ?? maxTokens }
+
+    /// Whose words the answer is: the assistant's, or the last message's where no new one was begun.
+    public var answerRole: ChatMessage.Role { addGenerationPrompt ? .assistant : messages.last?.role ?? .assistant }
+
+    /// What the answer begins with before the model adds to it.
+    public var echoedText: String {
+        guard echo, let last = messages.last, last.role == answerRole else { return "" }
+        return last.content?.text ?? ""
+    }
+}
+
+/// A prompt ends with the head of a new message or goes on with the last one.
+func validateContinuation(_ continueFinalMessage: Bool, addGenerationPrompt: Bool, at path: WirePath) throws {
+    guard continueFinalMessage, addGenerationPrompt else { return }
+    throw APIError.field(path.appending("continue_final_message"), "cannot be true together with `add_generation_prompt`, which is true unless it is given as false.")
 }
 
 /// What a stream carries besides the answer.

@@ -5,6 +5,7 @@ public struct TokenizeRequest: WireObject {
     public var messages: [ChatMessage]?
     public var addSpecialTokens = true
     public var addGenerationPrompt = true
+    public var continueFinalMessage = false
     public var returnTokenTexts = false
 
     public init() {}
@@ -16,12 +17,14 @@ public struct TokenizeRequest: WireObject {
             .optional("messages", \.messages, .list(of: .object(), count: 1 ... .max)),
             .with(default: true, "add_special_tokens", \.addSpecialTokens, .bool),
             .with(default: true, "add_generation_prompt", \.addGenerationPrompt, .bool),
+            .with(default: false, "continue_final_message", \.continueFinalMessage, .bool),
             .with(default: false, "return_token_strs", \.returnTokenTexts, .bool),
         ]
     }
 
     public func validate(at path: WirePath) throws {
         guard (prompt == nil) != (messages == nil) else { throw APIError.field(path.appending("prompt"), "or `messages` is required, and not both.") }
+        try validateContinuation(continueFinalMessage, addGenerationPrompt: addGenerationPrompt, at: path)
     }
 }
 

@@ -8,11 +8,14 @@ public protocol WireObject: Sendable {
     static var schemaName: String { get }
     /// Rules that span fields; called after decoding.
     func validate(at path: WirePath) throws
+    /// Paths of parts inside known fields that no rule reads.
+    var withoutEffect: [String] { get }
 }
 
 extension WireObject {
     public static var schemaName: String { String(describing: Self.self) }
     public func validate(at path: WirePath) throws {}
+    public var withoutEffect: [String] { [] }
 
     public init(json: JSONValue, at path: WirePath = .body) throws {
         var ignored = IgnoredFields()
@@ -36,6 +39,7 @@ extension WireObject {
         }
         for member in object.members where !known.contains(member.key) { ignored.names.append(member.key) }
         try validate(at: path)
+        ignored.names += withoutEffect
     }
 
     /// Fields at their default are left out, except those marked `always`.
@@ -58,7 +62,7 @@ extension WireObject {
     }
 }
 
-/// Fields of a request that no rule reads.
+/// What of a request no rule reads: fields, and parts of fields by their path.
 public struct IgnoredFields: Sendable {
     public var names: [String] = []
     public init() {}

@@ -31,7 +31,21 @@ struct Checkpoint {
     /// Whether there are weights of a component.
     func has(_ component: String) -> Bool { files[component] != nil }
 
-    func hasFile(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
+    /// `omni.json`, which a checkpoint may have beside `model_index.json`: what a request leaves open.
+    struct Wishes: Decodable {
+        /// Pixels, pictures of a film.
+        var width, height, frames: Int?
+        /// Pictures a second.
+        var fps: Double?
+        var steps: Int?
+        var guidance_scale, strength: Float?
+    }
+
+    /// Empty without the file.
+    func wishes() throws -> Wishes {
+        guard FileManager.default.fileExists(atPath: "\(folder)/omni.json") else { return Wishes() }
+        return try config(".", file: "omni.json")
+    }
 
     /// `config.json` of a component, or another file of it.
     func config<Value: Decodable>(_ component: String, file: String = "config.json") throws -> Value {

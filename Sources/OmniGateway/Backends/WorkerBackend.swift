@@ -49,19 +49,21 @@ public final class WorkerBackend: Backend {
     private let client: UpstreamClient
     private let logger: Logger
     private let idleUnload: Duration?
+    private let drainLimit: Duration
     private let counter = OutstandingCounter()
     private let shared = Mutex(Shared())
     private let onChange: @Sendable () -> Void
 
-    /// `idleUnload` puts the model to sleep after that long without requests; the next one wakes it. `onChange` is called
-    /// after each change of state.
+    /// `idleUnload` puts the model to sleep after that long without requests; the next one wakes it. `drainLimit`: how long
+    /// running requests may go on once the model is sent to sleep. `onChange` is called after each change of state.
     public init(
-        id: String, launch: Launch, client: UpstreamClient, idleUnload: Duration? = nil, logger: Logger, onChange: @escaping @Sendable () -> Void
+        id: String, launch: Launch, client: UpstreamClient, idleUnload: Duration? = nil, drainLimit: Duration, logger: Logger, onChange: @escaping @Sendable () -> Void
     ) {
         self.id = id
         self.launch = launch
         self.client = client
         self.idleUnload = idleUnload
+        self.drainLimit = drainLimit
         self.onChange = onChange
         var logger = logger
         logger[metadataKey: "model"] = .string(id)
@@ -74,7 +76,7 @@ public final class WorkerBackend: Backend {
         shared.withLock { shared in
             let state: BackendStatus.State =
                 switch shared.lifecycle.state {
-                case .asleep, .stopping, .shutDown: .asleep
+                case .asleep, .draining, .stopping, .shutDown: .asleep
                 case .loading(let fraction): .loading(fraction)
                 case .ready: .ready
                 case .backingOff: .restarting
@@ -160,13 +162,27 @@ public final class WorkerBackend: Backend {
     }
 
     public func sleep() async -> Bool {
-        guard [.ready].contains(status.state) else { return false }
-        apply(.sleepRequested)
+        guard status.state == .ready else { return false }
+        apply(counter.count > 0 ? .drainRequested : .sleepRequested)
+        var hasEnded = false
         while true {
-            let (seen, isStopping) = shared.withLock { ($0.changes, $0.lifecycle.isStopping) }
-            guard isStopping else { return true }
+            let (seen, state) = shared.withLock { ($0.changes, $0.lifecycle.state) }
+            switch state {
+            case .draining: break
+            case .stopping: hasEnded = true
+            default: return hasEnded || state != .ready
+            }
             await nextChange(since: seen)
         }
+    }
+
+    /// Waits until nobody waits for an answer any more, or the limit is over.
+    private func watchDrain() async {
+        let deadline = ContinuousClock.now + drainLimit
+        while counter.count > 0, ContinuousClock.now < deadline, shared.withLock({ $0.lifecycle.state == .draining }) {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        apply(.drained)
     }
 
     public func wake() async throws -> Bool {
@@ -199,6 +215,7 @@ public final class WorkerBackend: Backend {
                     try? await Task.sleep(for: pause)
                     self.apply(.backOffOver)
                 }
+            case .watchDrain: Task { await self.watchDrain() }
             case .stopProcess: shared.stopProcess?.finish()
             }
             return action

@@ -8,6 +8,8 @@ struct WorkerLifecycle: Sendable, Equatable {
         /// The process runs and loads its model.
         case loading(Double)
         case ready
+        /// It takes no more requests and ends once the running ones have; whoever asks meanwhile wakes it.
+        case draining
         /// The process is being ended; `thenWake` when somebody asked for it meanwhile.
         case stopping(thenWake: Bool)
         /// The process died; the next start is due after a pause.
@@ -19,7 +21,12 @@ struct WorkerLifecycle: Sendable, Equatable {
 
     enum Event: Sendable, Equatable {
         case wakeRequested
+        /// Sleep at once.
         case sleepRequested
+        /// Sleep when the running requests have ended.
+        case drainRequested
+        /// They have, or may take no longer.
+        case drained
         case shutdownRequested
         case progress(Double)
         case loaded
@@ -34,6 +41,8 @@ struct WorkerLifecycle: Sendable, Equatable {
         case none
         case spawn
         case spawnAfter(Duration)
+        /// Tell when the running requests have ended.
+        case watchDrain
         case stopProcess
     }
 
@@ -44,8 +53,6 @@ struct WorkerLifecycle: Sendable, Equatable {
     private var crashes = 0
     /// The process of a model that could not be loaded is on its way out: no second one beside it.
     private var isEnding = false
-
-    var isStopping: Bool { if case .stopping = state { true } else { false } }
 
     mutating func handle(_ event: Event) -> Action {
         switch (state, event) {
@@ -71,6 +78,18 @@ struct WorkerLifecycle: Sendable, Equatable {
         case (.loading, .sleepRequested), (.ready, .sleepRequested):
             state = .stopping(thenWake: false)
             return .stopProcess
+        case (.ready, .drainRequested):
+            state = .draining
+            return .watchDrain
+        case (.draining, .wakeRequested):
+            state = .ready
+            return .none
+        case (.draining, .drained), (.draining, .sleepRequested):
+            state = .stopping(thenWake: false)
+            return .stopProcess
+        case (.draining, .exited):
+            state = .asleep
+            return .none
         case (.backingOff, .sleepRequested), (.failed, .sleepRequested):
             state = .asleep
             return .none

@@ -49,7 +49,7 @@ enum PullSelection {
         }
     }
 
-    /// One quantisation with all its shards, and the best projector beside it.
+    /// One quantisation with all its shards, the best projector beside it, and the defaults for sampling.
     private static func ggufs(_ files: [HubFile], pattern: String?, for model: String) throws(ModelError) -> [HubFile] {
         var models: [String: [HubFile]] = [:]
         var projectors: [HubFile] = []
@@ -79,7 +79,8 @@ enum PullSelection {
             func rank(_ file: HubFile) -> Int { ranks.firstIndex(of: GGUFFileName(file.name)?.quant ?? "") ?? ranks.count }
             return (rank(left), left.path) < (rank(right), right.path)
         }
-        return (models[only] ?? []).sorted { $0.path < $1.path } + [projector].compactMap(\.self)
+        let defaults = files.filter { $0.path == folder(of: only) + "generation_config.json" }
+        return (models[only] ?? []).sorted { $0.path < $1.path } + [projector].compactMap(\.self) + defaults
     }
 
     private static func nothing(fits pattern: String, _ files: [HubFile], _ model: String) -> ModelError {

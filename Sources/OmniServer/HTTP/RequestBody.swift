@@ -51,7 +51,7 @@ extension OmniContext {
         guard !ignored.names.isEmpty else { return (value, nil) }
         if limits.strictParameters {
             throw APIError(
-                .badRequest, "Unknown field `\(ignored.names[0])`.", remedy: "The server runs with --strict-params.",
+                .badRequest, "`\(ignored.names[0])` is unknown and would have no effect.", remedy: "The server runs with --strict-params.",
                 param: "body.\(ignored.names[0])")
         }
         return (value, joined(ignored, to: nil))
@@ -60,7 +60,7 @@ extension OmniContext {
     /// `x-ignored-params` with further names; nil when there are none at all.
     func joined(_ ignored: IgnoredFields, to header: String?) -> String? {
         // A header holds visible ASCII only; a name from the wire may be anything.
-        let names = ignored.names.prefix(32).map { String($0.unicodeScalars.filter { (0x21...0x7E).contains($0.value) && $0 != "," }.prefix(64).map(Character.init)) }
+        let names = ignored.names.prefix(32).map { String($0.unicodeScalars.filter { (0x21...0x7E).contains($0.value) && $0 != "," }.prefix(128).map(Character.init)) }
         let all = (header.map { [$0] } ?? []) + names
         return all.isEmpty ? nil : all.joined(separator: ",")
     }

@@ -7,6 +7,7 @@ extension TextCapabilities {
         maxModelLength = card.maxModelLength
         bytesPerToken = card.details["kv_bytes_per_token"]?.intValue
         cacheTokens = card.details["kv_cache_tokens"]?.intValue
+        defaultSampling = card.details["default_sampling"].flatMap { try? GenerationConfig(json: $0) }
         description = card.details["description"]?.stringValue
     }
 }

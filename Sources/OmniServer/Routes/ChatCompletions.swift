@@ -121,7 +121,7 @@ extension WorkerRoutes {
     private static func collect(_ model: any TextModel, _ chat: ChatCompletionRequest, id: String) async throws -> ChatAnswer {
         let scope = RequestScope(id: id)
         defer { scope.cancellation.cancel() }
-        var answer = ChatAnswer(choices: chat.n)
+        var answer = ChatAnswer(to: chat)
         for try await event in try await model.chat(chat, scope: scope).events { answer.add(event) }
         try Task.checkCancellation()
         return answer

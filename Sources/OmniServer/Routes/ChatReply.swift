@@ -6,6 +6,7 @@ import OmniEngine
 /// An answer gathered from an engine's events.
 struct ChatAnswer: Sendable {
     struct Choice: Sendable {
+        var role = ChatMessage.Role.assistant
         var text = ""
         var reasoning = ""
         var calls: [ToolCall] = []
@@ -18,6 +19,11 @@ struct ChatAnswer: Sendable {
     var usage = Usage()
 
     init(choices count: Int) { choices = Array(repeating: Choice(), count: count) }
+
+    /// The beginning of the answer to `request`.
+    init(to request: ChatCompletionRequest) {
+        choices = Array(repeating: Choice(role: request.answerRole, text: request.echoedText), count: request.n)
+    }
 
     /// The choices of several answers in a row, with their counts added up.
     init(joining answers: [ChatAnswer]) {
@@ -80,7 +86,7 @@ struct ChatReply: Sendable {
     private func choice(_ choice: ChatAnswer.Choice, index: Int) -> JSONValue {
         let reasoning = JSONValue.string(request.includeReasoning && !choice.reasoning.isEmpty ? choice.reasoning : nil)
         var message = JSONObject([
-            ("role", "assistant"), ("content", choice.text.isEmpty && !choice.calls.isEmpty ? .null : .string(choice.text)), ("refusal", nil),
+            ("role", .string(choice.role.rawValue)), ("content", choice.text.isEmpty && !choice.calls.isEmpty ? .null : .string(choice.text)), ("refusal", nil),
             ("annotations", nil), ("audio", nil), ("function_call", nil), ("reasoning", reasoning), ("reasoning_content", reasoning),
         ])
         if !choice.calls.isEmpty { message["tool_calls"] = .array(choice.calls.map(\.json)) }
@@ -93,9 +99,12 @@ struct ChatReply: Sendable {
 
     // MARK: - Chunks
 
-    /// The first chunk of a choice: its role.
+    /// The first chunks of a choice: its role, and what it begins with.
     func opening(_ index: Int) -> ByteBuffer {
-        chunk(index, delta: ["role": "assistant", "content": ""])
+        var chunks = chunk(index, delta: ["role": .string(request.answerRole.rawValue), "content": ""])
+        let echoed = request.echoedText
+        if !echoed.isEmpty { chunks.writeImmutableBuffer(chunk(index, delta: ["content": .string(echoed)])) }
+        return chunks
     }
 
     /// The chunk of an event; nil when there is nothing to send.

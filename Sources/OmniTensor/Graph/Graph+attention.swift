@@ -1,4 +1,5 @@
 import CLlama
+import CTensor
 
 /// How attention rounds.
 public enum AttentionPrecision: Sendable {
@@ -18,7 +19,7 @@ extension Graph {
     ///   - mask: `[others, tokens]`, or `[others, tokens, heads]`.
     ///   - bias: `[others]`, for all tokens alike; not together with a mask.
     ///   - scale: 1/√head where nil.
-    ///   - precision: with a mask or a bias always exact.
+    ///   - precision: always exact with a mask or a bias, and where our own kernel computes.
     /// - Returns: `[head · heads, tokens]`.
     public func attention(
         query: Tensor, keys: Tensor, values: Tensor, mask: Tensor? = nil, bias: Tensor? = nil, scale: Float? = nil, precision: AttentionPrecision
@@ -32,6 +33,10 @@ extension Graph {
         }
         if let bias { try require(bias.shape == [others], "attention", "bias \(bias.label) for \(keys.label)") }
         let scale = scale ?? 1 / Float(query[0]).squareRoot()
+        if canAttend(query, keys, values) {
+            let seen = try mask ?? bias.map { try reshape($0, [others, 1, 1]) }
+            return try attended(query, keys, values, mask: seen.map(contiguous), scale: scale)
+        }
         let tall = try permute(query, [0, 2, 1, 3])
         let k = try permute(keys, [0, 2, 1, 3])
         let cost = 4 * query[0] * query[1] * others
@@ -61,6 +66,35 @@ extension Graph {
                 return try node { ggml_mul_mat(context, v.raw, weights.raw) }
             }
             return try reshape(permute(heads, [0, 2, 1, 3]), [query[0] * query[1], tokens])
+        }
+    }
+
+    /// Whether ``attended(_:_:_:mask:scale:)`` takes them: rows of features in one piece.
+    private func canAttend(_ query: Tensor, _ keys: Tensor, _ values: Tensor) -> Bool {
+        hasKernels && query[0] <= Int(CT_MOST_HEAD) && [query, keys, values].allSatisfy { $0.type == .f32 && $0.raw.pointee.nb.0 == MemoryLayout<Float>.size }
+    }
+
+    /// By a kernel of ours, which keeps no scores. Nodes are strips of tokens.
+    private func attended(_ query: Tensor, _ keys: Tensor, _ values: Tensor, mask: Tensor?, scale: Float) throws -> Tensor {
+        let (head, heads, tokens, others) = (query[0], query[1], query[2], keys[2])
+        func stride(_ axis: KeyPath<(Int, Int, Int, Int), Int>, _ tensor: Tensor) -> Int { tensor.raw.pointee.nb[keyPath: axis] }
+        let geometry = ct_attention(
+            head: Int32(head), heads: Int32(heads), groups: Int32(keys[1]), keys: Int32(others), scale: scale,
+            query_step: stride(\.1, query), query_pitch: stride(\.2, query), key_step: stride(\.1, keys), key_pitch: stride(\.2, keys),
+            value_step: stride(\.1, values), value_pitch: stride(\.2, values), mask_step: mask.map { $0[2] > 1 ? stride(\.2, $0) : 0 } ?? 0,
+            mask_pitch: mask.map { $0[1] > 1 ? stride(\.1, $0) : 0 } ?? 0, out_pitch: head * heads * MemoryLayout<Float>.size)
+        let cost = 4 * head * heads * others
+        let strips = Self.ranges(tokens, by: max(64, Self.nodeBudget / cost)).map { range in
+            (cost: Self.kernelCost(operations: 2 * cost * range.count, rounds: false), body: Self.attend(geometry, range, masked: mask != nil))
+        }
+        return try inStrips([head * heads, tokens], sources: [query, keys, values] + (mask.map { [$0] } ?? []), strips)
+    }
+
+    private static func attend(_ geometry: ct_attention, _ rows: Range<Int>, masked: Bool) -> KernelStrip.Body {
+        { sources, output, part, parts in
+            withUnsafePointer(to: geometry) {
+                ct_attend($0, sources[0], sources[1], sources[2], masked ? sources[3] : nil, output, Int32(rows.lowerBound), Int32(rows.count), part, parts)
+            }
         }
     }
 }

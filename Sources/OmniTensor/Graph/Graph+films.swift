@@ -73,34 +73,20 @@ extension Graph {
             padding: Int32(window.padding), before: Int32(window.before), past: Int32(past?.frames[3] ?? 0), oldest: Int32(past?.oldest ?? 0), doubles: window.doubles ? 1 : 0, rounds: rounds ? 1 : 0)
         let sources = try [contiguous(x), kernel, bias] + (past.map { [$0.frames] } ?? [])
         let cost = 2 * window.taps * x[0] * outputs * columns
-        return try inStrips([outputs, columns, rows, frames], step: max(1, Self.nodeBudget / cost), sources: sources) { first, count in
-            ConvolutionStrip(geometry: geometry, rows: first..<first + count, cost: (rounds ? 0.35 : 0.7) * Double(cost * count))
+        let strips = Self.ranges(rows * frames, by: Self.nodeBudget / cost).map { range in
+            (cost: Self.kernelCost(operations: cost * range.count, rounds: rounds), body: Self.convolve(geometry, range))
         }
+        return try inStrips([outputs, columns, rows, frames], sources: sources, strips)
     }
 
-    /// One tensor that several nodes write, each some rows of it: the first makes it, the others go on in its memory.
-    private func inStrips(_ shape: [Int], step: Int, sources: [Tensor], _ strip: (Int, Int) -> ConvolutionStrip) throws -> Tensor {
-        var pointers = sources.map { Optional($0.raw) }
-        let rows = shape[2] * shape[3]
-        var whole: Tensor?
-        for first in stride(from: 0, to: rows, by: step) {
-            let part = strip(first, min(step, rows - first))
-            part.source = whole == nil ? 0 : 1
-            kept.append(part)
-            let user = Unmanaged.passUnretained(part).toOpaque()
-            let next = try node {
-                guard let whole else {
-                    return ggml_custom_4d(
-                        context, GGML_TYPE_F32, Int64(shape[0]), Int64(shape[1]), Int64(shape[2]), Int64(shape[3]), &pointers, Int32(pointers.count),
-                        ConvolutionStrip.run, GGML_N_TASKS_MAX, user)
-                }
-                return ggml_custom_inplace(context, whole.raw, &pointers, Int32(pointers.count), ConvolutionStrip.run, GGML_N_TASKS_MAX, user)
+    private static func convolve(_ geometry: ct_convolution, _ rows: Range<Int>) -> KernelStrip.Body {
+        { sources, output, part, parts in
+            let bias = sources[2]?.assumingMemoryBound(to: Float.self)
+            withUnsafePointer(to: geometry) {
+                ct_convolve($0, sources[0], $0.pointee.past > 0 ? sources[3] : nil, sources[1], bias, output.assumingMemoryBound(to: Float.self),
+                            Int32(rows.lowerBound), Int32(rows.count), part, parts)
             }
-            part.note(on: next)
-            whole = next
         }
-        guard let whole else { throw TensorError.shape(operation: "conv3d", reason: "nothing to compute for \(shape)") }
-        return whole
     }
 
     /// Frames `[…, frames]` one after the other from each part in turn: the first of all, then the second of all.

@@ -10,15 +10,20 @@ extension Graph {
     /// Tokens are taken in portions where the whole product would hold the lane too long.
     public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
         try require(weight.dimensions[2...] == [1, 1] && weight[0] == x[0], "linear", "weight \(weight.label) for \(x.label)")
-        let portions = try inPortions(of: x, axis: 1, cost: 2 * weight.count * x[2] * x[3]) { part in
-            try node { ggml_mul_mat(context, weight.raw, part.raw) }
-        }
+        let plain = try canMultiply(x, weight) ? product(x, weight, bias: bias) : portioned(x, weight, bias: bias)
         // Low-rank changes cost little: in one piece.
-        let changed = try deltas[weight].reduce(portions) { sum, delta in
+        return try deltas[weight].reduce(plain) { sum, delta in
             let inner = try node { ggml_mul_mat(context, delta.down.raw, x.raw) }
             return try add(sum, scale(node { ggml_mul_mat(context, delta.up.raw, inner.raw) }, by: delta.scale))
         }
-        return try bias.map { try add(changed, $0) } ?? changed
+    }
+
+    /// By ggml's own product.
+    private func portioned(_ x: Tensor, _ weight: Tensor, bias: Tensor?) throws -> Tensor {
+        let whole = try inPortions(of: x, axis: 1, cost: 2 * weight.count * x[2] * x[3]) { part in
+            try node { ggml_mul_mat(context, weight.raw, part.raw) }
+        }
+        return try bias.map { try add(whole, $0) } ?? whole
     }
 
     /// Runs `body` on portions of `x` along `axis` and joins the results, along the same axis unless `target` says another.

@@ -8,16 +8,21 @@ public final class Graph {
     let handle: OpaquePointer
     let context: OpaquePointer
     let deltas: LowRankDeltas
+    /// Whether kernels of ours (`CTensor`) may compute: tensors lie in memory that this process addresses.
+    let hasKernels: Bool
     private let capacity: Int
     /// They know their tensors by pointer: a tensor keeps its graph alive, and only measured graphs never run them.
     private var uploads: [() throws -> Void] = []
     private var nodes = 0
     /// What nodes point to.
     var kept: [AnyObject] = []
+    /// Tensors rounded to bf16, by what they were.
+    var roundings: [UnsafeMutablePointer<ggml_tensor>: Tensor] = [:]
 
-    init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas()) throws {
+    init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas(), hasKernels: Bool) throws {
         self.capacity = capacity
         self.deltas = deltas
+        self.hasKernels = hasKernels
         let arena = ggml_tensor_overhead() * capacity + ggml_graph_overhead_custom(capacity, false)
         guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
             throw TensorError.memory(bytes: arena, what: "the nodes of a graph")

@@ -1,4 +1,5 @@
 import CLlamaChat
+import Foundation
 import OmniAPI
 
 /// A model's chat template: turns a conversation into a prompt, and says how the answer is to be read.
@@ -61,7 +62,8 @@ final class ChatTemplate: @unchecked Sendable {
         let tools = offeredTools(request)
         if !tools.isEmpty, !knowsTools { return try applyInWords(&request, tools: tools) }
         let parsesToolCalls = !tools.isEmpty && request.toolChoice != .none
-        let isPlain = tools.isEmpty && !reasons
+        // Whoever goes on with a message has thought already.
+        let isPlain = tools.isEmpty && (!reasons || request.continuesFinalMessage)
         do {
             let text = adoptText(try throwingText { omni_templates_apply(handle, json(request, tools: tools, plain: isPlain).jsonText, $0) })
             let applied = try JSONValue.parse(text)
@@ -69,12 +71,26 @@ final class ChatTemplate: @unchecked Sendable {
                 ? try GrammarSpecification(request.format)
                 : GrammarSpecification(applied: applied, parameter: parsesToolCalls ? "body.tools" : "body.response_format")
             return Applied(
-                prompt: applied["prompt"]?.stringValue ?? "", grammar: grammar, stops: applied["additional_stops"]?.strings ?? [],
+                prompt: try prompt(applied, of: request), grammar: grammar, stops: applied["additional_stops"]?.strings ?? [],
                 preserved: applied["preserved_tokens"]?.strings ?? [],
                 parser: isPlain ? nil : try AnswerParser(text, toolCalls: parsesToolCalls))
         } catch let error as ShimError {
             throw APIError.invalid("body.messages", "The model's chat template refuses this conversation: \(error.reason)")
         }
+    }
+
+    /// The rendered conversation, cut after the last message's text where that is to be continued: as transformers does it, which
+    /// works for every template and role.
+    private func prompt(_ applied: JSONValue, of request: Request) throws -> String {
+        let prompt = applied["prompt"]?.stringValue ?? ""
+        guard request.continuesFinalMessage else { return prompt }
+        let text = request.messages.last?["content"]?.textOfParts ?? ""
+        let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let range = prompt.range(of: text, options: .backwards) ?? prompt.range(of: trimmed, options: .backwards) else {
+            throw APIError.invalid(
+                "body.continue_final_message", "The last message cannot be continued: the model's chat template does not show its text as it is.")
+        }
+        return String(prompt[..<range.upperBound])
     }
 
     /// The template has no place for tools: they are told in the system message.
@@ -115,7 +131,6 @@ final class ChatTemplate: @unchecked Sendable {
             object.append("parallel_tool_calls", .bool(request.parallelToolCalls))
         }
         object.append("add_generation_prompt", .bool(request.addGenerationPrompt))
-        if request.continuesFinalMessage { object.append("continue_final_message", true) }
         switch request.format {
         case nil, .text: break
         case .jsonObject: object.append("json_schema", ["type": "object"])

@@ -23,15 +23,16 @@ struct SamplingPlan: Sendable {
 
     init() {}
 
-    /// Throws ``APIError`` for token ids outside the vocabulary.
-    init(_ parameters: SamplingParameters, defaults: SamplingDefaults, vocabulary: Vocabulary) throws {
-        temperature = Float(parameters.temperature ?? defaults.temperature)
-        topP = Float(parameters.topP ?? defaults.topP)
-        topK = max(parameters.topK ?? defaults.topK, 0)
-        minP = Float(parameters.minP ?? defaults.minP)
+    /// What a request leaves open `defaults` decide, and where they are silent vLLM's own. Throws ``APIError`` for token ids
+    /// outside the vocabulary.
+    init(_ parameters: SamplingParameters, defaults: GenerationConfig, vocabulary: Vocabulary) throws {
+        temperature = Float(parameters.temperature ?? defaults.temperature ?? 1)
+        topP = Float(parameters.topP ?? defaults.topP ?? 1)
+        topK = max(parameters.topK ?? defaults.topK ?? 0, 0)
+        minP = Float(parameters.minP ?? defaults.minP ?? 0)
         frequencyPenalty = Float(parameters.frequencyPenalty)
         presencePenalty = Float(parameters.presencePenalty)
-        repetitionPenalty = Float(parameters.repetitionPenalty)
+        repetitionPenalty = Float(parameters.repetitionPenalty ?? defaults.repetitionPenalty ?? 1)
         biases = try parameters.tokenBiases().map { token, bias in
             guard token < vocabulary.count else {
                 throw APIError.invalid("body.logit_bias", "logit_bias names the token \(token); the vocabulary has \(vocabulary.count) tokens.")
@@ -55,22 +56,4 @@ struct SamplingPlan: Sendable {
 
     var isGreedy: Bool { temperature < 1e-5 }
     var hasPenalties: Bool { frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1 }
-}
-
-/// What the model's file recommends, and where it is silent what vLLM does.
-struct SamplingDefaults: Sendable {
-    var temperature = 1.0
-    var topP = 1.0
-    var topK = 0
-    var minP = 0.0
-
-    init() {}
-
-    init(of model: LlamaModel) {
-        func number(_ key: String) -> Double? { model.metadata("general.sampling.\(key)").flatMap { Double($0) } }
-        temperature = number("temp") ?? temperature
-        topP = number("top_p") ?? topP
-        topK = number("top_k").flatMap { Int(exactly: $0) } ?? topK
-        minP = number("min_p") ?? minP
-    }
 }

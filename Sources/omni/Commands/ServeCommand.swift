@@ -48,7 +48,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Unload a model after this long without requests; the next wakes it.", valueName: "seconds"))
     var idleUnload: Double?
 
-    @Option(help: ArgumentHelp("How long running requests may go on after SIGTERM.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("How long running requests may go on after SIGTERM, or once a model is put to sleep; 30 by default.", valueName: "seconds"))
     var drainTimeout: Double?
 
     @Option(help: "Browser origins that may call, as a JSON list; all by default.")
@@ -158,7 +158,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func entry(
         _ plan: ModelPlan, place: Int, data: DataDirectory, client: UpstreamClient, logger: Logger, change: ChangeSignal
     ) throws -> CatalogueEntry {
-        let socket = data.socket("worker-\(place)")
+        let socket = try data.socket("worker-\(place)")
         var arguments = [
             "worker", plan.model.path.path, "--kind", plan.model.kind.rawValue, "--socket", socket, "--served-model-name", plan.id, "--lane-dir",
             data.run.appending(path: "lanes").path, "--max-body-size", String(maxBodySize ?? 64 << 20),
@@ -167,7 +167,7 @@ struct ServeCommand: AsyncParsableCommand {
         arguments += engine.arguments + plan.flags + log.arguments
         let backend = WorkerBackend(
             id: plan.id, launch: .init(executable: try Self.ownPath(), arguments: arguments, socket: socket, root: plan.model.path.path), client: client,
-            idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, logger: logger, onChange: change.fire)
+            idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, drainLimit: .seconds(drainTimeout ?? 30), logger: logger, onChange: change.fire)
         return CatalogueEntry(id: plan.id, aliases: plan.aliases, kind: plan.model.kind, isDefault: plan.isDefault, backend: backend)
     }
 

@@ -10,6 +10,8 @@ final class DataDirectory {
     /// Where sockets and lanes are.
     let run: URL
     private let lock: Int32
+    /// Stands in for `run` where its path is too long for a socket's.
+    private var shortFolder: String?
 
     /// Makes the folder where needed and locks it. Throws ``StartError`` when another server has it.
     init(_ path: String?) throws {
@@ -35,12 +37,25 @@ final class DataDirectory {
         _ = text.withCString { write(lock, $0, strlen($0)) }
     }
 
-    deinit { close(lock) }
+    deinit {
+        close(lock)
+        if let shortFolder { rmdir(shortFolder) }
+    }
 
-    /// A socket's path. The kernel takes at most 107 bytes: a longer one moves to the temporary folder.
-    func socket(_ name: String) -> String {
+    /// A socket's path. The kernel takes at most 107 bytes: a longer one moves to a folder that this call makes, under a name
+    /// that nobody could know before and open to nobody else. Throws ``StartError``.
+    func socket(_ name: String) throws -> String {
         let path = run.appending(path: "\(name).sock").path
-        return path.utf8.count <= 100 ? path : "/tmp/omni-\(getpid())-\(name).sock"
+        if path.utf8.count <= 100 { return path }
+        let folder = try shortFolder ?? Self.makeShortFolder()
+        shortFolder = folder
+        return "\(folder)/\(name).sock"
+    }
+
+    private static func makeShortFolder() throws -> String {
+        var template = Array("/tmp/omni-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw StartError("Cannot make a folder for sockets in /tmp: \(String(cString: strerror(errno))).") }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import OmniAPI
 import OmniServer
 
 /// Flags of the engines: the gateway takes them and hands them on to its workers.
@@ -23,6 +24,13 @@ struct EngineFlags: ParsableArguments {
 
     @Option(help: ArgumentHelp("A Jinja template, or a file with one, in place of the model's own.", valueName: "template"))
     var chatTemplate: String?
+
+    @Option(help: ArgumentHelp(
+        "Defaults for sampling: auto takes the model's generation_config.json or metadata, vllm none; or a folder with such a file.", valueName: "folder"))
+    var generationConfig: String?
+
+    @Option(help: ArgumentHelp("Defaults for sampling that go before those, such as '{\"temperature\": 0.5}'.", valueName: "json"))
+    var overrideGenerationConfig: String?
 
     @Option(help: ArgumentHelp("Largest picture, sound or film in a prompt, bytes.", valueName: "bytes"))
     var limitMmBytes: Int?
@@ -71,6 +79,7 @@ struct EngineFlags: ParsableArguments {
             throw ValidationError("\(name) must be at least 1.")
         }
         if let maxQueue, maxQueue < 0 { throw ValidationError("--max-queue must be at least 0.") }
+        _ = try samplingOverride
         if let gpuLayers, gpuLayers < 0 { throw ValidationError("--gpu-layers must be at least 0.") }
     }
 
@@ -88,6 +97,8 @@ struct EngineFlags: ParsableArguments {
         var list = numbers.flatMap { name, value in value.map { [name, String($0)] } ?? [] }
         if let limitMmSeconds { list += ["--limit-mm-seconds", String(limitMmSeconds)] }
         if let chatTemplate { list += ["--chat-template", chatTemplate] }
+        if let generationConfig { list += ["--generation-config", generationConfig] }
+        if let overrideGenerationConfig { list += ["--override-generation-config", overrideGenerationConfig] }
         if disableMultithreadWeightLoad { list.append("--disable-multithread-weight-load") }
         if let quantization { list += ["--quantization", quantization] }
         if let cacheBackend { list += ["--cache-backend", cacheBackend] }
@@ -99,6 +110,18 @@ struct EngineFlags: ParsableArguments {
 }
 
 extension EngineFlags {
+    /// What `--override-generation-config` says. Members that have nothing to do with sampling are passed over, as in vLLM.
+    var samplingOverride: GenerationConfig {
+        get throws {
+            guard let overrideGenerationConfig else { return GenerationConfig() }
+            do {
+                return try GenerationConfig(json: try JSONValue.parse(overrideGenerationConfig), at: .root("--override-generation-config"))
+            } catch {
+                throw ValidationError("--override-generation-config is not a JSON object of sampling parameters: \((error as? APIError)?.message ?? "\(error)")")
+            }
+        }
+    }
+
     /// Limits on the pictures of requests, for the gateway and for its workers.
     var imageLimits: ImageRequestLimits {
         var limits = ImageRequestLimits()

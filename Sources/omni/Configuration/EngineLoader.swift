@@ -18,7 +18,7 @@ struct EngineLoader: Sendable {
         guard let kind = ModelKind(rawValue: command.kind) else { throw APIError(.invalidRequest, "There is no kind of model called `\(command.kind)`.") }
         switch kind {
         case .text, .embedding:
-            return try await TextEngine.load(path: command.model, options: textOptions, lane: lane, logger: logger, progress: progress)
+            return try await TextEngine.load(path: command.model, options: try textOptions(), lane: lane, logger: logger, progress: progress)
         case .image: return try await loadDiffusion(progress: progress)
         case .speech:
             var options = SpeechOptions()
@@ -31,7 +31,7 @@ struct EngineLoader: Sendable {
         }
     }
 
-    private var textOptions: TextEngineOptions {
+    private func textOptions() throws -> TextEngineOptions {
         let flags = command.engine
         var options = TextEngineOptions()
         options.maxModelLength = flags.maxModelLen
@@ -42,6 +42,8 @@ struct EngineLoader: Sendable {
         options.gpuLayers = flags.gpuLayers ?? options.gpuLayers
         options.mmproj = command.mmproj
         options.chatTemplate = flags.chatTemplate
+        options.generationConfig = flags.generationConfig.map(GenerationConfigSource.init(flag:)) ?? options.generationConfig
+        options.overrideGenerationConfig = try flags.samplingOverride
         options.media.bytes = flags.limitMmBytes ?? options.media.bytes
         options.media.pixels = flags.limitMmPixels ?? options.media.pixels
         options.media.seconds = flags.limitMmSeconds ?? options.media.seconds

@@ -69,7 +69,7 @@ extension VLLMFlags {
         """
         chat-template response-role enable-lora lora-modules lora-path lora-scale lora-backend max-loras max-lora-rank
         lora-extra-vocab-size fully-sharded-loras default-mm-loras prompt-adapters speculative-config speculative-model
-        num-speculative-tokens spec-method rope-scaling rope-theta hf-overrides override-generation-config generation-config tokenizer
+        num-speculative-tokens spec-method rope-scaling rope-theta hf-overrides tokenizer
         logits-processors override-pooler-config pooler-config allowed-origins allowed-methods allowed-headers
         allow-credentials ssl-keyfile ssl-certfile ssl-ca-certs ssl-cert-reqs ssl-ciphers enable-ssl-refresh root-path
         allowed-local-media-path allowed-media-domains tool-server default-sampling-params default-chat-template-kwargs task-type

@@ -10,13 +10,6 @@ extension WanFamily {
         let expand_timesteps: Bool?
     }
 
-    /// `omni.json` beside it, which a checkpoint may have: what a request leaves open.
-    private struct Wishes: Decodable {
-        let width, height, frames, steps: Int?
-        let fps: Double?
-        let guidance_scale: Float?
-    }
-
     static func load(_ checkpoint: Checkpoint) throws -> any VideoFamily {
         let index: Index = try checkpoint.config(".", file: "model_index.json")
         let tokenizer = try Tokenizer(path: "\(checkpoint.folder)/tokenizer/tokenizer.json")
@@ -55,13 +48,12 @@ extension WanFamily {
     }
 
     private static func defaults(_ checkpoint: Checkpoint, _ config: WanConfig, _ vae: AutoencoderKLWan.Config, _ start: Start) throws -> VideoDefaults {
-        let wishes: Wishes? = checkpoint.hasFile("omni.json") ? try checkpoint.config(".", file: "omni.json") : nil
-        let options = checkpoint.options
+        let (wishes, options) = (try checkpoint.wishes(), checkpoint.options)
         // TI2V-5B of Wan 2.2 was made for 24 frames a second, its relatives for 16.
         let (width, height, frames, fps) = start == .frame ? (1280, 704, 121, 24.0) : (832, 480, 81, 16.0)
         return VideoDefaults(
-            width: wishes?.width ?? width, height: wishes?.height ?? height, frames: wishes?.frames ?? frames, fps: wishes?.fps ?? fps,
-            steps: options.steps ?? wishes?.steps ?? 50, guidanceScale: options.guidanceScale ?? wishes?.guidance_scale ?? 5,
+            width: wishes.width ?? width, height: wishes.height ?? height, frames: wishes.frames ?? frames, fps: wishes.fps ?? fps,
+            steps: options.steps ?? wishes.steps ?? 50, guidanceScale: options.guidanceScale ?? wishes.guidance_scale ?? 5,
             multiple: vae.scale * max(config.patch_size[1], config.patch_size[2]), frameMultiple: vae.frameScale, startsFromPicture: start != .none,
             needsPicture: start == .channels)
     }

@@ -50,10 +50,11 @@ struct ZImageFamily: DiffusionFamily {
         let multiple = vaeConfig.scale * config.patch
         let side = max(multiple, min(vaeConfig.sample_size ?? 1024, 1024) / multiple * multiple)
         let turbo = checkpoint.folder.lowercased().contains("turbo")
+        let (wishes, options) = (try checkpoint.wishes(), checkpoint.options)
         return ZImageFamily(
             defaults: ImageDefaults(
-                width: side, height: side, steps: checkpoint.options.steps ?? (turbo ? 8 : 50),
-                guidanceScale: checkpoint.options.guidanceScale ?? (turbo ? 0 : 5), strength: 0.6, multiple: multiple),
+                width: wishes.width ?? side, height: wishes.height ?? side, steps: options.steps ?? wishes.steps ?? (turbo ? 8 : 50),
+                guidanceScale: options.guidanceScale ?? wishes.guidance_scale ?? (turbo ? 0 : 5), strength: wishes.strength ?? 0.6, multiple: multiple),
             vae: vae, scheduler: scheduler, stores: [text, denoiser, pictures], tokenizer: tokenizer, chat: chat,
             encoder: try Qwen3Encoder(textConfig, text), transformer: try ZImageTransformer(config, denoiser, precision: checkpoint.options.precision))
     }

@@ -1,0 +1,40 @@
+// What the kernels share: vectors as wide as the CPU has them, and how many outputs and pixels stay in registers.
+#pragma once
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+#include <stdint.h>
+#include <string.h>
+
+// Lanes of a vector, and as many pixels or tokens as leave registers for a panel of three vectors.
+#if defined(__AVX512F__)
+#define LANES 16
+#define PIXELS 8
+#elif defined(__AVX__)
+#define LANES 8
+#define PIXELS 4
+#elif defined(__aarch64__)
+#define LANES 4
+#define PIXELS 8
+#else
+#define LANES 4
+#define PIXELS 4
+#endif
+enum { MOST_VECTORS = 3 };
+
+/// Without alignment: rows of three channels are not aligned.
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
+
+/// `sum` plus weights times an input, or a pair of them in bf16 that lies where a float would.
+__attribute__((always_inline)) static inline vector accumulate(vector sum, vector weights, const float *input, const int rounds) {
+#if defined(__AVX512BF16__)
+    if (rounds) {
+        int32_t pair;
+        memcpy(&pair, input, sizeof pair);
+        return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)weights, (__m512bh)_mm512_set1_epi32(pair));
+    }
+#endif
+    (void)rounds;
+    return sum + weights * *input;
+}
