@@ -5,7 +5,8 @@ import OmniEngine
 /// The one thread that owns a voice: it takes the most urgent requests, speaks one sentence of each, and looks again.
 ///
 /// New requests come first, so that every listener hears something soon; then those whose listeners will run dry first.
-/// Sentences of several requests are spoken side by side: two on a core each take less than one after the other on both.
+/// Sentences of several requests are spoken side by side: two on a core each take less than one after the other on both. Not
+/// while others want the lane, who would wait for the longest of them.
 // All mutable state is guarded by `condition`, except the voice and the front end, which only the thread touches.
 final class SynthesisThread: @unchecked Sendable {
     private let condition = NSCondition()
@@ -103,6 +104,7 @@ final class SynthesisThread: @unchecked Sendable {
         defer { condition.unlock() }
         while !isClosing {
             var turn: [SpeechJob] = []
+            let most = lane.isWanted ? 1 : most
             while turn.count < most, let urgent = mostUrgent { turn.append(jobs.remove(at: urgent)) }
             if !turn.isEmpty {
                 (busySince, speaking) = (.now, turn.count)
