@@ -71,6 +71,7 @@ let package = Package(
         .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniEngine"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
+        .target(name: "OmniLlama", dependencies: ["CLlama", "OmniAPI", "OmniEngine", "OmniGGUF", logging], linkerSettings: nativeLink),
 
         // What people write applications with; nothing under it has unsafe flags, so that other packages can take it by version
         .target(
@@ -78,9 +79,9 @@ let package = Package(
             dependencies: ["OmniAPI", httpClient, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
 
         // The engines; none knows another
-        .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", "OmniGGUF", logging], linkerSettings: nativeLink),
+        .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", "OmniGGUF", "OmniLlama", logging], linkerSettings: nativeLink),
         .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
-        .target(name: "OmniSpeech", dependencies: ["CSherpa", "OmniEngine", "OmniMedia", logging]),
+        .target(name: "OmniSpeech", dependencies: ["CLlama", "CSherpa", "OmniEngine", "OmniLlama", "OmniMedia", logging]),
 
         // The server
         .target(
@@ -141,7 +142,7 @@ let package = Package(
         .testTarget(name: "OmniServerTests", dependencies: ["OmniServer"]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
-        .testTarget(name: "OmniTextTests", dependencies: ["OmniText"]),
+        .testTarget(name: "OmniTextTests", dependencies: ["OmniLlama", "OmniText"]),
         .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
         .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"], resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniStoreTests", dependencies: ["OmniStore"]),

@@ -1,6 +1,7 @@
 import Logging
 import OmniAPI
 import OmniEngine
+import OmniLlama
 import Synchronization
 
 /// A model that turns text into vectors: pooled as its file says, of length 1.

@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 extension TextEngine {
     public func chat(_ request: ChatCompletionRequest, scope: RequestScope) async throws -> TextGeneration {

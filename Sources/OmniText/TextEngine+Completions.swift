@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 extension TextEngine {
     public func complete(_ request: CompletionRequest, scope: RequestScope) async throws -> TextGeneration {

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 /// A language model that answers: libllama under continuous batching.
 ///

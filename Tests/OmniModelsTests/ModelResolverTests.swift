@@ -47,6 +47,19 @@ import Testing
         #expect(fault(path("m/mmproj-f16.gguf"))?.fault == .unsupported)
     }
 
+    @Test(arguments: ["qwen3tts", "pockettts"]) func aSpeechModelNeedsItsProjector(architecture: String) throws {
+        try folder.write("s/Talker-Q8_0.gguf", GGUFBuilder(architecture: architecture).bytes)
+        for name in ["s", "s/Talker-Q8_0.gguf"] {
+            let missing = try #require(fault(path(name)))
+            #expect(missing.fault == .missing && missing.missing == [path("s/mmproj-*.gguf")])
+        }
+        try folder.write("s/mmproj-Talker-f16.gguf", GGUFBuilder(architecture: "clip").bytes)
+        for name in ["s", "s/Talker-Q8_0.gguf"] {
+            let model = try resolver.resolve(path(name))
+            #expect(model.kind == .speech && model.mmproj?.lastPathComponent == "mmproj-Talker-f16.gguf" && model.architecture == architecture)
+        }
+    }
+
     @Test func severalQuantisations() throws {
         try snapshot("owner/Tiny-GGUF", "Tiny-Q4_K_M.gguf", llama)
         try snapshot("owner/Tiny-GGUF", "Tiny-Q8_0.gguf", llama)

@@ -47,7 +47,7 @@ struct Heard {
     var level: Float { samples.isEmpty ? 0 : (samples.reduce(0) { $0 + $1 * $1 } / Float(samples.count)).squareRoot() }
 }
 
-extension SpeechEngine {
+extension SpeechModel {
     func hear(_ request: SpeechSynthesis, scope: RequestScope = RequestScope(id: "test")) async throws -> Heard {
         let began = ContinuousClock.now
         let generation = try await speak(request, scope: scope)

@@ -1,5 +1,6 @@
 import CLlamaChat
 import Foundation
+import OmniLlama
 import Testing
 
 @testable import OmniText

@@ -1,4 +1,5 @@
 import OmniAPI
+import OmniLlama
 import Testing
 
 @testable import OmniText

@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 import Testing
 
 @testable import OmniText

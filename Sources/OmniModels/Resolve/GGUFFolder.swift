@@ -109,6 +109,11 @@ extension GGUFFolder.Candidate {
         model.path = shards[0]
         model.shards = shards
         model.mmproj = folder.projector(for: self)
+        if model.kind == .speech, model.mmproj == nil {
+            throw ModelError(
+                .missing, model: found.reference, "\(file) writes sound that only its projector makes audible, and none stands beside it.",
+                missing: [folder.folder.appending(path: "mmproj-*.gguf").path], remedy: "Put the mmproj file that was published with it into its folder.")
+        }
         model.size = (shards + [model.mmproj].compactMap(\.self)).reduce(0) { $0 + (fileSize($1) ?? 0) }
         return model
     }
@@ -143,6 +148,7 @@ extension GGUFFolder.Candidate {
                 .unsupported, model: found.reference, "\(file) holds a diffusion transformer alone (\(header.architecture)).",
                 remedy: "Image and video models are loaded from a diffusers folder, which has text encoder and VAE too.")
         }
+        if header.isSpeech { return .speech }
         return header.isEmbedding ? .embedding : .text
     }
 }

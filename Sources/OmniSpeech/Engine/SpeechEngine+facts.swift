@@ -26,32 +26,3 @@ extension SpeechEngine {
             honoursSeed: voice.family == .pocket || voice.family == .supertonic, isDeterministic: isQuiet, sampleRate: sampleRate)
     }
 }
-
-extension SpeechEngine: MeteredModel {
-    private static let running = MetricsRegistry.Family.gauge("vllm_omni:num_requests_running", "Requests under way.")
-    private static let waiting = MetricsRegistry.Family.gauge("vllm_omni:num_requests_waiting", "Requests that wait for their turn.")
-
-    public func report(to registry: MetricsRegistry, modelName: String) {
-        let load = thread.load
-        registry.set(Self.running, Double(load.running), labels: ["model_name": modelName])
-        registry.set(Self.waiting, Double(load.waiting), labels: ["model_name": modelName])
-    }
-}
-
-/// What the synthesis thread learns while it loads. Written before the loader reads it.
-// Guarded by `lock`.
-final class LoadedFacts: @unchecked Sendable {
-    struct Facts {
-        /// Hz
-        var sampleRate = 0
-        var speakers = 1
-        /// Of espeak-ng; empty for models that read text themselves.
-        var languages: Set<String> = []
-    }
-
-    private let lock = NSLock()
-    private var stored = Facts()
-
-    func set(_ facts: Facts) { lock.withLock { stored = facts } }
-    var facts: Facts { lock.withLock { stored } }
-}

@@ -4,12 +4,12 @@ import OmniAPI
 import OmniEngine
 
 /// A voice folder spoken by sherpa-onnx.
-public final class SpeechEngine: SpeechModel {
+public final class SpeechEngine: SpeechModel, MeteredModel {
     public let card: ModelCard
     public let voices: [SpeechVoice]
     public let abilities: SpeechAbilities
     public let family: VoiceFamily
-    let thread: SynthesisThread
+    private let thread: SynthesisThread<SherpaSpeaker>
     private let espeakVoice: String?
     private let espeakLanguages: Set<String>
     private let options: SpeechOptions
@@ -26,14 +26,7 @@ public final class SpeechEngine: SpeechModel {
         folder: String, options: SpeechOptions = SpeechOptions(), lane: any ComputeLane = FreeLane(), logger: Logger,
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws -> SpeechEngine {
-        // Loading blocks for seconds: on a thread of its own.
-        try await withCheckedThrowingContinuation { continuation in
-            let loader = Thread {
-                continuation.resume(with: Result { try SpeechEngine(folder: folder, options: options, lane: lane, logger: logger, progress: progress) })
-            }
-            loader.stackSize = 8 << 20
-            loader.start()
-        }
+        try await onThread { try SpeechEngine(folder: folder, options: options, lane: lane, logger: logger, progress: progress) }
     }
 
     private init(folder path: String, options: SpeechOptions, lane: any ComputeLane, logger: Logger, progress: @escaping @Sendable (Double) -> Void) throws {
@@ -45,18 +38,17 @@ public final class SpeechEngine: SpeechModel {
         prepared.noiseScale = options.noiseScale ?? prepared.noiseScale
         prepared.noiseScaleW = options.noiseScaleW ?? prepared.noiseScaleW
         progress(0.3)
-        let voice = prepared, loaded = LoadedFacts()
+        let voice = prepared
         let threads = options.threads ?? min(4, ProcessInfo.processInfo.activeProcessorCount)
-        thread = try SynthesisThread(lane: lane) {
+        let (thread, facts) = try SynthesisThread.start {
             let phonemizer = try voice.espeakVoice.map { _ in try Phonemizer() }
             if let phonemizer, let name = voice.espeakVoice, !phonemizer.languages.contains(name.lowercased()) {
                 throw APIError.unusableVoice(path, "espeak-ng does not speak its language, \(name)")
             }
             let sherpa = try SherpaVoice(voice, threads: threads)
-            loaded.set(LoadedFacts.Facts(sampleRate: sherpa.sampleRate, speakers: sherpa.speakerCount, languages: phonemizer?.languages ?? []))
-            return (sherpa, SpeechFrontEnd(phonemizer: phonemizer, table: voice.symbols))
+            return SherpaSpeaker(voice: sherpa, phonemizer: phonemizer, table: voice.symbols, lane: lane)
         }
-        let facts = loaded.facts
+        self.thread = thread
         family = voice.family
         espeakLanguages = facts.languages
         espeakVoice = voice.espeakVoice
@@ -76,49 +68,17 @@ public final class SpeechEngine: SpeechModel {
 
     public var stalledFor: Duration? { thread.stalledFor }
 
-    public func shutdown() async {
-        let thread = thread
-        await withCheckedContinuation { continuation in
-            Thread {
-                thread.close()
-                thread.join()
-                continuation.resume()
-            }.start()
-        }
-    }
+    public func shutdown() async { await thread.end() }
+
+    public func report(to registry: MetricsRegistry, modelName: String) { thread.report(to: registry, modelName: modelName) }
 
     public func speak(_ request: SpeechSynthesis, scope: RequestScope) async throws -> SpeechGeneration {
-        let plan = try plan(request)
-        guard request.text.unicodeScalars.count <= options.longestText else {
-            throw APIError(
-                .tooLarge, "The text has \(request.text.unicodeScalars.count) characters; the limit is \(options.longestText).",
-                remedy: "Send it in parts.", param: "input")
-        }
-        let load = thread.load
-        guard load.waiting + load.running < options.mostRequests else {
-            throw APIError(.unavailable, "The speech model has \(options.mostRequests) requests already.", remedy: "Try again later.", retryAfter: 5)
-        }
-        let text = SpeechText(request.text, longest: options.longestUnit)
-        guard !text.units.isEmpty else { throw APIError.invalid("input", "Input text cannot be empty") }
-        let thread = thread, dropped = CancellationToken()
-        let mailbox = SpeechMailbox { thread.wake() }
-        var logger = logger
-        logger[metadataKey: "request"] = "\(scope.id)"
-        let job = try SpeechJob(text: text, plan: plan, mailbox: mailbox, scope: scope, dropped: dropped, logger: logger)
-        guard thread.submit(job) else { throw APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
-        let events = mailbox.stream {
-            dropped.cancel()
-            thread.wake()
-        }
+        let plan = try SpeechJob<SherpaSpeaker>.Plan(request, manner: manner(request), modelRate: abilities.sampleRate, options: options)
+        let events = try thread.speak(request.text, plan, scope: scope, logger: logger)
         return SpeechGeneration(sampleRate: plan.sampleRate, ignored: ignored(request), events: events)
     }
 
-    private func plan(_ request: SpeechSynthesis) throws -> SpeechJob.Plan {
-        guard (0.25...4).contains(request.speed) else { throw APIError.invalid("speed", "speed: must be from 0.25 to 4, not \(request.speed).") }
-        let sampleRate = request.sampleRate ?? abilities.sampleRate
-        guard (8000...48_000).contains(sampleRate) else {
-            throw APIError.invalid("sample_rate", "sample_rate: must be from 8000 to 48000, not \(sampleRate).")
-        }
+    private func manner(_ request: SpeechSynthesis) throws -> SherpaSpeaker.Manner {
         if request.reference != nil, !abilities.clones {
             throw APIError.invalid("ref_audio", "This model cannot imitate a voice.", remedy: "Its voices are: \(voices.map(\.name).joined(separator: ", ")).")
         }
@@ -135,9 +95,8 @@ public final class SpeechEngine: SpeechModel {
             guard SpeechLanguage.supertonic.contains(code) else { throw APIError.invalid("language", "This model does not speak '\(language)'.") }
             extra.append("lang", .string(code))
         }
-        return SpeechJob.Plan(
-            speaker: try speaker(request.voice), espeakVoice: try espeakVoice(for: request.language), reference: request.reference, extra: extra,
-            speed: request.speed, modelRate: abilities.sampleRate, sampleRate: sampleRate, options: options)
+        return SherpaSpeaker.Manner(
+            speaker: try speaker(request.voice), espeakVoice: try espeakVoice(for: request.language), reference: request.reference, extra: extra)
     }
 
     private func speaker(_ name: String?) throws -> Int {

@@ -11,19 +11,12 @@ final class SpeechFrontEnd {
         self.table = table
     }
 
-    struct Prepared {
-        /// nil: there is nothing to say.
-        var input: SherpaUtterance.Input?
-        var symbols: Int
-        var dropped: [String] = []
-    }
-
-    func prepare(_ text: String, espeakVoice: String?) throws -> Prepared {
+    func prepare(_ text: String, espeakVoice: String?) throws -> PreparedUnit<SherpaUtterance.Input> {
         guard let phonemizer, let table, let espeakVoice else {
             let isSpoken = text.contains { $0.isLetter || $0.isNumber }
-            return Prepared(input: isSpoken ? .text(text) : nil, symbols: text.unicodeScalars.count)
+            return PreparedUnit(script: isSpoken ? .text(text) : nil, symbols: text.unicodeScalars.count)
         }
         let phonemes = try PhonemeText(text, table: table) { try phonemizer.phonemes($0, voice: espeakVoice) }
-        return Prepared(input: phonemes.isSilent ? nil : .phonemes(phonemes.codepoints), symbols: phonemes.symbols.count, dropped: phonemes.dropped)
+        return PreparedUnit(script: phonemes.isSilent ? nil : .phonemes(phonemes.codepoints), symbols: phonemes.symbols.count, dropped: phonemes.dropped)
     }
 }

@@ -8,16 +8,15 @@ import OmniMedia
 /// After it was handed to the synthesis thread, only that thread touches it, or the one to which that has lent it for a
 /// sentence.
 // @unchecked: for that loan.
-final class SpeechJob: @unchecked Sendable {
+final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     let mailbox: SpeechMailbox
-    private let scope: RequestScope
-    private let dropped: CancellationToken
+    private let cancellation: SpeechCancellation
     private let text: SpeechText
     private let plan: Plan
     private let logger: Logger
     private var next = 0
     /// What is to be spoken of the next unit.
-    private var prepared = SpeechFrontEnd.Prepared(symbols: 0)
+    private var prepared = PreparedUnit<Speaker.Script>(symbols: 0)
     /// The last unit was spoken, or the job ended for another reason.
     private(set) var isOver = false
     private var joiner: UnitJoiner
@@ -30,25 +29,33 @@ final class SpeechJob: @unchecked Sendable {
     private let began = ContinuousClock.now
 
     /// What stays the same for all units.
-    struct Plan {
-        var speaker: Int
-        /// nil for models that read text themselves.
-        var espeakVoice: String?
-        var reference: ReferenceVoice?
-        var extra: JSONObject
+    struct Plan: Sendable {
+        var manner: Speaker.Manner
         var speed: Double
         /// Hz of the model, and of what is sent.
         var modelRate: Int
         var sampleRate: Int
         var options: SpeechOptions
+
+        /// Throws ``APIError`` for a speed or a rate that no model takes.
+        init(_ request: SpeechSynthesis, manner: Speaker.Manner, modelRate: Int, options: SpeechOptions) throws {
+            guard (0.25...4).contains(request.speed) else { throw APIError.invalid("speed", "speed: must be from 0.25 to 4, not \(request.speed).") }
+            self.manner = manner
+            self.modelRate = modelRate
+            self.options = options
+            speed = request.speed
+            sampleRate = request.sampleRate ?? modelRate
+            guard (8000...48_000).contains(sampleRate) else {
+                throw APIError.invalid("sample_rate", "sample_rate: must be from 8000 to 48000, not \(sampleRate).")
+            }
+        }
     }
 
-    init(text: SpeechText, plan: Plan, mailbox: SpeechMailbox, scope: RequestScope, dropped: CancellationToken, logger: Logger) throws {
+    init(text: SpeechText, plan: Plan, mailbox: SpeechMailbox, cancellation: SpeechCancellation, logger: Logger) throws {
         self.text = text
         self.plan = plan
         self.mailbox = mailbox
-        self.scope = scope
-        self.dropped = dropped
+        self.cancellation = cancellation
         self.logger = logger
         joiner = UnitJoiner(sampleRate: plan.modelRate, pauses: plan.options.pauses)
         stretch = TimeStretch(speed: plan.speed, sampleRate: plan.modelRate)
@@ -59,23 +66,24 @@ final class SpeechJob: @unchecked Sendable {
     var isFresh: Bool { next == 0 }
     /// When its listener will have heard everything sent so far.
     var deadline: ContinuousClock.Instant { began + .seconds(Double(samplesSent) / Double(plan.sampleRate)) }
-    var isCancelled: Bool { scope.cancellation.isCancelled || dropped.isCancelled }
+    var isCancelled: Bool { cancellation.isCancelled }
     /// Enough sound waits for a slow reader.
     var isAhead: Bool { Double(mailbox.unreadSamples) > plan.options.lead * Double(plan.sampleRate) }
 
     /// Makes the next unit ready to be spoken; false when the job is over.
-    func prepare(_ frontEnd: SpeechFrontEnd) -> Bool {
+    func prepare(_ speaker: Speaker) -> Bool {
         attempt {
-            if isCancelled { throw CancellationError() }
-            prepared = try frontEnd.prepare(text.units[next].text, espeakVoice: plan.espeakVoice)
+            try cancellation.check()
+            prepared = try speaker.prepare(text.units[next], plan.manner)
         }
         return !isOver
     }
 
-    /// Speaks the unit that is ready, under the lane, and ends the job with the last.
-    func speak(_ voice: SherpaVoice) {
+    /// Speaks the unit that is ready, in a turn of the speaker's, and ends the job with the last. `pulse` is called at each of the
+    /// speaker's signs of life, and ends the job by throwing.
+    func speak(_ speaker: Speaker, pulse: () throws -> Void) {
         attempt {
-            try speak(text.units[next], voice)
+            try speak(text.units[next], speaker, pulse)
             next += 1
             guard next == text.units.count else { return }
             try end()
@@ -90,23 +98,26 @@ final class SpeechJob: @unchecked Sendable {
         }
     }
 
-    private func speak(_ unit: SpeechText.Unit, _ voice: SherpaVoice) throws {
-        var samples: [Float] = []
-        if let input = prepared.input {
+    private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker, _ pulse: () throws -> Void) throws {
+        var samples = 0
+        if let script = prepared.script {
             hadWords = true
-            let utterance = SherpaUtterance(input: input, speaker: plan.speaker, reference: plan.reference, extra: plan.extra)
-            guard let spoken = try voice.speak(utterance, cancellation: scope.cancellation) else { throw CancellationError() }
-            samples = spoken
-            hasSpoken = hasSpoken || !spoken.isEmpty
+            try speaker.speak(script, at: next, plan.manner, cancellation: cancellation) { sound in
+                if sound.isEmpty { try pulse() }
+                try cancellation.check()
+                samples += sound.count
+                try send(stretch.push(joiner.append(sound)))
+            }
         }
-        if isCancelled { throw CancellationError() }
-        try send(stretch.push(joiner.append(samples, of: unit)))
-        let record = SpeechUnit(index: next, text: unit.text, symbols: prepared.symbols, dropped: prepared.dropped, samples: samples.count)
+        try cancellation.check()
+        try send(stretch.push(joiner.end(unit)))
+        hasSpoken = hasSpoken || samples > 0
+        let record = SpeechUnit(index: next, text: unit.text, symbols: prepared.symbols, dropped: prepared.dropped, samples: samples)
         usage.inputTokens += record.symbols
         usage.units += 1
         mailbox.post(.unit(record))
         logger.debug("spoke a unit", metadata: [
-            "unit": "\(next + 1)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples.count)",
+            "unit": "\(next + 1)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples)",
             "dropped": "\(record.dropped.joined())",
         ])
     }

@@ -1,51 +1,51 @@
 import Foundation
+import Logging
 import OmniAPI
 import OmniEngine
 
-/// The one thread that owns a voice: it takes the most urgent requests, speaks one sentence of each, and looks again.
+/// The one thread that owns a model: it takes the most urgent requests, speaks one sentence of each, and looks again.
 ///
-/// New requests come first, so that every listener hears something soon; then those whose listeners will run dry first.
-/// Sentences of several requests are spoken side by side: two on a core each take less than one after the other on both. Not
-/// while others want the lane, who would wait for the longest of them.
-// All mutable state is guarded by `condition`, except the voice and the front end, which only the thread touches.
-final class SynthesisThread: @unchecked Sendable {
+/// New requests come first, so that every listener hears something soon; then those whose listeners will run dry first. Where
+/// the model allows, sentences of several requests are spoken side by side: two on a core each take less than one after the
+/// other on both.
+// All mutable state is guarded by `condition`, except the speaker, which only the thread touches.
+final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     private let condition = NSCondition()
-    private var jobs: [SpeechJob] = []
+    private var jobs: [SpeechJob<Speaker>] = []
     private var isClosing = false
     private var hasEnded = false
     private var busySince: ContinuousClock.Instant?
     /// Requests of which a sentence is being spoken.
     private var speaking = 0
-    private let lane: any ComputeLane
 
-    /// Starts the thread, which makes the voice itself; returns once it is loaded. Must not be called on the cooperative pool.
-    init(lane: any ComputeLane, load: @escaping @Sendable () throws -> (SherpaVoice, SpeechFrontEnd)) throws {
-        self.lane = lane
-        let loaded = LoadResult()
-        let thread = Thread { [self] in
+    /// Starts the thread, which makes the speaker itself; returns once it is loaded. Must not be called on the cooperative pool.
+    static func start(load: @escaping @Sendable () throws -> Speaker) throws -> (SynthesisThread, Speaker.Facts) {
+        let handover = Handover<Result<Speaker.Facts, any Error>>()
+        let synthesis = SynthesisThread()
+        let thread = Thread {
             do {
-                let (voice, frontEnd) = try load()
-                loaded.set(nil)
-                run(voice, frontEnd)
+                let speaker = try load()
+                handover.give(.success(speaker.facts))
+                synthesis.run(speaker)
             } catch {
-                loaded.set(error)
+                handover.give(.failure(error))
             }
-            condition.withLock {
-                hasEnded = true
-                condition.broadcast()
+            synthesis.condition.withLock {
+                synthesis.hasEnded = true
+                synthesis.condition.broadcast()
             }
         }
         thread.name = "omni-speech"
         thread.stackSize = 16 << 20
         thread.start()
-        if let error = loaded.wait() { throw error }
+        return (synthesis, try handover.take().get())
     }
 
-    /// Time since the unit in work began; nil when idle.
+    /// Time since the unit in work began or last gave a sign of life; nil when idle.
     var stalledFor: Duration? { condition.withLock { busySince.map { ContinuousClock.now - $0 } } }
 
     /// Requests that wait for their first sentence, and all others.
-    var load: (waiting: Int, running: Int) {
+    private var load: (waiting: Int, running: Int) {
         condition.withLock {
             let waiting = jobs.count(where: \.isFresh)
             return (waiting, jobs.count - waiting + speaking)
@@ -53,7 +53,7 @@ final class SynthesisThread: @unchecked Sendable {
     }
 
     /// Hands a request over; false when the thread is closing.
-    func submit(_ job: sending SpeechJob) -> Bool {
+    func submit(_ job: sending SpeechJob<Speaker>) -> Bool {
         condition.lock()
         defer { condition.unlock() }
         guard !isClosing else { return false }
@@ -65,7 +65,7 @@ final class SynthesisThread: @unchecked Sendable {
     /// A reader has taken sound, or has gone: look again.
     func wake() { condition.withLock { condition.signal() } }
 
-    /// Ends all requests with 503 and the thread after its unit, and gives the voice's memory back. Returns at once.
+    /// Ends all requests with 503 and the thread after its unit, or at the next sign of life within it, and gives the model's memory back. Returns at once.
     func close() {
         condition.withLock {
             isClosing = true
@@ -73,38 +73,57 @@ final class SynthesisThread: @unchecked Sendable {
         }
     }
 
-    /// Returns when the thread is gone. Blocks.
-    func join() {
-        condition.withLock { while !hasEnded { condition.wait() } }
+    /// Closes, and returns when the thread is gone.
+    func end() async {
+        close()
+        // Waiting blocks: on a thread of its own.
+        await withCheckedContinuation { continuation in
+            Thread { [self] in
+                condition.withLock { while !hasEnded { condition.wait() } }
+                continuation.resume()
+            }.start()
+        }
     }
 
-    private func run(_ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd) {
-        while let turn = takeNext(atMost: voice.breadth) {
-            let left = speak(turn, voice, frontEnd)
+    private func run(_ speaker: Speaker) {
+        while let turn = takeNext(for: speaker) {
+            let left = speak(turn, speaker)
             condition.withLock {
                 (busySince, speaking) = (nil, 0)
                 jobs += left
             }
         }
         let left = condition.withLock { jobs }
-        for job in left { job.mailbox.finish(.failure(APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5))) }
+        for job in left { job.mailbox.finish(.failure(APIError.unloading)) }
     }
 
     /// One sentence of each; those that have more. Others get the lane when all are through.
-    private func speak(_ turn: [SpeechJob], _ voice: SherpaVoice, _ frontEnd: SpeechFrontEnd) -> [SpeechJob] {
-        let ready = turn.filter { $0.prepare(frontEnd) }
+    private func speak(_ turn: [SpeechJob<Speaker>], _ speaker: Speaker) -> [SpeechJob<Speaker>] {
+        let ready = turn.filter { $0.prepare(speaker) }
         guard !ready.isEmpty else { return [] }
-        lane.hold { DispatchQueue.concurrentPerform(iterations: ready.count) { ready[$0].speak(voice) } }
+        speaker.takeTurn {
+            DispatchQueue.concurrentPerform(iterations: ready.count) { place in
+                ready[place].speak(speaker, pulse: pulse)
+            }
+        }
         return ready.filter { !$0.isOver }
     }
 
+    /// The speaker lives. Throws once the thread is closing.
+    private func pulse() throws {
+        try condition.withLock {
+            busySince = .now
+            if isClosing { throw APIError.unloading }
+        }
+    }
+
     /// Waits for jobs that can go on, and takes them out of the list; nil when closing.
-    private func takeNext(atMost most: Int) -> [SpeechJob]? {
+    private func takeNext(for speaker: Speaker) -> [SpeechJob<Speaker>]? {
         condition.lock()
         defer { condition.unlock() }
         while !isClosing {
-            var turn: [SpeechJob] = []
-            let most = lane.isWanted ? 1 : most
+            var turn: [SpeechJob<Speaker>] = []
+            let most = speaker.breadth
             while turn.count < most, let urgent = mostUrgent { turn.append(jobs.remove(at: urgent)) }
             if !turn.isEmpty {
                 (busySince, speaking) = (.now, turn.count)
@@ -122,25 +141,75 @@ final class SynthesisThread: @unchecked Sendable {
     }
 }
 
+extension SynthesisThread {
+    /// Takes a request on and returns what will come of it. Throws ``APIError`` for a text that is empty or too long, and when
+    /// there is no place in the queue.
+    func speak(_ text: String, _ plan: SpeechJob<Speaker>.Plan, scope: RequestScope, logger: Logger) throws -> AsyncThrowingStream<SpeechEvent, any Error> {
+        let options = plan.options
+        guard text.unicodeScalars.count <= options.longestText else {
+            throw APIError(
+                .tooLarge, "The text has \(text.unicodeScalars.count) characters; the limit is \(options.longestText).",
+                remedy: "Send it in parts.", param: "input")
+        }
+        let load = load
+        guard load.waiting + load.running < options.mostRequests else {
+            throw APIError(.unavailable, "The speech model has \(options.mostRequests) requests already.", remedy: "Try again later.", retryAfter: 5)
+        }
+        let units = SpeechText(text, longest: options.longestUnit)
+        guard !units.units.isEmpty else { throw APIError.invalid("input", "Input text cannot be empty") }
+        let cancellation = SpeechCancellation(request: scope.cancellation, stream: CancellationToken())
+        let mailbox = SpeechMailbox { [self] in wake() }
+        var logger = logger
+        logger[metadataKey: "request"] = "\(scope.id)"
+        let job = try SpeechJob<Speaker>(text: units, plan: plan, mailbox: mailbox, cancellation: cancellation, logger: logger)
+        guard submit(job) else { throw APIError.unloading }
+        return mailbox.stream { [self] in
+            cancellation.stream.cancel()
+            wake()
+        }
+    }
+
+    /// Puts the numbers of requests into the registry.
+    func report(to registry: MetricsRegistry, modelName: String) {
+        let load = load
+        registry.set(.gauge("vllm_omni:num_requests_running", "Requests under way."), Double(load.running), labels: ["model_name": modelName])
+        registry.set(.gauge("vllm_omni:num_requests_waiting", "Requests that wait for their turn."), Double(load.waiting), labels: ["model_name": modelName])
+    }
+}
+
+extension APIError {
+    fileprivate static var unloading: APIError { APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
+}
+
+/// Runs what blocks for seconds on a thread of its own.
+func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+        let thread = Thread { continuation.resume(with: Swift.Result { try body() }) }
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+}
+
 /// A one-time hand-over between two threads.
 // Guarded by `condition`.
-private final class LoadResult: @unchecked Sendable {
+private final class Handover<Value: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
-    private var isSet = false
-    private var error: (any Error)?
+    private var value: Value?
 
-    func set(_ error: (any Error)?) {
+    func give(_ value: Value) {
         condition.withLock {
-            self.error = error
-            isSet = true
+            self.value = value
             condition.signal()
         }
     }
 
-    func wait() -> (any Error)? {
-        condition.withLock {
-            while !isSet { condition.wait() }
-            return error
+    /// Waits for the value.
+    func take() -> Value {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let value { return value }
+            condition.wait()
         }
     }
 }

@@ -1,6 +1,7 @@
 import CLlamaChat
 import Foundation
 import OmniAPI
+import OmniLlama
 
 /// A model's chat template: turns a conversation into a prompt, and says how the answer is to be read.
 ///

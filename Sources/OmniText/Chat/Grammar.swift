@@ -1,5 +1,6 @@
 import CLlamaChat
 import OmniAPI
+import OmniLlama
 
 /// Calls a shim that reports its failure as text.
 func throwingText<Result>(_ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result?) throws(ShimError) -> Result {

@@ -1,6 +1,7 @@
 import CLlama
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 /// A model's eyes and ears: libmtmd over the projector that belongs to it.
 ///
@@ -16,7 +17,7 @@ final class MediaEncoder: @unchecked Sendable {
 
     /// Loads the projector at `path`. Throws ``APIError`` when it is damaged or belongs to another model.
     init(path: String, model: LlamaModel, threads: Int, brake: Brake) throws {
-        LlamaLog.clearLastError()
+        LlamaLog.clearErrors()
         let marker = "<__medium_\(UInt64.random(in: .min ... .max))__>"
         let handle = marker.withCString { marker in
             var parameters = mtmd_context_params_default()
@@ -32,7 +33,7 @@ final class MediaEncoder: @unchecked Sendable {
             return mtmd_init_from_file(path, model.handle, parameters)
         }
         guard let handle else {
-            let reason = LlamaLog.lastError.map { " llama.cpp says: \($0)" } ?? ""
+            let reason = LlamaLog.firstError.map { " llama.cpp says: \($0)" } ?? ""
             throw APIError(.internalError, "The projector \(path) cannot be used with \(model.path).\(reason)", remedy: "Use the mmproj file that was published with the model.")
         }
         self.handle = handle

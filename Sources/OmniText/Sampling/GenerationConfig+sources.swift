@@ -1,5 +1,6 @@
 import Foundation
 import OmniAPI
+import OmniLlama
 
 extension GenerationConfig {
     /// The defaults of a model: what the flags say, then `generation_config.json`, then the GGUF's own metadata. Throws

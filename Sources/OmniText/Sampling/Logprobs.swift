@@ -1,5 +1,6 @@
 import CLlamaChat
 import OmniAPI
+import OmniLlama
 
 extension TokenLogprob {
     /// The logarithm of the probability that the model itself gives `token`, before temperature and penalties, with the

@@ -1,4 +1,5 @@
 import OmniAPI
+import OmniLlama
 
 /// How one request's tokens are chosen, with every default resolved and every id checked.
 struct SamplingPlan: Sendable {

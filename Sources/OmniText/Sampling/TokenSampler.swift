@@ -1,4 +1,5 @@
 import CLlamaChat
+import OmniLlama
 
 /// Buffers as large as the vocabulary, shared by all samplers of one thread.
 final class SamplerScratch {

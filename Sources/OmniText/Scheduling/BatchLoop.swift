@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 /// The engine's thread: continuous batching over one `llama_context`, which nothing else touches.
 final class BatchLoop {

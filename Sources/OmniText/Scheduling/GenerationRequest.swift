@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 /// A request as the engine's thread takes it: tokens and plain values, nothing left that can be wrong.
 struct GenerationRequest: Sendable {

@@ -1,3 +1,5 @@
+import OmniLlama
+
 /// What a sequence begins with: tokens, and between them pictures and sounds.
 ///
 /// A medium takes as many places in `tokens` as the model spends embeddings on it. Those places hold numbers below zero

@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 /// One answer in the making: its tokens so far, how many of them the KV cache holds, and what turns logits into text.
 ///

@@ -1,3 +1,5 @@
+import OmniLlama
+
 /// Which sequence of the KV cache holds what. A slot whose answer is done keeps its tokens until the place is needed, so
 /// that the next prompt with the same beginning starts from there.
 struct SlotTable {

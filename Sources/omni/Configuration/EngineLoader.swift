@@ -24,6 +24,11 @@ struct EngineLoader: Sendable {
             var options = SpeechOptions()
             options.threads = command.engine.threads
             options.voiceName = command.servedModelName
+            if command.model.hasSuffix(".gguf") {
+                return try await LlamaSpeechEngine.load(
+                    path: command.model, projector: command.mmproj, options: options, gpuLayers: command.engine.gpuLayers ?? -1, lane: lane, logger: logger,
+                    progress: progress)
+            }
             return try await SpeechEngine.load(folder: command.model, options: options, lane: lane, logger: logger, progress: progress)
         case .video: return try await loadVideo(progress: progress)
         case .transcription:

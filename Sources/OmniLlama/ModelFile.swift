@@ -3,11 +3,11 @@ import OmniAPI
 import OmniGGUF
 
 /// A GGUF file that is there, is one, and is whole: known before anything is mapped into memory.
-struct ModelFile {
-    let header: GGUFHeader
+package struct ModelFile {
+    package let header: GGUFHeader
 
     /// Throws ``APIError`` naming the file and its fault: not there, not a GGUF, cut short, damaged.
-    init(path: String) throws {
+    package init(path: String) throws {
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw APIError(.notFound, "There is no model file at \(path), or it may not be read.", remedy: "Fetch it with `omni models pull`.")
         }
@@ -23,9 +23,9 @@ struct ModelFile {
         }
     }
 
-    var hasTokenizer: Bool { header.metadata.keys.contains { $0.hasPrefix("tokenizer.ggml.") } }
+    package var hasTokenizer: Bool { header.metadata.keys.contains { $0.hasPrefix("tokenizer.ggml.") } }
     /// Whether its token vectors become one vector for the whole text.
-    var hasPooling: Bool { (header.poolingType ?? 0) > 0 }
+    package var hasPooling: Bool { (header.poolingType ?? 0) > 0 }
     /// Whether a token sees only those before it, as in every model that writes.
-    var isCausal: Bool { header.metadata["\(header.architecture).attention.causal"] != .bool(false) }
+    package var isCausal: Bool { header.metadata["\(header.architecture).attention.causal"] != .bool(false) }
 }

@@ -4,13 +4,13 @@ import OmniAPI
 /// The weights of a GGUF, mapped into memory.
 ///
 /// Unchecked: the handle is written once in `init`, and llama.cpp only reads a loaded model; it may be used from any thread.
-final class LlamaModel: @unchecked Sendable {
-    let handle: OpaquePointer
-    let path: String
+package final class LlamaModel: @unchecked Sendable {
+    package let handle: OpaquePointer
+    package let path: String
 
     /// Loads `path`, telling how far it is from 0 to 1. Blocks; throws ``APIError`` naming the file.
-    init(path: String, gpuLayers: Int = -1, progress: @escaping @Sendable (Double) -> Void) throws {
-        LlamaLog.clearLastError()
+    package init(path: String, gpuLayers: Int = -1, progress: @escaping @Sendable (Double) -> Void) throws {
+        LlamaLog.clearErrors()
         var parameters = llama_model_default_params()
         parameters.n_gpu_layers = Int32(gpuLayers)
         let report = ProgressReport(progress)
@@ -22,7 +22,7 @@ final class LlamaModel: @unchecked Sendable {
         parameters.progress_callback_user_data = Unmanaged.passUnretained(report).toOpaque()
         let handle = withExtendedLifetime(report) { llama_model_load_from_file(path, parameters) }
         guard let handle else {
-            let reason = LlamaLog.lastError.map { " llama.cpp says: \($0)" } ?? ""
+            let reason = LlamaLog.firstError.map { " llama.cpp says: \($0)" } ?? ""
             throw APIError(.internalError, "The model file \(path) cannot be loaded.\(reason)", remedy: "Check the file with `omni doctor`, or fetch it again.")
         }
         self.handle = handle
@@ -31,24 +31,24 @@ final class LlamaModel: @unchecked Sendable {
 
     deinit { llama_model_free(handle) }
 
-    var trainedContextLength: Int { Int(llama_model_n_ctx_train(handle)) }
-    var layers: Int { Int(llama_model_n_layer(handle)) }
+    package var trainedContextLength: Int { Int(llama_model_n_ctx_train(handle)) }
+    package var layers: Int { Int(llama_model_n_layer(handle)) }
     /// Width of an embedding that goes in, in floats.
-    var inputWidth: Int { Int(llama_model_n_embd_inp(handle)) }
+    package var inputWidth: Int { Int(llama_model_n_embd_inp(handle)) }
     /// Width of an embedding that comes out, in floats.
-    var outputWidth: Int { Int(llama_model_n_embd_out(handle)) }
+    package var outputWidth: Int { Int(llama_model_n_embd_out(handle)) }
     /// A recurrent state cannot be cut back to an earlier position.
-    var hasRecurrentState: Bool { llama_model_is_recurrent(handle) || llama_model_is_hybrid(handle) }
-    var hasEncoder: Bool { llama_model_has_encoder(handle) }
-    var hasDecoder: Bool { llama_model_has_decoder(handle) }
-    var parameterCount: Int { Int(clamping: llama_model_n_params(handle)) }
-    var byteCount: Int { Int(clamping: llama_model_size(handle)) }
+    package var hasRecurrentState: Bool { llama_model_is_recurrent(handle) || llama_model_is_hybrid(handle) }
+    package var hasEncoder: Bool { llama_model_has_encoder(handle) }
+    package var hasDecoder: Bool { llama_model_has_decoder(handle) }
+    package var parameterCount: Int { Int(clamping: llama_model_n_params(handle)) }
+    package var byteCount: Int { Int(clamping: llama_model_size(handle)) }
 
     /// Architecture, size and quantization in words, as llama.cpp puts it.
-    var summary: String { text { llama_model_desc(handle, $0, $1) } ?? "" }
+    package var summary: String { text { llama_model_desc(handle, $0, $1) } ?? "" }
 
     /// A metadata value as text; nil when the file has no such key.
-    func metadata(_ key: String) -> String? { text { llama_model_meta_val_str(handle, key, $0, $1) } }
+    package func metadata(_ key: String) -> String? { text { llama_model_meta_val_str(handle, key, $0, $1) } }
 
     private func text(_ fill: (UnsafeMutablePointer<CChar>?, Int) -> Int32) -> String? {
         let length = fill(nil, 0)

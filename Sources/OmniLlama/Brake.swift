@@ -5,7 +5,7 @@ import OmniEngine
 ///
 /// Unchecked: everything but the tokens is touched only by the thread that computes. ggml asks `shouldAbort` from that
 /// thread's team while it stands inside `llama_decode`, and then only the array of tokens, which does not change there, is read.
-final class Brake: @unchecked Sendable {
+package final class Brake: @unchecked Sendable {
     private let lane: any ComputeLane
     private let clock = ContinuousClock()
     /// Longest time the lane is held in one go.
@@ -15,15 +15,15 @@ final class Brake: @unchecked Sendable {
     private var owners: [CancellationToken] = []
     private var slicing = false
     /// The last graph was stopped between two nodes, where ggml does not say so: its results are worth nothing.
-    private(set) var wasPulled = false
+    package private(set) var wasPulled = false
 
-    init(lane: any ComputeLane, slice: Duration = .milliseconds(40)) {
+    package init(lane: any ComputeLane, slice: Duration = .milliseconds(40)) {
         self.lane = lane
         self.slice = slice
     }
 
     /// Computes while holding the lane. `slicing`: give others a turn between layers, for graphs that take long.
-    func run<Result>(for owners: [CancellationToken], slicing: Bool, _ body: () throws -> Result) rethrows -> Result {
+    package func run<Result>(for owners: [CancellationToken], slicing: Bool, _ body: () throws -> Result) rethrows -> Result {
         self.owners = owners
         self.slicing = slicing
         wasPulled = false
@@ -37,13 +37,13 @@ final class Brake: @unchecked Sendable {
         return try body()
     }
 
-    func shouldAbort() -> Bool { shouldAbort(for: owners) }
+    package func shouldAbort() -> Bool { shouldAbort(for: owners) }
 
-    func shouldAbort(for owners: [CancellationToken]) -> Bool { !owners.isEmpty && owners.allSatisfy(\.isCancelled) }
+    package func shouldAbort(for owners: [CancellationToken]) -> Bool { !owners.isEmpty && owners.allSatisfy(\.isCancelled) }
 
     /// ggml's scheduler asks before each node whether it should stop after it, then tells when it has. Stops at the ends of
     /// layers only: every stop costs a start of the thread team.
-    func node(_ tensor: UnsafeMutablePointer<ggml_tensor>, asks: Bool) -> Bool {
+    package func node(_ tensor: UnsafeMutablePointer<ggml_tensor>, asks: Bool) -> Bool {
         if asks { return slicing && Self.endsLayer(tensor) }
         if shouldAbort() {
             wasPulled = true
@@ -57,10 +57,11 @@ final class Brake: @unchecked Sendable {
         return true
     }
 
-    /// llama.cpp names the output of layer n `l_out-n`; the vision and audio encoders use `layer_out`.
+    /// llama.cpp names the output of layer n `l_out-n`; the vision and audio encoders use `layer_out`, and the stages of the
+    /// decoders that make sound begin with `wav_` and `seanet_`.
     private static func endsLayer(_ tensor: UnsafeMutablePointer<ggml_tensor>) -> Bool {
         withUnsafeBytes(of: &tensor.pointee.name) { name in
-            name.starts(with: "l_out".utf8) || name.starts(with: "layer_out".utf8)
+            ["l_out", "layer_out", "wav_", "seanet_"].contains { name.starts(with: $0.utf8) }
         }
     }
 }

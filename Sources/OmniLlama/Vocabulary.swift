@@ -1,17 +1,17 @@
 import CLlama
 
 /// A token id. Ids below zero stand for the positions of a picture or a sound, see ``Prompt``.
-typealias Token = Int32
+package typealias Token = Int32
 
 /// The tokens of a model: text to ids and back.
 ///
 /// Unchecked: the handle belongs to the model and is only read; llama.cpp's tokenizer may be called from any thread.
-struct Vocabulary: @unchecked Sendable {
+package struct Vocabulary: @unchecked Sendable {
     private let handle: OpaquePointer
     private let model: LlamaModel
-    let count: Int
+    package let count: Int
 
-    init?(of model: LlamaModel) {
+    package init?(of model: LlamaModel) {
         guard let handle = llama_model_get_vocab(model.handle) else { return nil }
         self.handle = handle
         self.model = model
@@ -20,27 +20,29 @@ struct Vocabulary: @unchecked Sendable {
     }
 
     /// For the C shims.
-    var pointer: OpaquePointer { handle }
+    package var pointer: OpaquePointer { handle }
 
-    func endsGeneration(_ token: Token) -> Bool { llama_vocab_is_eog(handle, token) }
-    func isControl(_ token: Token) -> Bool { llama_vocab_is_control(handle, token) }
+    package func endsGeneration(_ token: Token) -> Bool { llama_vocab_is_eog(handle, token) }
+    package func isControl(_ token: Token) -> Bool { llama_vocab_is_control(handle, token) }
+    /// How the file writes a token, control tokens too.
+    package func name(of token: Token) -> String { llama_vocab_get_text(handle, token).map { String(cString: $0) } ?? "" }
     /// Put before every prompt, where the model wants that.
-    var beginning: Token? {
+    package var beginning: Token? {
         guard llama_vocab_get_add_bos(handle) else { return nil }
         let token = llama_vocab_bos(handle)
         return token >= 0 ? token : nil
     }
     /// All tokens that end an answer.
-    func endTokens() -> [Token] { (0..<Token(count)).filter(endsGeneration) }
+    package func endTokens() -> [Token] { (0..<Token(count)).filter(endsGeneration) }
     /// Tokens that the model's file says must never come.
-    func suppressedTokens() -> [Token] {
+    package func suppressedTokens() -> [Token] {
         var count: Int32 = 0
         guard let tokens = llama_vocab_get_suppress_tokens(handle, &count) else { return [] }
         return Array(UnsafeBufferPointer(start: tokens, count: Int(count)))
     }
 
     /// `special`: the texts of control tokens in `text` become those tokens, as a rendered chat template needs.
-    func tokenize(_ text: String, addSpecial: Bool, special: Bool) -> [Token] {
+    package func tokenize(_ text: String, addSpecial: Bool, special: Bool) -> [Token] {
         var text = text
         return text.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) { characters in
@@ -56,7 +58,7 @@ struct Vocabulary: @unchecked Sendable {
     }
 
     /// The bytes of one token, perhaps half a character; empty for control tokens unless `special`.
-    func piece(_ token: Token, special: Bool) -> [UInt8] {
+    package func piece(_ token: Token, special: Bool) -> [UInt8] {
         guard token >= 0, token < Token(count) else { return [] }
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
             let length = llama_token_to_piece(handle, token, buffer.baseAddress, Int32(buffer.count), 0, special)
@@ -69,18 +71,18 @@ struct Vocabulary: @unchecked Sendable {
 }
 
 /// The pieces of a vocabulary, each asked for once. Owned by one thread.
-struct PieceTable {
+package struct PieceTable {
     private let vocabulary: Vocabulary
     private let special: Bool
     private var pieces: [[UInt8]?]
 
-    init(_ vocabulary: Vocabulary, special: Bool) {
+    package init(_ vocabulary: Vocabulary, special: Bool) {
         self.vocabulary = vocabulary
         self.special = special
         pieces = Array(repeating: nil, count: vocabulary.count)
     }
 
-    subscript(token: Token) -> [UInt8] {
+    package subscript(token: Token) -> [UInt8] {
         mutating get {
             guard pieces.indices.contains(Int(token)) else { return [] }
             if let piece = pieces[Int(token)] { return piece }

@@ -3,12 +3,12 @@ import Logging
 import Synchronization
 
 /// Takes what llama.cpp and ggml write and hands it to swift-log, a line at a time.
-enum LlamaLog {
+package enum LlamaLog {
     private static let started = Mutex(false)
     private static let sink = LogSink()
 
     /// Starts llama.cpp once per process. The last caller's logger wins.
-    static func start(logger: Logger) {
+    package static func start(logger: Logger) {
         sink.setLogger(logger)
         started.withLock { started in
             guard !started else { return }
@@ -24,9 +24,9 @@ enum LlamaLog {
         sink.add(String(cString: text), level: level)
     }
 
-    /// What llama.cpp said last at level error: the reason of a failed load.
-    static var lastError: String? { sink.lastError }
-    static func clearLastError() { sink.clearLastError() }
+    /// What llama.cpp said at level error first since ``clearErrors()``: the reason of a failed load. Later ones say that it failed.
+    package static var firstError: String? { sink.firstError }
+    package static func clearErrors() { sink.clearErrors() }
 }
 
 private final class LogSink: Sendable {
@@ -34,14 +34,14 @@ private final class LogSink: Sendable {
         var logger: Logger?
         var line = ""
         var level = Logger.Level.debug
-        var lastError: String?
+        var firstError: String?
     }
 
     private let state = Mutex(State())
 
     func setLogger(_ logger: Logger) { state.withLock { $0.logger = logger } }
-    var lastError: String? { state.withLock { $0.lastError } }
-    func clearLastError() { state.withLock { $0.lastError = nil } }
+    var firstError: String? { state.withLock { $0.firstError } }
+    func clearErrors() { state.withLock { $0.firstError = nil } }
 
     /// llama.cpp's own lines are for its developers: only its errors pass the debug level.
     func add(_ text: String, level: ggml_log_level) {
@@ -52,11 +52,11 @@ private final class LogSink: Sendable {
             }
             state.line += text
             guard state.line.hasSuffix("\n") else { return }
-            let line = String(state.line.dropLast())
+            let line = state.line.split(separator: "\n").joined(separator: " ")
             state.line = ""
-            if state.level == .error { state.lastError = line }
+            if state.level == .error, state.firstError == nil { state.firstError = line }
             // Aborted graphs are what a cancelled request looks like from below.
-            let isAbort = ["abort", "failed to decode", "failed with error 1", "compute status: 1", "removing memory module"].contains { line.contains($0) }
+            let isAbort = ["abort", "failed to decode", "decode failed", "process failed", "failed with error 1", "compute status: 1", "removing memory module"].contains { line.contains($0) }
             state.logger?.log(level: isAbort ? .debug : state.level, "\(line)", metadata: ["component": "llama"])
         }
     }

@@ -3,8 +3,8 @@ import OmniAPI
 import OmniEngine
 
 /// A model's working memory: keys, values, logits. Used by one thread only, the one that made it.
-final class LlamaContext {
-    enum Outcome: Equatable {
+package final class LlamaContext {
+    package enum Outcome: Equatable {
         case done
         /// No room for the batch in the KV cache; nothing was changed.
         case full
@@ -13,28 +13,40 @@ final class LlamaContext {
         case failed(Int32)
     }
 
-    struct Shape {
+    package struct Shape {
         /// KV cells over all sequences.
-        var cells: Int
-        var sequences: Int
-        var batch: Int
+        package var cells: Int
+        package var sequences: Int
+        package var batch: Int
         /// Rows of logits that one batch may ask for.
-        var outputs: Int
-        var threads: Int
+        package var outputs: Int
+        package var threads: Int
         /// One set of cells for all sequences.
-        var unified = true
-        var embeddings = false
+        package var unified: Bool
+        /// Every entry of a batch gives its hidden state too.
+        package var embeddings: Bool
+
+        package init(cells: Int, sequences: Int, batch: Int, outputs: Int, threads: Int, unified: Bool = true, embeddings: Bool = false) {
+            self.cells = cells
+            self.sequences = sequences
+            self.batch = batch
+            self.outputs = outputs
+            self.threads = threads
+            self.unified = unified
+            self.embeddings = embeddings
+        }
     }
 
-    let handle: OpaquePointer
-    let model: LlamaModel
+    package let handle: OpaquePointer
+    package let model: LlamaModel
     /// All sequences share one set of cells.
-    let isUnified: Bool
+    package let isUnified: Bool
     private let memory: OpaquePointer?
     private let brake: Brake
 
     /// Throws ``APIError`` when the memory is not to be had.
-    init(model: LlamaModel, shape: Shape, brake: Brake) throws {
+    package init(model: LlamaModel, shape: Shape, brake: Brake) throws {
+        LlamaLog.clearErrors()
         var parameters = llama_context_default_params()
         parameters.n_ctx = UInt32(clamping: shape.cells)
         parameters.n_batch = UInt32(clamping: shape.batch)
@@ -58,7 +70,7 @@ final class LlamaContext {
         }
         parameters.cb_eval_user_data = Unmanaged.passUnretained(brake).toOpaque()
         guard let handle = llama_init_from_model(model.handle, parameters) else {
-            let reason = LlamaLog.lastError.map { " llama.cpp says: \($0)" } ?? ""
+            let reason = LlamaLog.firstError.map { " llama.cpp says: \($0)" } ?? ""
             throw APIError(
                 .insufficientStorage, "There is no memory for a context of \(shape.cells) tokens.\(reason)",
                 remedy: "Lower --max-model-len or --max-num-seqs.")
@@ -72,10 +84,10 @@ final class LlamaContext {
 
     deinit { llama_free(handle) }
 
-    var cells: Int { Int(llama_n_ctx(handle)) }
-    var cellsPerSequence: Int { Int(llama_n_ctx_seq(handle)) }
+    package var cells: Int { Int(llama_n_ctx(handle)) }
+    package var cellsPerSequence: Int { Int(llama_n_ctx_seq(handle)) }
 
-    func decode(_ batch: TokenBatch) -> Outcome {
+    package func decode(_ batch: TokenBatch) -> Outcome {
         let status = llama_decode(handle, batch.raw)
         // The outputs are read by the CPU next.
         llama_synchronize(handle)
@@ -88,7 +100,7 @@ final class LlamaContext {
     }
 
     /// Reads a batch for its embeddings: models without a KV cache encode, the others decode.
-    func embed(_ batch: TokenBatch) -> Outcome {
+    package func embed(_ batch: TokenBatch) -> Outcome {
         guard memory == nil || (model.hasEncoder && !model.hasDecoder) else { return decode(batch) }
         let status = llama_encode(handle, batch.raw)
         llama_synchronize(handle)
@@ -96,64 +108,64 @@ final class LlamaContext {
     }
 
     /// The logits of the batch entry at `index`, valid until the next decode; nil when it asked for none.
-    func logits(at index: Int) -> UnsafeMutablePointer<Float>? { llama_get_logits_ith(handle, Int32(index)) }
+    package func logits(at index: Int) -> UnsafeMutablePointer<Float>? { llama_get_logits_ith(handle, Int32(index)) }
 
-    func embedding(ofSequence sequence: Int) -> UnsafeMutablePointer<Float>? { llama_get_embeddings_seq(handle, Int32(sequence)) }
-    func embedding(at index: Int) -> UnsafeMutablePointer<Float>? { llama_get_embeddings_ith(handle, Int32(index)) }
+    package func embedding(ofSequence sequence: Int) -> UnsafeMutablePointer<Float>? { llama_get_embeddings_seq(handle, Int32(sequence)) }
+    package func embedding(at index: Int) -> UnsafeMutablePointer<Float>? { llama_get_embeddings_ith(handle, Int32(index)) }
 
     // MARK: KV cache
 
     /// The position after the last one that `sequence` holds.
-    func nextPosition(of sequence: Int) -> Int32 { memory.map { llama_memory_seq_pos_max($0, Int32(sequence)) + 1 } ?? 0 }
+    package func nextPosition(of sequence: Int) -> Int32 { memory.map { llama_memory_seq_pos_max($0, Int32(sequence)) + 1 } ?? 0 }
 
     /// Forgets everything from `position` on. False when this memory can only be cleared whole.
-    func truncate(_ sequence: Int, from position: Int32) -> Bool {
+    package func truncate(_ sequence: Int, from position: Int32) -> Bool {
         memory.map { llama_memory_seq_rm($0, Int32(sequence), position, -1) } ?? true
     }
 
-    func clear(_ sequence: Int) {
+    package func clear(_ sequence: Int) {
         if let memory { _ = llama_memory_seq_rm(memory, Int32(sequence), -1, -1) }
     }
 
     /// Shares the cells of `source` with `target`; with a split cache they are copied, which only works whole.
-    func share(_ source: Int, with target: Int, upTo position: Int32) {
+    package func share(_ source: Int, with target: Int, upTo position: Int32) {
         guard let memory else { return }
         llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, isUnified ? position : -1)
         if !isUnified { _ = truncate(target, from: position) }
     }
 
     /// Moves all that `source` holds to `target`, which forgets its own.
-    func move(_ source: Int, to target: Int) {
+    package func move(_ source: Int, to target: Int) {
         clear(target)
         if let memory { llama_memory_seq_cp(memory, Int32(source), Int32(target), -1, -1) }
         clear(source)
     }
 
-    func clearAll() {
+    package func clearAll() {
         if let memory { llama_memory_clear(memory, false) }
     }
 }
 
 /// Tokens for one decode, of any number of sequences.
-final class TokenBatch {
-    private(set) var raw: llama_batch
-    let capacity: Int
+package final class TokenBatch {
+    package private(set) var raw: llama_batch
+    package let capacity: Int
 
-    init(capacity: Int) {
+    package init(capacity: Int) {
         self.capacity = capacity
         raw = llama_batch_init(Int32(clamping: capacity), 0, 1)
     }
 
     deinit { llama_batch_free(raw) }
 
-    var count: Int { Int(raw.n_tokens) }
-    var room: Int { capacity - count }
+    package var count: Int { Int(raw.n_tokens) }
+    package var room: Int { capacity - count }
 
-    func clear() { raw.n_tokens = 0 }
+    package func clear() { raw.n_tokens = 0 }
 
     /// Returns the entry's index. The caller has made sure that there is room.
     @discardableResult
-    func add(_ token: Token, position: Int32, sequence: Int, output: Bool) -> Int {
+    package func add(_ token: Token, position: Int32, sequence: Int, output: Bool) -> Int {
         let index = count
         raw.token[index] = token
         raw.pos[index] = position

@@ -1,0 +1,44 @@
+import OmniEngine
+
+/// What speaks: a loaded model. The synthesis thread makes and uses it, and calls ``speak(_:at:_:cancellation:emit:)`` on up to
+/// ``breadth`` threads at a time.
+protocol UnitSpeaker: AnyObject, Sendable {
+    /// How a request wants all of its units spoken.
+    associatedtype Manner: Sendable
+    /// A unit as the model takes it.
+    associatedtype Script
+    /// What others are to know of the loaded model.
+    associatedtype Facts: Sendable
+
+    var facts: Facts { get }
+    /// Units that may be spoken side by side now.
+    var breadth: Int { get }
+
+    func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<Script>
+
+    /// Runs the speaking of up to ``breadth`` units, which computes under the lane.
+    func takeTurn(_ turn: () -> Void)
+
+    /// Speaks the unit at `index` within a turn and hands its samples to `emit` as they come; without samples `emit` is a sign of
+    /// life. Throws `CancellationError` once it finds the job cancelled, and what `emit` throws.
+    func speak(_ script: Script, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void) throws
+}
+
+/// A unit made ready to be spoken.
+struct PreparedUnit<Script> {
+    /// nil: there is nothing to say.
+    var script: Script?
+    /// Handed to the model.
+    var symbols: Int
+    /// Not known to the model.
+    var dropped: [String] = []
+}
+
+/// The two ways in which a job ends early: its request was given up, or nobody reads its stream any more.
+struct SpeechCancellation: Sendable {
+    let request: CancellationToken
+    let stream: CancellationToken
+
+    var isCancelled: Bool { request.isCancelled || stream.isCancelled }
+    func check() throws { if isCancelled { throw CancellationError() } }
+}
