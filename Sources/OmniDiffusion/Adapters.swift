@@ -40,7 +40,7 @@ final class Adapters {
     }
 }
 
-/// One adapter file. Names are the model's with `transformer.` or `diffusion_model.` before and `.lora_A` / `.lora_B` or
+/// One adapter file. Of two experts it changes the first, as diffusers has it unless told otherwise. Names are the model's with `transformer.` or `diffusion_model.` before and `.lora_A` / `.lora_B` or
 /// `.lora_down` / `.lora_up` behind; or flat, `lora_unet_` and underscores.
 struct Adapter {
     private struct Change {
@@ -68,6 +68,7 @@ struct Adapter {
         }
         changes = try modules.sorted { $0.key < $1.key }.map { module, parts in
             func invalid(_ reason: String) -> ImageModelError { .invalid(parameter: "lora", reason: "\(path) \(reason)") }
+            if module.hasPrefix("transformer_2.") { throw invalid("changes the second expert, transformer_2; only the first can be adapted") }
             guard let target = targets[module] else { throw invalid("changes \(module), which the model does not have") }
             guard let down = parts[.down], let up = parts[.up] else { throw invalid("has only one half of \(module)") }
             return Change(target: target, down: down, up: up, scale: Self.scale(store, down: down, alpha: parts[.alpha]))

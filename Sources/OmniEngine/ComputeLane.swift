@@ -6,9 +6,13 @@
 public protocol ComputeLane: Sendable {
     func acquire()
     func release()
+    /// Whether another computes or waits; false where nobody can tell. Not to be asked while holding the lane.
+    var isWanted: Bool { get }
 }
 
 extension ComputeLane {
+    public var isWanted: Bool { false }
+
     public func hold<Result>(_ body: () throws -> Result) rethrows -> Result {
         acquire()
         defer { release() }

@@ -50,17 +50,26 @@ public final class FileLane: ComputeLane {
     private func acquireWhenIdle() -> Bool {
         let end = ContinuousClock.now + patience
         repeat {
-            if flock(head, LOCK_EX | LOCK_NB) == 0 {
-                let isFree = flock(lane, LOCK_EX | LOCK_NB) == 0
-                flock(head, LOCK_UN)
-                if isFree { return true }
-            }
+            if tryAcquire() { return true }
             usleep(2000)
         } while ContinuousClock.now < end
         return false
     }
 
     public func release() { flock(lane, LOCK_UN) }
+
+    public var isWanted: Bool {
+        let isFree = tryAcquire()
+        if isFree { release() }
+        return !isFree
+    }
+
+    /// Takes the lane if nobody holds it or waits for it.
+    private func tryAcquire() -> Bool {
+        guard flock(head, LOCK_EX | LOCK_NB) == 0 else { return false }
+        defer { flock(head, LOCK_UN) }
+        return flock(lane, LOCK_EX | LOCK_NB) == 0
+    }
 
     private static func lock(_ file: Int32) {
         while flock(file, LOCK_EX) != 0, errno == EINTR {}

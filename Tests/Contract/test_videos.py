@@ -204,6 +204,24 @@ def test_a_failed_job_says_why_and_pollers_keep_working(films):
     assert finished(films, made(films, **SHORT))["status"] == "completed", "the next one works"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_official_client_tells_why_a_job_failed(openai_client):
+    """The code is vLLM-Omni's, an HTTP status; OpenAI's own words for it say nothing of memory."""
+    video = openai_client.videos.create_and_poll(model="t2v", prompt="x", size="16000x16000", poll_interval_ms=50, extra_body={"num_frames": 1000})
+    assert video.status == "failed" and video.error.code in (400, 507) and video.error.message, video
+
+
+def test_what_the_model_cannot_take_is_named_or_refused(films):
+    reply = create(films, last_frame="x", first_frame="y", **SHORT)
+    assert set(reply.headers["x-ignored-params"].split(",")) == {"last_frame", "first_frame"}
+    import base64
+    pictures = [{"image_url": "data:image/png;base64," + base64.b64encode(png(32, 32)).decode()}] * 2
+    two = create(films, image_reference=json.dumps(pictures), **SHORT)
+    assert two.status == 400 and "first frame" in two.error["message"] and two.error["param"] == "body.image_reference"
+    last = create(films, files=[("last_frame", "a.png", png(32, 32))], **SHORT)
+    assert last.status == 400 and "last_frame" in last.error["param"]
+
+
 def test_delete_in_every_state(films):
     first, second = made(films, **LONG), made(films, **LONG)
     waiting = films.get(f"/v1/videos/{second}").json

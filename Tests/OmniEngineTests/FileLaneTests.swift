@@ -47,6 +47,16 @@ struct FileLaneTests {
         }
     }
 
+    @Test("tells whether another has it, and is as free as before")
+    func wanted() throws {
+        let (mine, other) = (try FileLane(directory: folder, device: "cpu"), try FileLane(directory: folder, device: "cpu"))
+        let before = mine.isWanted
+        let meanwhile = other.hold { mine.isWanted }
+        let after = mine.isWanted
+        #expect(!before && meanwhile && !after)
+        mine.hold {}
+    }
+
     @Test("who is patient lets others go first", .timeLimit(.minutes(1)))
     func patience() async throws {
         let (holder, other) = (try FileLane(directory: folder, device: "cpu"), try FileLane(directory: folder, device: "cpu"))

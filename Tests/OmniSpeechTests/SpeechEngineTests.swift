@@ -1,9 +1,21 @@
 import Foundation
+import Logging
 import OmniAPI
 import OmniEngine
 import OmniMedia
 import OmniSpeech
+import Synchronization
 import Testing
+
+/// Counts how often it is taken.
+private final class CountingLane: ComputeLane {
+    let holds = Mutex(0)
+    let isWanted: Bool
+
+    init(isWanted: Bool) { self.isWanted = isWanted }
+    func acquire() { holds.withLock { $0 += 1 } }
+    func release() {}
+}
 
 @Suite("The starter voice", .serialized, .enabled(if: StarterVoice.isThere))
 struct SpeechEngineTests {
@@ -34,6 +46,19 @@ struct SpeechEngineTests {
         let (one, _, three) = try await (first, second, third)
         #expect(one.samples == alone.samples && three.samples == alone.samples)
         #expect(alone.ignored.isEmpty)
+    }
+
+    @Test("several requests speak under one hold of the lane, unless others want it", arguments: [false, true])
+    func breadth(isWanted: Bool) async throws {
+        let lane = CountingLane(isWanted: isWanted)
+        let engine = try await SpeechEngine.load(folder: StarterVoice.folder, options: SpeechOptions(threads: 2), lane: lane, logger: Logger(label: "speech"))
+        let text = String(repeating: "One more. ", count: 8)
+        async let one = engine.hear(text)
+        async let two = engine.hear(text)
+        let units = try await one.units.count + two.units.count
+        let holds = lane.holds.withLock { $0 }
+        #expect(units == 16 && (isWanted ? holds == 16 : (8..<16).contains(holds)), "\(holds) holds")
+        await engine.shutdown()
     }
 
     @Test("a seed that cannot be honoured is named")

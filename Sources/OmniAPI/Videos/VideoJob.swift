@@ -75,7 +75,7 @@ public enum VideoStatus: String, CaseIterable, Sendable {
 
 /// Why a job failed.
 public struct VideoJobError: WireObject, Equatable {
-    /// An HTTP status: 400 for what is wrong with the request, 507 for what does not fit, 500 else.
+    /// An HTTP status, as vLLM-Omni has it: 400 for what is wrong with the request, 507 for what does not fit, 500 else.
     public var code = 500
     public var message = ""
 
@@ -87,7 +87,16 @@ public struct VideoJobError: WireObject, Equatable {
     }
 
     public static var fields: [Field<VideoJobError>] {
-        [.required("code", \.code, .integer()), .required("message", \.message, .string)]
+        [.required("code", \.code, .errorStatus, "An HTTP status."), .required("message", \.message, .string)]
+    }
+}
+
+extension WireType where Value == Int {
+    /// A number. OpenAI's server has a word in its place, which counts as 500.
+    fileprivate static var errorStatus: WireType {
+        let number = WireType.integer()
+        return WireType(
+            decode: { json, path in try json.stringValue.map { Int($0) ?? 500 } ?? number.decode(json, path) }, encode: number.encode, schema: number.schema)
     }
 }
 

@@ -58,7 +58,7 @@ public actor JobRunner {
     /// Takes up what the server left when it ended, however it ended. To be called once, before anything else.
     public func start() async throws {
         let recovery = try await store.recover()
-        await onDisk { [files] in files.removeAll(except: recovery.ids) }
+        await onDisk { [files] in files.removeAll(except: recovery.ids, keeping: recovery.keptFiles) }
         if !recovery.requeued.isEmpty || !recovery.remote.isEmpty || !recovery.givenUp.isEmpty {
             logger.notice(
                 "interrupted video jobs",
@@ -239,7 +239,7 @@ public actor JobRunner {
         await onDisk { [files] in
             switch row {
             case .kept(let kept) where kept.status == .completed:
-                files.remove(of: job.id, allBut: Set([kept.result?.clip, kept.result?.thumbnail].compactMap { $0 }))
+                files.remove(of: job.id, allBut: kept.result?.files ?? [])
             case .kept(let kept) where !kept.status.isOver: files.remove(of: job.id, allBut: [JobFiles.picture, JobFiles.latents])
             case .kept, .gone: files.remove(job.id)
             case .unknown: break

@@ -32,7 +32,8 @@ final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
         self.lane = lane
     }
 
-    var breadth: Int { voice.breadth }
+    /// One while others want the lane, who would wait for the longest of several.
+    var breadth: Int { lane.isWanted ? 1 : voice.breadth }
 
     func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<SherpaUtterance.Input> {
         try frontEnd.prepare(unit.text, espeakVoice: manner.espeakVoice)

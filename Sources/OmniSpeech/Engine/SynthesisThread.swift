@@ -86,7 +86,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     }
 
     private func run(_ speaker: Speaker) {
-        while let turn = takeNext(atMost: speaker.breadth) {
+        while let turn = takeNext(for: speaker) {
             let left = speak(turn, speaker)
             condition.withLock {
                 (busySince, speaking) = (nil, 0)
@@ -118,11 +118,12 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     }
 
     /// Waits for jobs that can go on, and takes them out of the list; nil when closing.
-    private func takeNext(atMost most: Int) -> [SpeechJob<Speaker>]? {
+    private func takeNext(for speaker: Speaker) -> [SpeechJob<Speaker>]? {
         condition.lock()
         defer { condition.unlock() }
         while !isClosing {
             var turn: [SpeechJob<Speaker>] = []
+            let most = speaker.breadth
             while turn.count < most, let urgent = mostUrgent { turn.append(jobs.remove(at: urgent)) }
             if !turn.isEmpty {
                 (busySince, speaking) = (.now, turn.count)

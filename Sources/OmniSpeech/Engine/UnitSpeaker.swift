@@ -11,7 +11,7 @@ protocol UnitSpeaker: AnyObject, Sendable {
     associatedtype Facts: Sendable
 
     var facts: Facts { get }
-    /// Units that may be spoken side by side.
+    /// Units that may be spoken side by side now.
     var breadth: Int { get }
 
     func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<Script>

@@ -63,14 +63,17 @@ public struct JobFiles: Sendable {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(of: id))) ?? [] where !kept.contains(name) { unlink(path(name, of: id)) }
     }
 
-    /// Removes the folders that no row knows, and what a crash left half-written: the leavings between file and row.
-    public func removeAll(except ids: Set<String>) {
+    /// Removes the folders that no row knows, and what a crash left: half-written files, and of jobs which are over what they
+    /// do not keep.
+    public func removeAll(except ids: Set<String>, keeping kept: [String: Set<String>] = [:]) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? [] {
             guard ids.contains(name) else {
                 remove(name)
                 continue
             }
-            for file in (try? FileManager.default.contentsOfDirectory(atPath: folder(of: name))) ?? [] where file.hasSuffix(".partial") { unlink(path(file, of: name)) }
+            for file in (try? FileManager.default.contentsOfDirectory(atPath: folder(of: name))) ?? [] where file.hasSuffix(".partial") || kept[name]?.contains(file) == false {
+                unlink(path(file, of: name))
+            }
         }
     }
 

@@ -53,6 +53,8 @@ public struct JobPage: Sendable, Equatable {
 public struct JobRecovery: Sendable, Equatable {
     /// Every job there is.
     public var ids: Set<String> = []
+    /// The names of the files that a job which is over keeps: a crash may have left more.
+    public var keptFiles: [String: Set<String>] = [:]
     public var requeued: [String] = []
     public var givenUp: [String] = []
     /// Running on a server elsewhere.

@@ -61,6 +61,7 @@ public actor MemoryJobStore: JobStore {
         var recovery = JobRecovery()
         for place in jobs.indices where jobs[place].status == .inProgress { recovery.note(&jobs[place], now: now(), keepFor: keepFor) }
         recovery.ids = Set(jobs.map(\.id))
+        for job in jobs where job.status.isOver { recovery.keptFiles[job.id] = job.result?.files ?? [] }
         return recovery
     }
 

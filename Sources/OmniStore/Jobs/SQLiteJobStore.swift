@@ -97,6 +97,9 @@ public struct SQLiteJobStore: JobStore {
                 if job != before { try job.update(database) }
             }
             recovery.ids = try String.fetchSet(database, sql: "SELECT id FROM jobs")
+            for row in try Row.fetchAll(database, sql: "SELECT id, result FROM jobs WHERE status IN ('completed', 'failed')") {
+                recovery.keptFiles[row["id"]] = try (row["result"] as String?).map { try JobResult(json: try JSONValue.parse($0)).files } ?? []
+            }
             return recovery
         }
     }

@@ -72,6 +72,9 @@ public struct JobResult: WireObject, Equatable {
     /// The files' time was over.
     public var isExpired = false
 
+    /// Names of the files in the job's folder.
+    public var files: Set<String> { Set([clip, thumbnail].compactMap(\.self)) }
+
     public init() {}
 
     /// Made once: lists hold thousands.

@@ -79,6 +79,11 @@ import Testing
         #expect(try VideoJob(json: try JSONValue.parse(job.json.jsonText)) == job)
     }
 
+    @Test(arguments: [("500", 500), ("507", 507), (#""400""#, 400), (#""moderation_blocked""#, 500)]) func errorsOfAllServersAreRead(code: String, status: Int) throws {
+        let error = try VideoJobError(json: try JSONValue.parse(#"{"code":\#(code),"message":"no"}"#))
+        #expect(error == VideoJobError(code: status, message: "no"))
+    }
+
     @Test func anEmptyListHasNullIds() {
         #expect(VideoJobList([], hasMore: false).json == ["first_id": nil, "last_id": nil, "has_more": false, "data": [], "object": "list"])
     }

@@ -202,6 +202,20 @@ import Testing
         await #expect(throws: ImageModelError.self) { _ = try await Self.film(engine, request) }
     }
 
+    @Test func anAdapterOfTheSecondExpertIsRefusedByThatReason() async throws {
+        let whole = try Data(contentsOf: URL(filePath: "\(WanFixtures.root)/adapter.safetensors"))
+        let length = whole.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        let header = Data(String(decoding: whole[8..<8 + length], as: UTF8.self).replacing("\"transformer.", with: "\"transformer_2.").utf8)
+        let size = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+        let path = FileManager.default.temporaryDirectory.appending(path: "second-\(UUID().uuidString).safetensors")
+        try (size + header + whole[(8 + length)...]).write(to: path)
+        defer { try? FileManager.default.removeItem(at: path) }
+        var request = Self.request()
+        request.adapters = [ImageAdapter(path: path.path)]
+        let engine = try await Self.engine()
+        await #expect { _ = try await Self.film(engine, request) } throws: { "\($0)".contains("second expert") }
+    }
+
     @Test func tilesDecodeLargeFrames() async throws {
         let (whole, tiled) = (try await Self.engine(), try await Self.engine { $0.tiling = .always })
         var request = Self.request(steps: 1)
