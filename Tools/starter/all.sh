@@ -8,5 +8,5 @@ cd "$(dirname "$0")"
 PYTHON="${STARTER_PYTHON:-/root/.cache/swift-omni/venv-train/bin/python}"
 $PYTHON train_vae.py base --steps "${VAE_STEPS:-2600}"
 $PYTHON train_image.py --steps "${IMAGE_STEPS:-7200}" --tier "${IMAGE_TIER:-2}" --fresh 1 --cooldown 0.3 --compile
-$PYTHON train_vae.py grow --steps "${GROW_STEPS:-900}"
+$PYTHON train_vae.py grow --steps "${GROW_STEPS:-2400}"
 # Look at it before it is published: python export.py FOLDER, python evaluate.py FOLDER sheet OUT.png

@@ -82,6 +82,8 @@ def main():
         "tokenizer": ["transformers", "Qwen2Tokenizer"], "transformer": ["diffusers", "ZImageTransformer2DModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }, indent=2) + "\n")
+    side = 16 * 2 ** (len(v.config.block_out_channels) - 1)
+    (args.folder / "omni.json").write_text(json.dumps({"width": side, "height": side, "steps": 8, "guidance_scale": 1}) + "\n")
     total = 0
     for f in sorted(args.folder.rglob("*")):
         if f.is_file():

@@ -12,6 +12,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 import common
+import motion_data
 import motion_model
 
 
@@ -38,6 +39,8 @@ def main():
         "tokenizer": ["transformers", "T5TokenizerFast"], "transformer": ["diffusers", "WanTransformer3DModel"],
         "transformer_2": [None, None], "vae": ["diffusers", "AutoencoderKLWan"],
     }, indent=2) + "\n")
+    (out / "omni.json").write_text(json.dumps(
+        {"width": 128, "height": 128, "frames": motion_data.FRAMES, "fps": motion_data.FPS, "steps": 12, "guidance_scale": 1}) + "\n")
     total = 0
     for f in sorted(out.rglob("*")):
         if f.is_file():
