@@ -4,7 +4,7 @@ import base64
 import pytest
 
 from harness import ROOT, Server
-from pictures import decode
+from pictures import decode, psnr
 
 pytestmark = pytest.mark.skipif(not (ROOT / "Models/omni-emoji").exists(), reason="Models/omni-emoji is not in this checkout")
 
@@ -76,3 +76,10 @@ def test_a_seed_is_a_picture(emoji):
     prompt = "a rocket in the night sky"
     assert drawn(emoji, prompt) == drawn(emoji, prompt)
     assert drawn(emoji, prompt) != drawn(emoji, prompt, seed=43)
+
+
+def test_bfloat16_draws_nearly_the_same(emoji, tmp_path):
+    prompt = "a cup of coffee on a table"
+    with Server(tmp_path, "--dtype", "bfloat16", models=["omni-emoji"]) as rounding:
+        exact, rounded = (bytes(c for row in drawn(s, prompt) for p in row for c in p) for s in (emoji, rounding))
+    assert exact != rounded and psnr(exact, rounded) > 30

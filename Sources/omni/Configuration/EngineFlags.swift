@@ -65,6 +65,9 @@ struct EngineFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Store the matrices of an image model as q8_0, q6_k, q5_k or q4_k; fp8 and int8 mean q8_0.", valueName: "type"))
     var quantization: String?
 
+    @Option(help: ArgumentHelp("How image and video models compute: bfloat16, float16 and half round on the way, which is faster; auto and float32 do not.", valueName: "type"))
+    var dtype: String?
+
     @Option(help: ArgumentHelp("Step cache of an image model: none, or tea_cache, which leaves out steps that would change little.", valueName: "name"))
     var cacheBackend: String?
 
@@ -83,8 +86,14 @@ struct EngineFlags: ParsableArguments {
         }
         if let maxQueue, maxQueue < 0 { throw ValidationError("--max-queue must be at least 0.") }
         _ = try samplingOverride
+        if let dtype, !Self.dtypes.contains(dtype) { throw ValidationError("--dtype must be one of \(Self.dtypes.joined(separator: ", ")).") }
         if let gpuLayers, gpuLayers < 0 { throw ValidationError("--gpu-layers must be at least 0.") }
     }
+
+    private static let dtypes = ["auto", "bfloat16", "float16", "half", "float32", "float"]
+
+    /// Whether `--dtype` lets image and video models round on the way.
+    var roundsOnTheWay: Bool { ["bfloat16", "float16", "half"].contains(dtype) }
 
     private var numbers: [(String, Int?)] {
         [
@@ -104,6 +113,7 @@ struct EngineFlags: ParsableArguments {
         if let overrideGenerationConfig { list += ["--override-generation-config", overrideGenerationConfig] }
         if disableMultithreadWeightLoad { list.append("--disable-multithread-weight-load") }
         if let quantization { list += ["--quantization", quantization] }
+        if let dtype { list += ["--dtype", dtype] }
         if let cacheBackend { list += ["--cache-backend", cacheBackend] }
         if let allowedLoraPath { list += ["--allowed-lora-path", allowedLoraPath] }
         if vaeUseTiling { list.append("--vae-use-tiling") }

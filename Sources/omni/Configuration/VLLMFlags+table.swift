@@ -42,7 +42,7 @@ extension VLLMFlags {
         gpu-memory-utilization num-gpu-blocks-override block-size swap-space cpu-offload-gb
         kv-cache-dtype kv-offloading-size kv-offloading-backend mamba-cache-dtype mamba-ssm-cache-dtype mamba-block-size
         prefix-caching-hash-algo kv-transfer-config kv-events-config ec-transfer-config
-        dtype quantization-param-path load-format download-dir model-loader-extra-config config-format hf-config-path
+        quantization-param-path load-format download-dir model-loader-extra-config config-format hf-config-path
         tokenizer-mode revision code-revision tokenizer-revision safetensors-load-strategy ignore-patterns model-impl
         override-attention-dtype max-seq-len-to-capture max-logprobs device task runner convert
         max-num-batched-tokens max-num-partial-prefills max-long-partial-prefills long-prefill-token-threshold
