@@ -1,7 +1,7 @@
 // What the kernels share: vectors as wide as the CPU has them, and how many outputs and pixels stay in registers.
 #pragma once
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 #include <stdint.h>
