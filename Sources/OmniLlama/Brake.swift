@@ -43,7 +43,7 @@ package final class Brake: @unchecked Sendable {
 
     /// ggml's scheduler asks before each node whether it should stop after it, then tells when it has. Stops at the ends of
     /// layers only: every stop costs a start of the thread team.
-    package func node(_ tensor: UnsafeMutablePointer<ggml_tensor>, asks: Bool) -> Bool {
+    private func node(_ tensor: UnsafeMutablePointer<ggml_tensor>, asks: Bool) -> Bool {
         if asks { return slicing && Self.endsLayer(tensor) }
         if shouldAbort() {
             wasPulled = true
@@ -56,6 +56,15 @@ package final class Brake: @unchecked Sendable {
         }
         return true
     }
+
+    /// What ggml's scheduler calls around each node, with ``pointer`` as its data.
+    package static let watch: ggml_backend_sched_eval_callback = { tensor, asks, data in
+        guard let tensor, let data else { return true }
+        return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().node(tensor, asks: asks)
+    }
+
+    /// The brake as C sees it; whoever hands it over keeps the brake alive.
+    package var pointer: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
     /// llama.cpp names the output of layer n `l_out-n`; the vision and audio encoders use `layer_out`, and the stages of the
     /// decoders that make sound begin with `wav_` and `seanet_`.

@@ -63,12 +63,9 @@ package final class LlamaContext {
             guard let data else { return false }
             return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().shouldAbort()
         }
-        parameters.abort_callback_data = Unmanaged.passUnretained(brake).toOpaque()
-        parameters.cb_eval = { tensor, asks, data in
-            guard let data, let tensor else { return true }
-            return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().node(tensor, asks: asks)
-        }
-        parameters.cb_eval_user_data = Unmanaged.passUnretained(brake).toOpaque()
+        parameters.abort_callback_data = brake.pointer
+        parameters.cb_eval = Brake.watch
+        parameters.cb_eval_user_data = brake.pointer
         guard let handle = llama_init_from_model(model.handle, parameters) else {
             let reason = LlamaLog.firstError.map { " llama.cpp says: \($0)" } ?? ""
             throw APIError(

@@ -17,11 +17,6 @@ extension TextEngine: MeteredModel {
         static let firstToken = histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.")
         static let endToEnd = histogram("vllm:e2e_request_latency_seconds", "From arrival to the last token.")
         static let queueTime = histogram("vllm:request_queue_time_seconds", "From arrival to a place in a batch.")
-        static let omniRunning = MetricsRegistry.Family.gauge("vllm_omni:num_requests_running", "Requests being served.")
-        static let omniWaiting = MetricsRegistry.Family.gauge("vllm_omni:num_requests_waiting", "Requests that wait.")
-        static let omniSuccess = MetricsRegistry.Family.counter("vllm_omni:requests_success_total", "Requests finished, by reason.")
-        static let omniPrompt = MetricsRegistry.Family.counter("vllm_omni:prompt_tokens_total", "Prompt tokens computed.")
-        static let omniGeneration = MetricsRegistry.Family.counter("vllm_omni:generation_tokens_total", "Tokens generated.")
         static let omniEndToEnd = histogram("vllm_omni:e2e_request_latency_s", "From arrival to the last token.")
         static let omniQueue = histogram("vllm_omni:request_queue_wait_s", "From arrival to a place in a batch.")
         static let cancelled = MetricsRegistry.Family.counter("omni:requests_cancelled_total", "Answers ended because the client had gone.")
@@ -38,16 +33,16 @@ extension TextEngine: MeteredModel {
         func set(_ family: MetricsRegistry.Family, _ histogram: DurationHistogram) {
             registry.set(family, counts: histogram.counts, sum: histogram.sum, labels: ["model_name": modelName])
         }
-        for family in [Families.running, Families.omniRunning] { set(family, Double(now.running)) }
-        for family in [Families.waiting, Families.omniWaiting] { set(family, Double(now.waiting)) }
+        for family in [Families.running, .requestsRunning] { set(family, Double(now.running)) }
+        for family in [Families.waiting, .requestsWaiting] { set(family, Double(now.waiting)) }
         set(Families.cacheUsage, now.cacheUsage)
-        for family in [Families.prompt, Families.omniPrompt] { set(family, Double(now.promptTokens)) }
-        for family in [Families.generation, Families.omniGeneration] { set(family, Double(now.generationTokens)) }
+        for family in [Families.prompt, .promptTokens] { set(family, Double(now.promptTokens)) }
+        for family in [Families.generation, .generationTokens] { set(family, Double(now.generationTokens)) }
         set(Families.queries, Double(now.promptTokens + now.cachedTokens))
         set(Families.hits, Double(now.cachedTokens))
         set(Families.preemptions, Double(now.preemptions))
         for (reason, count) in now.requestsFinished {
-            for family in [Families.success, Families.omniSuccess] {
+            for family in [Families.success, .requestsSucceeded] {
                 registry.set(family, Double(count), labels: ["model_name": modelName, "finished_reason": reason.rawValue])
             }
         }

@@ -48,12 +48,13 @@ struct Answer: Equatable {
 }
 
 extension Answer {
-    /// Numbers differ in their last bits with the shape of a batch, so that an answer may part from its twin where two
-    /// tokens are as good as equally likely: answers agree when they are equal up to such a place. Both must have been asked
-    /// for with `top_logprobs: 2`.
+    /// Numbers differ in their last bits with the shape of a batch, and more on some CPUs, so that an answer may part from its
+    /// twin where tokens are nearly as likely: answers agree when they are equal up to such a place, and the twin took another
+    /// likely one. Both must come from ``comparable(_:maxTokens:)``.
     func agrees(with twin: Answer) -> Bool {
-        guard let parting = zip(logprobs, twin.logprobs).first(where: { $0.token != $1.token })?.0 else { return !text.isEmpty }
-        return parting.top.count == 2 && parting.top[0].logprob - parting.top[1].logprob < 0.2
+        guard let (own, other) = zip(logprobs, twin.logprobs).first(where: { $0.token != $1.token }) else { return !text.isEmpty }
+        guard let likely = own.top.first(where: { $0.token == other.token }) else { return false }
+        return own.logprob - likely.logprob < 0.5
     }
 }
 
@@ -101,7 +102,7 @@ func question(_ text: String, maxTokens: Int = 24, temperature: Double = 0, chan
 func comparable(_ text: String, maxTokens: Int = 12) -> ChatCompletionRequest {
     question(text, maxTokens: maxTokens) {
         $0.logprobs = true
-        $0.topLogprobs = 2
+        $0.topLogprobs = 5
     }
 }
 

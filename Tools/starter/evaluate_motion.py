@@ -53,8 +53,9 @@ def filmed(server, prompt, frames, seed):
     return np.frombuffer(raw, np.uint8).reshape(-1, shape["height"], shape["width"], 3).astype(np.float32) / 255
 
 
-def ground(name, px):
-    return data._background(px, ("scene", name) if name in data.SCENES else ("flat", data.COLOURS[name]))
+def ground(name):
+    """The background of that name, as data.py describes one."""
+    return ("scene", name) if name in data.SCENES else ("flat", data.COLOURS[name])
 
 
 def tracked(frames, under):
@@ -97,8 +98,7 @@ def rank(frame, row, emoji, name):
     for subject in motion_data.movers():
         covered = data.bitmap(subject.emoji)[..., 3].mean()
         size = 256 * float(np.sqrt(row[2] / covered))
-        sample = data.Sample("", ("flat", data.COLOURS["white"]), [(subject.emoji, 256 * row[0], 256 * row[1], size)], subject.emoji, "")
-        sample.background = ("scene", name) if name in data.SCENES else ("flat", data.COLOURS[name])
+        sample = data.Sample("", ground(name), [(subject.emoji, 256 * row[0], 256 * row[1], size)], subject.emoji, "")
         alike[subject.emoji.replace("\ufe0f", "")] = float(describe(data.draw(sample, px)) @ describe(frame))
     return 1 + sum(v > alike[emoji] for v in alike.values())
 
@@ -113,7 +113,7 @@ def main():
     films, moved, known = [], 0, 0
     for i, (prompt, emoji, motion, name) in enumerate(PROMPTS):
         frames = filmed(args.server, prompt, args.frames, args.seed + i)
-        rows = tracked(frames, ground(name, frames.shape[1]))
+        rows = tracked(frames, data._background(frames.shape[1], ground(name)))
         told, place = as_told(motion, frames, rows), rank(frames[0], rows[0], emoji, name)
         moved, known = moved + bool(told), known + (place <= 3)
         print(f"{'moves' if told else 'FAILS'} rank {place:2}  {prompt}: " + " ".join(f"({x:.2f} {y:.2f} {s:.2f})" for x, y, s in rows[:: max(1, len(rows) // 4)]))

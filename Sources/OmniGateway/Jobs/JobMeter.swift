@@ -6,19 +6,13 @@ import OmniStore
 struct JobMeter: Sendable {
     private let registry = MetricsRegistry()
 
-    private static let waiting = MetricsRegistry.Family.gauge("vllm_omni:num_requests_waiting", "Requests that wait for their turn.")
-    private static let running = MetricsRegistry.Family.gauge("vllm_omni:num_requests_running", "Requests under way.")
-    private static let succeeded = MetricsRegistry.Family.counter("vllm_omni:requests_success_total", "Requests answered.")
-    private static let failed = MetricsRegistry.Family.counter("vllm_omni:requests_failed_total", "Requests that ended with an error.")
-    private static let latency = MetricsRegistry.Family.histogram("vllm_omni:e2e_request_latency_s", "Seconds from request to reply.")
-    private static let queued = MetricsRegistry.Family.histogram("vllm_omni:request_queue_wait_s", "Seconds until a request got its turn.")
     private static let stage = MetricsRegistry.Family.histogram("vllm_omni:stage_gen_time_s", "Seconds that a stage of a request took.")
     private static let bytes = MetricsRegistry.Family.gauge("omni:video_bytes_stored", "Bytes that the files of video jobs take.")
 
     /// A job has got its turn.
     func began(_ job: StoredJob) {
         guard let start = job.startedAt else { return }
-        registry.observe(Self.queued, max(0, start - job.createdAt), labels: ["model_name": job.model])
+        registry.observe(.requestQueueWait, max(0, start - job.createdAt), labels: ["model_name": job.model])
     }
 
     /// A job is over.
@@ -26,11 +20,11 @@ struct JobMeter: Sendable {
     /// - Parameter stages: seconds of its last attempt, as far as it came.
     func ended(_ job: StoredJob, stages: [FilmStage: Double] = [:]) {
         switch job.status {
-        case .completed: registry.add(Self.succeeded, labels: ["model_name": job.model, "finished_reason": "stop"])
-        case .failed: registry.add(Self.failed, labels: ["model_name": job.model, "reason": "error"])
+        case .completed: registry.add(.requestsSucceeded, labels: ["model_name": job.model, "finished_reason": "stop"])
+        case .failed: registry.add(.requestsFailed, labels: ["model_name": job.model, "reason": "error"])
         case .queued, .inProgress: return
         }
-        if let end = job.completedAt { registry.observe(Self.latency, max(0, end - job.createdAt), labels: ["model_name": job.model]) }
+        if let end = job.completedAt { registry.observe(.requestLatency, max(0, end - job.createdAt), labels: ["model_name": job.model]) }
         for stage in FilmStage.allCases {
             guard let seconds = stages[stage] else { continue }
             registry.observe(Self.stage, seconds, labels: ["model_name": job.model, "stage": stage.rawValue, "stage_type": "diffusion"])
@@ -38,7 +32,7 @@ struct JobMeter: Sendable {
     }
 
     /// A job was deleted before it was over.
-    func cancelled(_ job: StoredJob) { registry.add(Self.failed, labels: ["model_name": job.model, "reason": "cancelled"]) }
+    func cancelled(_ job: StoredJob) { registry.add(.requestsFailed, labels: ["model_name": job.model, "reason": "cancelled"]) }
 
     /// The exposition, with what is so now.
     ///
@@ -48,8 +42,8 @@ struct JobMeter: Sendable {
     func text(queues: [String: (waiting: Int, running: Int)], storedBytes: Int) -> String {
         let now = MetricsRegistry()
         for (model, counts) in queues {
-            now.set(Self.waiting, Double(counts.waiting), labels: ["model_name": model])
-            now.set(Self.running, Double(counts.running), labels: ["model_name": model])
+            now.set(.requestsWaiting, Double(counts.waiting), labels: ["model_name": model])
+            now.set(.requestsRunning, Double(counts.running), labels: ["model_name": model])
         }
         now.set(Self.bytes, Double(storedBytes))
         return MetricsRegistry.merge([now.text, registry.text])

@@ -6,11 +6,6 @@ struct SpeechMeter: Sendable {
     let registry: MetricsRegistry
     let modelName: String
 
-    private static let succeeded = MetricsRegistry.Family.counter("vllm_omni:requests_success_total", "Requests answered.")
-    private static let failed = MetricsRegistry.Family.counter("vllm_omni:requests_failed_total", "Requests that ended with an error.")
-    private static let latency = MetricsRegistry.Family.histogram("vllm_omni:e2e_request_latency_s", "Seconds from request to reply.")
-    private static let prompt = MetricsRegistry.Family.counter("vllm_omni:prompt_tokens_total", "Prompt tokens computed.")
-    private static let generation = MetricsRegistry.Family.counter("vllm_omni:generation_tokens_total", "Tokens generated.")
     private static let completed = MetricsRegistry.Family.counter("vllm_omni:speech_stream_completed_total", "Streams that came to their end.")
     private static let aborted = MetricsRegistry.Family.counter("vllm_omni:speech_stream_aborted_total", "Streams that did not.")
     private static let firstSound = MetricsRegistry.Family.histogram("vllm_omni:audio_ttfp_s", "Seconds until the first sound.")
@@ -29,11 +24,11 @@ struct SpeechMeter: Sendable {
     }
 
     fileprivate func ended(_ usage: SpeechUsage, after seconds: Double, isStreamed: Bool) {
-        registry.add(Self.succeeded, labels: ["model_name": modelName, "finished_reason": "stop"])
+        registry.add(.requestsSucceeded, labels: ["model_name": modelName, "finished_reason": "stop"])
         if isStreamed { registry.add(Self.completed, labels: ["model_name": modelName]) }
-        registry.observe(Self.latency, seconds, labels: ["model_name": modelName])
-        registry.add(Self.prompt, Double(usage.inputTokens), labels: ["model_name": modelName])
-        registry.add(Self.generation, Double(usage.outputTokens), labels: ["model_name": modelName])
+        registry.observe(.requestLatency, seconds, labels: ["model_name": modelName])
+        registry.add(.promptTokens, Double(usage.inputTokens), labels: ["model_name": modelName])
+        registry.add(.generationTokens, Double(usage.outputTokens), labels: ["model_name": modelName])
         registry.observe(Self.duration, usage.seconds, labels: ["model_name": modelName, "stage": "0", "replica": "0"])
         if usage.seconds > 0 { registry.observe(Self.realTimeFactor, seconds / usage.seconds, labels: ["model_name": modelName, "stage": "0", "replica": "0"]) }
     }
@@ -41,7 +36,7 @@ struct SpeechMeter: Sendable {
     /// It was refused, or broke off.
     func failed(_ error: any Error, isStreamed: Bool) {
         let reason = error is CancellationError ? "cancelled" : "error"
-        registry.add(Self.failed, labels: ["model_name": modelName, "reason": reason])
+        registry.add(.requestsFailed, labels: ["model_name": modelName, "reason": reason])
         if isStreamed { registry.add(Self.aborted, labels: ["model_name": modelName, "reason": reason]) }
     }
 }

@@ -39,13 +39,12 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
         prepared.noiseScaleW = options.noiseScaleW ?? prepared.noiseScaleW
         progress(0.3)
         let voice = prepared
-        let threads = options.threads ?? min(4, ProcessInfo.processInfo.activeProcessorCount)
         let (thread, facts) = try SynthesisThread.start {
             let phonemizer = try voice.espeakVoice.map { _ in try Phonemizer() }
             if let phonemizer, let name = voice.espeakVoice, !phonemizer.languages.contains(name.lowercased()) {
                 throw APIError.unusableVoice(path, "espeak-ng does not speak its language, \(name)")
             }
-            let sherpa = try SherpaVoice(voice, threads: threads)
+            let sherpa = try SherpaVoice(voice, threads: options.threadCount)
             return SherpaSpeaker(voice: sherpa, phonemizer: phonemizer, table: voice.symbols, lane: lane)
         }
         self.thread = thread

@@ -1,3 +1,5 @@
+import Foundation
+
 /// How a voice is loaded and used.
 public struct SpeechOptions: Sendable {
     /// Seconds of silence behind a unit, before speed.
@@ -15,6 +17,7 @@ public struct SpeechOptions: Sendable {
 
     /// Threads that a synthesis computes with; nil takes all cores, at most 4.
     public var threads: Int?
+    var threadCount: Int { threads ?? min(4, ProcessInfo.processInfo.activeProcessorCount) }
     /// Noise of the sound (VITS, Matcha); nil takes the model's own. With both noises 0, equal requests sound equal.
     public var noiseScale: Float?
     /// Noise of the durations (VITS).

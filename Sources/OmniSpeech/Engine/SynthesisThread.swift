@@ -172,8 +172,8 @@ extension SynthesisThread {
     /// Puts the numbers of requests into the registry.
     func report(to registry: MetricsRegistry, modelName: String) {
         let load = load
-        registry.set(.gauge("vllm_omni:num_requests_running", "Requests under way."), Double(load.running), labels: ["model_name": modelName])
-        registry.set(.gauge("vllm_omni:num_requests_waiting", "Requests that wait for their turn."), Double(load.waiting), labels: ["model_name": modelName])
+        registry.set(.requestsRunning, Double(load.running), labels: ["model_name": modelName])
+        registry.set(.requestsWaiting, Double(load.waiting), labels: ["model_name": modelName])
     }
 }
 

@@ -30,9 +30,8 @@ public final class LlamaSpeechEngine: SpeechModel, MeteredModel {
         LlamaLog.start(logger: logger)
         return try await onThread {
             let files = try LlamaSpeechFiles(model: path, projector: projector)
-            let threads = options.threads ?? min(4, ProcessInfo.processInfo.activeProcessorCount)
             let (thread, facts) = try SynthesisThread.start {
-                try LlamaSpeaker(files, threads: threads, gpuLayers: gpuLayers, lane: lane, progress: progress)
+                try LlamaSpeaker(files, threads: options.threadCount, gpuLayers: gpuLayers, lane: lane, progress: progress)
             }
             progress(1)
             return LlamaSpeechEngine(files, thread, facts, options: options, logger: logger)

@@ -22,11 +22,8 @@ final class SpeechProjector {
         parameters.n_threads = Int32(clamping: threads)
         parameters.print_timings = false
         parameters.warmup = false
-        parameters.cb_eval = { tensor, asks, data in
-            guard let tensor, let data else { return true }
-            return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().node(tensor, asks: asks)
-        }
-        parameters.cb_eval_user_data = Unmanaged.passUnretained(brake).toOpaque()
+        parameters.cb_eval = Brake.watch
+        parameters.cb_eval_user_data = brake.pointer
         guard let handle = mtmd_init_from_file(path, model.handle, parameters) else {
             throw APIError.unusableVoice(path, LlamaLog.firstError ?? "libmtmd refuses it")
         }

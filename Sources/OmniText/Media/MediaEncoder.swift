@@ -25,11 +25,8 @@ final class MediaEncoder: @unchecked Sendable {
             parameters.print_timings = false
             parameters.warmup = false
             parameters.media_marker = marker
-            parameters.cb_eval = { tensor, asks, data in
-                guard let tensor, let data else { return true }
-                return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().node(tensor, asks: asks)
-            }
-            parameters.cb_eval_user_data = Unmanaged.passUnretained(brake).toOpaque()
+            parameters.cb_eval = Brake.watch
+            parameters.cb_eval_user_data = brake.pointer
             return mtmd_init_from_file(path, model.handle, parameters)
         }
         guard let handle else {

@@ -66,7 +66,7 @@ struct EngineFlags: ParsableArguments {
     var quantization: String?
 
     @Option(help: ArgumentHelp("How image and video models compute: bfloat16, float16 and half round on the way, which is faster; auto and float32 do not.", valueName: "type"))
-    var dtype: String?
+    var dtype: NumberType?
 
     @Option(help: ArgumentHelp("Step cache of an image model: none, or tea_cache, which leaves out steps that would change little.", valueName: "name"))
     var cacheBackend: String?
@@ -86,14 +86,8 @@ struct EngineFlags: ParsableArguments {
         }
         if let maxQueue, maxQueue < 0 { throw ValidationError("--max-queue must be at least 0.") }
         _ = try samplingOverride
-        if let dtype, !Self.dtypes.contains(dtype) { throw ValidationError("--dtype must be one of \(Self.dtypes.joined(separator: ", ")).") }
         if let gpuLayers, gpuLayers < 0 { throw ValidationError("--gpu-layers must be at least 0.") }
     }
-
-    private static let dtypes = ["auto", "bfloat16", "float16", "half", "float32", "float"]
-
-    /// Whether `--dtype` lets image and video models round on the way.
-    var roundsOnTheWay: Bool { ["bfloat16", "float16", "half"].contains(dtype) }
 
     private var numbers: [(String, Int?)] {
         [
@@ -113,7 +107,7 @@ struct EngineFlags: ParsableArguments {
         if let overrideGenerationConfig { list += ["--override-generation-config", overrideGenerationConfig] }
         if disableMultithreadWeightLoad { list.append("--disable-multithread-weight-load") }
         if let quantization { list += ["--quantization", quantization] }
-        if let dtype { list += ["--dtype", dtype] }
+        if let dtype { list += ["--dtype", dtype.rawValue] }
         if let cacheBackend { list += ["--cache-backend", cacheBackend] }
         if let allowedLoraPath { list += ["--allowed-lora-path", allowedLoraPath] }
         if vaeUseTiling { list.append("--vae-use-tiling") }
@@ -123,6 +117,13 @@ struct EngineFlags: ParsableArguments {
 }
 
 extension EngineFlags {
+    /// vLLM's names of what a model computes with.
+    enum NumberType: String, CaseIterable, ExpressibleByArgument {
+        case auto, bfloat16, float16, half, float32, float
+
+        var isHalf: Bool { [.bfloat16, .float16, .half].contains(self) }
+    }
+
     /// What `--override-generation-config` says. Members that have nothing to do with sampling are passed over, as in vLLM.
     var samplingOverride: GenerationConfig {
         get throws {

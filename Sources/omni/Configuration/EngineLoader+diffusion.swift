@@ -24,7 +24,7 @@ extension EngineLoader {
             options.threads = flags.threads ?? options.threads
             options.useGPU = flags.gpuLayers != 0
             options.loadThreads = flags.disableMultithreadWeightLoad ? 1 : flags.numWeightLoadThreads ?? options.loadThreads
-            options.rounding = flags.roundsOnTheWay ? .fast : .exact
+            options.rounding = flags.dtype?.isHalf == true ? .fast : .exact
             options.tiling = flags.vaeUseTiling ? .always : .automatic
             options.memoryLimit = flags.maxImageMemory
             if let name = flags.quantization {
