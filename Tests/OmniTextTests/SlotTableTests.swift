@@ -65,7 +65,8 @@ struct SlotTableTests {
             pace.record(seconds: 0.01, decoded: 4, prompt: 0)
             pace.record(seconds: 0.01 + 0.001 * 32, decoded: 4, prompt: 32)
         }
-        #expect((30...40).contains(pace.chunk))
+        #expect((30...40).contains(pace.chunk(for: 1)))
+        #expect((120...180).contains(pace.chunk(for: 4)) && pace.chunk(for: 9) == pace.chunk(for: 4))
     }
 
     private func sequence() -> Sequence {

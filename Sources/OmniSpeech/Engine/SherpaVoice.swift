@@ -18,13 +18,11 @@ struct SherpaUtterance {
     var extra = JSONObject()
 }
 
-/// Owner of one loaded sherpa-onnx voice. ``speak(_:cancellation:)`` may run on ``breadth`` threads at a time.
+/// Owner of one loaded sherpa-onnx voice. ``speak(_:cancellation:)`` may run on several threads at a time where
+/// ``PreparedVoice/isSpokenSideBySide``.
 // @unchecked: all is constant, and ONNX Runtime takes calls from several threads.
 final class SherpaVoice: @unchecked Sendable {
     private let handle: OpaquePointer
-    /// Utterances that may be spoken side by side: as many as threads where sherpa-onnx is handed phonemes and runs one graph;
-    /// one where it reads text or carries state from step to step.
-    let breadth: Int
     /// Flow steps of the families that have them, as their makers advise.
     private let steps: Int32
     /// Hz
@@ -45,7 +43,6 @@ final class SherpaVoice: @unchecked Sendable {
             throw APIError.unusableVoice(voice.files["model"] ?? voice.files.values.sorted().first ?? "?", Self.text(reason))
         }
         self.handle = handle
-        breadth = voice.espeakVoice == nil ? 1 : threads
         steps = voice.family == .zipvoice ? 4 : 5
         sampleRate = Int(SherpaOnnxOfflineTtsSampleRate(handle))
         speakerCount = max(1, Int(SherpaOnnxOfflineTtsNumSpeakers(handle)))

@@ -44,8 +44,7 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
             if let phonemizer, let name = voice.espeakVoice, !phonemizer.languages.contains(name.lowercased()) {
                 throw APIError.unusableVoice(path, "espeak-ng does not speak its language, \(name)")
             }
-            let sherpa = try SherpaVoice(voice, threads: options.threadCount)
-            return SherpaSpeaker(voice: sherpa, phonemizer: phonemizer, table: voice.symbols, lane: lane)
+            return try SherpaSpeaker(voice, phonemizer: phonemizer, threads: options.threadCount, lane: lane)
         }
         self.thread = thread
         family = voice.family

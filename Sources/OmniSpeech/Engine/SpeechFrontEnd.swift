@@ -1,6 +1,6 @@
 import OmniAPI
 
-/// Makes of a unit what the model reads. Owned by the synthesis thread.
+/// Makes of a unit what the model reads. For one thread at a time.
 final class SpeechFrontEnd {
     private let phonemizer: Phonemizer?
     private let table: SymbolTable?

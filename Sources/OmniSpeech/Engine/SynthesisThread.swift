@@ -6,8 +6,8 @@ import OmniEngine
 /// The one thread that owns a model: it takes the most urgent requests, speaks one sentence of each, and looks again.
 ///
 /// New requests come first, so that every listener hears something soon; then those whose listeners will run dry first. Where
-/// the model allows, sentences of several requests are spoken side by side: two on a core each take less than one after the
-/// other on both.
+/// the model allows, sentences of several requests are spoken side by side, each on one core: that takes less in all than one
+/// after the other on all cores.
 // All mutable state is guarded by `condition`, except the speaker, which only the thread touches.
 final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     private let condition = NSCondition()
@@ -87,26 +87,45 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
 
     private func run(_ speaker: Speaker) {
         while let turn = takeNext(for: speaker) {
-            let left = speak(turn, speaker)
-            condition.withLock {
-                (busySince, speaking) = (nil, 0)
-                jobs += left
-            }
+            speak(turn, speaker)
+            condition.withLock { (busySince, speaking) = (nil, 0) }
         }
         let left = condition.withLock { jobs }
         for job in left { job.mailbox.finish(.failure(APIError.unloading)) }
     }
 
-    /// One sentence of each; those that have more. Others get the lane when all are through.
-    private func speak(_ turn: [SpeechJob<Speaker>], _ speaker: Speaker) -> [SpeechJob<Speaker>] {
+    /// One sentence of one request; of several, one after the other on each core until the lane is wanted or one request is left.
+    private func speak(_ turn: [SpeechJob<Speaker>], _ speaker: Speaker) {
         let ready = turn.filter { $0.prepare(speaker) }
-        guard !ready.isEmpty else { return [] }
-        speaker.takeTurn {
+        condition.withLock { speaking = ready.count }
+        guard !ready.isEmpty else { return }
+        speaker.takeTurn(of: ready.count) {
             DispatchQueue.concurrentPerform(iterations: ready.count) { place in
-                ready[place].speak(speaker, pulse: pulse)
+                var next: SpeechJob<Speaker>? = ready[place]
+                while let job = next {
+                    job.speak(speaker, pulse: pulse)
+                    next = change(job, for: speaker, isShared: ready.count > 1)
+                }
             }
         }
-        return ready.filter { !$0.isOver }
+    }
+
+    /// Takes back a request of which a sentence was spoken; in a shared turn, gives out another one that is ready to be spoken.
+    private func change(_ job: SpeechJob<Speaker>, for speaker: Speaker, isShared: Bool) -> SpeechJob<Speaker>? {
+        condition.lock()
+        defer { condition.unlock() }
+        if !job.isOver { jobs.append(job) }
+        speaking -= 1
+        while isShared, !isClosing, speaker.breadth > 1, let urgent = mostUrgent, speaking > 0 || jobs.count > 1 {
+            let next = jobs.remove(at: urgent)
+            (busySince, speaking) = (.now, speaking + 1)
+            condition.unlock()
+            let isReady = next.prepare(speaker)
+            condition.lock()
+            if isReady { return next }
+            speaking -= 1
+        }
+        return nil
     }
 
     /// The speaker lives. Throws once the thread is closing.

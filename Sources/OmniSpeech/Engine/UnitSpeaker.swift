@@ -1,7 +1,6 @@
 import OmniEngine
 
-/// What speaks: a loaded model. The synthesis thread makes and uses it, and calls ``speak(_:at:_:cancellation:emit:)`` on up to
-/// ``breadth`` threads at a time.
+/// What speaks: a loaded model. The synthesis thread makes it; within a turn up to ``breadth`` threads use it at a time.
 protocol UnitSpeaker: AnyObject, Sendable {
     /// How a request wants all of its units spoken.
     associatedtype Manner: Sendable
@@ -16,8 +15,8 @@ protocol UnitSpeaker: AnyObject, Sendable {
 
     func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<Script>
 
-    /// Runs the speaking of up to ``breadth`` units, which computes under the lane.
-    func takeTurn(_ turn: () -> Void)
+    /// Runs `turn`, in which `count` threads speak units under the lane.
+    func takeTurn(of count: Int, _ turn: () -> Void)
 
     /// Speaks the unit at `index` within a turn and hands its samples to `emit` as they come; without samples `emit` is a sign of
     /// life. Throws `CancellationError` once it finds the job cancelled, and what `emit` throws.

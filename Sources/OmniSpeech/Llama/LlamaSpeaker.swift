@@ -83,7 +83,7 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     }
 
     /// The brake holds the lane, for a stage of a graph at a time.
-    func takeTurn(_ turn: () -> Void) { turn() }
+    func takeTurn(of count: Int, _ turn: () -> Void) { turn() }
 
     func speak(_ script: String, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void) throws {
         // Every unit has random numbers of its own, and none has those of chance: that is what the highest number stands for.

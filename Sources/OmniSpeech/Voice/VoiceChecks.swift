@@ -18,6 +18,13 @@ struct PreparedVoice {
     /// A folder with completed copies, to be deleted once the model is loaded.
     var scratch: String?
 
+    /// Several utterances may be spoken at a time: sherpa-onnx is handed phonemes, and carries no state from step to step.
+    var isSpokenSideBySide: Bool { espeakVoice != nil }
+    /// Of all models.
+    var byteCount: Int {
+        files.values.filter { $0.hasSuffix(".onnx") }.reduce(0) { $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0) }
+    }
+
     /// Checks every file, and completes those that lack what sherpa-onnx needs. Throws ``APIError`` with the reason.
     init(_ folder: VoiceFolder, scratch: String) throws {
         family = folder.family

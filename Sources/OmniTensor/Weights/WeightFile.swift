@@ -49,11 +49,13 @@ final class WeightFile: Sendable {
         return start
     }
 
-    /// Brings mapped bytes into memory now, so that the first request need not wait for the disk.
+    /// Brings mapped bytes into memory now, so that the first request need not wait for the disk. What is there already is left
+    /// to be entered in the page table when it is used.
     static func bringIn(_ start: UnsafeRawPointer, _ count: Int) {
         let page = Int(getpagesize())
         let first = UnsafeMutableRawPointer(mutating: start) - Int(bitPattern: start) % page
         let bytes = start + count - UnsafeRawPointer(first)
+        if isResident(first, bytes, page) { return }
         #if canImport(Glibc)
         // MADV_POPULATE_READ, in Linux since 5.14: one call where reading would be a fault for every few pages.
         if madvise(first, bytes, 22) == 0 { return }
@@ -61,6 +63,20 @@ final class WeightFile: Sendable {
         var sum: UInt8 = 0
         for offset in stride(from: 0, to: count, by: page) { sum ^= start.load(fromByteOffset: offset, as: UInt8.self) }
         touched.store(sum, ordering: .relaxed)
+    }
+
+    /// Whether all pages are in the page cache, as far as the system tells: of other users' files it may not.
+    private static func isResident(_ first: UnsafeMutableRawPointer, _ bytes: Int, _ page: Int) -> Bool {
+        #if canImport(Glibc)
+        typealias Residency = UInt8
+        #else
+        typealias Residency = CChar
+        #endif
+        let pages = (bytes + page - 1) / page
+        return withUnsafeTemporaryAllocation(of: Residency.self, capacity: pages) { states in
+            guard let base = states.baseAddress, mincore(first, bytes, base) == 0 else { return false }
+            return states.allSatisfy { $0 & 1 == 1 }
+        }
     }
 
     /// Where the bytes that were touched go, so that reading them is not left out.

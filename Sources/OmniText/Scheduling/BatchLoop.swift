@@ -129,10 +129,11 @@ final class BatchLoop {
     /// serves have left, not when one of them has.
     private func composePrompts() {
         let isAlone = shares.isEmpty
-        var budget = min(isAlone ? batch.capacity : pace.chunk, batch.room)
+        let chunk = pace.chunk(for: running.count(where: \.isPrefilling))
+        var budget = min(isAlone ? batch.capacity : chunk, batch.room)
         for sequence in running where sequence.isPrefilling && budget > 0 {
             if isAlone, !shares.isEmpty {
-                budget = min(budget, max(pace.chunk * 2, BatchSetup.sharedPrompts) - batch.count)
+                budget = min(budget, max(chunk * 2, BatchSetup.sharedPrompts) - batch.count)
                 if sequence.pending > budget { break }
             }
             var count = min(sequence.prompt.textRun(from: sequence.evaluated, end: sequence.tokens.count), budget)

@@ -1,16 +1,19 @@
 /// How many prompt tokens may ride along with a decode step, so that the others' tokens keep coming. Learned from the steps
 /// themselves: a machine, a model and a context length decide it together.
 struct Pace {
-    /// Length that a step with others decoding should have, seconds.
+    /// Length that a step with others decoding should have while one prompt waits, seconds.
     static let target = 0.045
+    /// For each of so many prompts that wait a step may be as much longer: they come in together, and who decodes waits once.
+    static let mostPrompts = 4
     static let range = 16...256
 
     private var secondsPerPromptToken = 0.003
     private var secondsPerDecode = 0.01
 
-    /// Prompt tokens for the next step with others decoding.
-    var chunk: Int {
-        let room = (Self.target - secondsPerDecode) / secondsPerPromptToken
+    /// Prompt tokens for the next step with others decoding, while `prompts` are not in the cache yet.
+    func chunk(for prompts: Int) -> Int {
+        let length = Self.target * Double(min(max(prompts, 1), Self.mostPrompts))
+        let room = (length - secondsPerDecode) / secondsPerPromptToken
         return min(max(Int(room.isFinite ? min(room, 1e6) : 1e6), Self.range.lowerBound), Self.range.upperBound)
     }
 
