@@ -1,9 +1,10 @@
-"""Writes Tests/Fixtures/wan-vae: two tiny random Wan autoencoders and what diffusers computes with them.
+"""Writes Tests/Fixtures/wan-vae: three tiny random Wan autoencoders and what diffusers computes with them.
 
     nice -n 10 python Tools/goldens/wan_vae.py Tests/Fixtures/wan-vae
 
 Reference: torch 2.13.0+cpu, diffusers 0.42.1, one thread. Everything is f32. `first` has the form of Wan 2.1, `second` that of
-Wan 2.2 (patches, shortcuts without weights); no two neighbouring sizes are equal, so that a swapped axis cannot pass.
+Wan 2.2 (patches, shortcuts without weights), `third` has a latent for each frame, as omni-emoji-motion; no two neighbouring sizes
+are equal, so that a swapped axis cannot pass.
 """
 
 import json
@@ -20,6 +21,8 @@ FIRST = dict(base_dim=6, z_dim=5, dim_mult=[1, 2, 3, 2], num_res_blocks=1, attn_
 SECOND = dict(base_dim=4, decoder_base_dim=6, z_dim=7, dim_mult=[1, 2, 4, 2], num_res_blocks=1, attn_scales=[],
               temperal_downsample=[False, True, True], is_residual=True, in_channels=12, out_channels=12, patch_size=2,
               scale_factor_temporal=4, scale_factor_spatial=16)
+THIRD = dict(base_dim=4, z_dim=6, dim_mult=[1, 2, 1, 3], num_res_blocks=1, attn_scales=[], temperal_downsample=[False, False, False],
+             scale_factor_temporal=1)
 
 
 def generator(seed):
@@ -73,6 +76,7 @@ def main():
     for name, spec, seed, width, height, tile in (
         ("first", FIRST, 3, 40, 24, dict(min=32, stride=24, latents=(3, 6))),
         ("second", SECOND, 5, 48, 32, dict(min=48, stride=32, latents=(3, 4))),
+        ("third", THIRD, 7, 32, 24, dict(min=32, stride=24, latents=(3, 6))),
     ):
         mean = (torch.randn(spec["z_dim"], generator=generator(seed + 1)) * 0.5).tolist()
         deviation = (torch.rand(spec["z_dim"], generator=generator(seed + 2)) + 1).tolist()

@@ -3,7 +3,8 @@ import OmniEngine
 import OmniTensor
 
 /// The variational autoencoder between films and latents of Wan 2.1 and 2.2 (arXiv:2503.20314; reference: diffusers
-/// `AutoencoderKLWan`). It goes through a film chunk by chunk: the first frame, then four at a time.
+/// `AutoencoderKLWan`). It goes through a film chunk by chunk: the first frame, then as many at a time as share a latent, four
+/// in Wan's own.
 package struct AutoencoderKLWan: Sendable {
     /// `config.json`.
     package struct Config: Decodable, Sendable {
@@ -29,7 +30,7 @@ package struct AutoencoderKLWan: Sendable {
         /// Pixels for each latent, along one axis.
         package var scale: Int { patch << (dim_mult.count - 1) }
         /// Frames for each latent but the first, which stands for one.
-        var frameScale: Int { 4 }
+        var frameScale: Int { 1 << temperal_downsample.prefix(dim_mult.count - 1).count(where: \.self) }
     }
 
     package let config: Config
@@ -66,15 +67,12 @@ package struct AutoencoderKLWan: Sendable {
             throw broken("has \(config.inputs) and \(config.outputs) channels for patches of \(config.patch)")
         }
         if config.attn_scales?.isEmpty == false { throw DiffusionError.unsupported("a film autoencoder with attention between its stages") }
-        guard config.temperal_downsample.prefix(config.dim_mult.count - 1).filter({ $0 }).count == 2 else {
-            throw DiffusionError.unsupported("a film autoencoder that does not pack four frames into one")
-        }
     }
 
     /// Frames that a film of that many latents has.
     package func frames(latents: Int) -> Int { 1 + config.frameScale * (latents - 1) }
 
-    /// Latents for a film of that many frames; up to three frames at its end are left out.
+    /// Latents for a film of that many frames; those at its end that fill no latent are left out.
     package func latents(frames: Int) -> Int { 1 + (frames - 1) / config.frameScale }
 
     // MARK: Decoding
