@@ -2,7 +2,8 @@
 # Installs the system packages that the build needs, if any is missing. Debian and Ubuntu; elsewhere it says what to install.
 #
 #   scripts/system.sh            for the build
-#   scripts/system.sh --tests    a browser too, in which the tests drive the playground (80 MB, where there is none)
+#   scripts/system.sh --tests    a browser too, in which the tests drive the playground (80 MB, where there is none), and
+#                                ffmpeg, with which they look into films
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PACKAGES=(cmake ninja-build g++ make pkg-config libsqlite3-dev zlib1g-dev libgomp1
@@ -25,6 +26,7 @@ if [ "${1:-}" = "--tests" ]; then
     for name in chromium chromium-browser google-chrome; do [ -n "$browser" ] || browser="$(command -v "$name" || true)"; done
     # Fonts: a bare machine has none, and a page without letters has no size.
     [ -n "$browser" ] || PACKAGES+=(chromium fonts-dejavu-core)
+    command -v ffmpeg >/dev/null || PACKAGES+=(ffmpeg)
 fi
 
 missing=()

@@ -17,8 +17,6 @@ extension TextEngine: MeteredModel {
         static let firstToken = histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.")
         static let endToEnd = histogram("vllm:e2e_request_latency_seconds", "From arrival to the last token.")
         static let queueTime = histogram("vllm:request_queue_time_seconds", "From arrival to a place in a batch.")
-        static let omniEndToEnd = histogram("vllm_omni:e2e_request_latency_s", "From arrival to the last token.")
-        static let omniQueue = histogram("vllm_omni:request_queue_wait_s", "From arrival to a place in a batch.")
         static let cancelled = MetricsRegistry.Family.counter("omni:requests_cancelled_total", "Answers ended because the client had gone.")
         static let cancelLatency = histogram("omni:cancel_latency_seconds", "From the client's leaving to the end of its work.")
 
@@ -31,7 +29,7 @@ extension TextEngine: MeteredModel {
         let now = statistics
         func set(_ family: MetricsRegistry.Family, _ value: Double) { registry.set(family, value, labels: ["model_name": modelName]) }
         func set(_ family: MetricsRegistry.Family, _ histogram: DurationHistogram) {
-            registry.set(family, counts: histogram.counts, sum: histogram.sum, labels: ["model_name": modelName])
+            registry.set(family, counts: histogram.counts(in: family.buckets), sum: histogram.sum, labels: ["model_name": modelName])
         }
         for family in [Families.running, .requestsRunning] { set(family, Double(now.running)) }
         for family in [Families.waiting, .requestsWaiting] { set(family, Double(now.waiting)) }
@@ -47,8 +45,8 @@ extension TextEngine: MeteredModel {
             }
         }
         set(Families.firstToken, now.timeToFirstToken)
-        for family in [Families.endToEnd, Families.omniEndToEnd] { set(family, now.requestDuration) }
-        for family in [Families.queueTime, Families.omniQueue] { set(family, now.queueWait) }
+        for family in [Families.endToEnd, .requestLatency] { set(family, now.requestDuration) }
+        for family in [Families.queueTime, .requestQueueWait] { set(family, now.queueWait) }
         set(Families.cancelled, Double(now.requestsCancelled))
         set(Families.cancelLatency, now.cancelLatency)
     }

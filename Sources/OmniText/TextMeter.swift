@@ -3,8 +3,8 @@ import Synchronization
 
 /// Durations counted into buckets, as Prometheus wants them.
 public struct DurationHistogram: Sendable, Equatable {
-    /// Upper bounds in seconds; one more bucket holds what is longer.
-    public static let bounds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+    /// Upper bounds in seconds, those of API.md, section 18, and finer ones; one more bucket holds what is longer.
+    public static let bounds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
 
     /// Observations in each bucket, not summed up.
     public private(set) var counts = [Int](repeating: 0, count: DurationHistogram.bounds.count + 1)
@@ -13,6 +13,16 @@ public struct DurationHistogram: Sendable, Equatable {
     public var count: Int { counts.reduce(0, +) }
 
     public init() {}
+
+    /// Observations in the buckets of `bounds`, which are some of its own, and in one more.
+    func counts(in bounds: [Double]) -> [Int] {
+        var merged = [Int](repeating: 0, count: bounds.count + 1)
+        for (index, count) in counts.enumerated() {
+            let end = index < Self.bounds.count ? Self.bounds[index] : .infinity
+            merged[bounds.firstIndex { end <= $0 } ?? bounds.count] += count
+        }
+        return merged
+    }
 
     mutating func add(_ seconds: Double) {
         let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count

@@ -39,6 +39,10 @@ def test_cases_with_a_key(start):
     replay(start(*NAMES, *FLAGS.split()), "any-auth,any", "--api-key", "sekret", "--flags", FLAGS)
 
 
+def test_cases_about_pictures(start):
+    replay(start(*NAMES, models=[ROOT / "Models/omni-emoji"]), "image,image-edit")
+
+
 def test_cases_about_videos(start):
     """`video-json` is left out: the peer's form takes no JSON, ours does, as OpenAI's clients send it when there is no file."""
     replay(start(*NAMES, models=[ROOT / "Tests/Fixtures/wan/ti2v"]), "video", "--only", "^(?!video-json$)")

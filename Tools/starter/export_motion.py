@@ -24,7 +24,7 @@ def main():
     out = args.folder
     scale = common.load(common.STATE / "motion-scale.pt")
     vae = motion_model.make_vae([round(float(v), 6) for v in scale["mean"]], [round(float(v), 6) for v in scale["std"]])
-    vae.load_state_dict(common.load(common.STATE / "motion-clips.pt")["average"])
+    vae.load_state_dict(common.load(common.STATE / "motion-frames.pt")["average"])
     tokenizer = motion_model.tokenizer_at(common.STATE / "motion-tokenizer")
     filmer = motion_model.Filmer(tokenizer.get_vocab_size())
     state = common.load(common.STATE / "motion-film.pt")

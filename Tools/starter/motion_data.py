@@ -17,19 +17,36 @@ FRAMES, LONG, FPS = 9, 17, 8
 START = 112  # size of the subject on a side of 256
 
 # Motions: name, wordings ("{s}" is the subject with its article, "{n}" without), and where the subject is at part t in 0…1
-# of the clip: (centre x, centre y, size, angle in degrees, counter-clockwise).
+# of the clip: (centre x, centre y, size, angle in degrees, counter-clockwise). From frame to frame of a short clip they move by 16, which
+# at 128 pixels is one latent: the same subject at another place is the same latents moved.
 MOTIONS = {
-    "up": (["{s} moving up", "{s} rising", "{s} flying upwards", "{s} going up"], lambda t: (128, 190 - 124 * t, START, 0)),
-    "down": (["{s} moving down", "{s} falling", "{s} sinking", "{s} going down"], lambda t: (128, 66 + 124 * t, START, 0)),
-    "left": (["{s} moving left", "{s} moving to the left", "{s} going left"], lambda t: (190 - 124 * t, 128, START, 0)),
-    "right": (["{s} moving right", "{s} moving to the right", "{s} going right"], lambda t: (66 + 124 * t, 128, START, 0)),
-    "growing": (["{s} growing", "{s} getting bigger", "{s} coming closer"], lambda t: (128, 128, 64 + 128 * t, 0)),
-    "shrinking": (["{s} shrinking", "{s} getting smaller", "{s} going away"], lambda t: (128, 128, 192 - 128 * t, 0)),
-    "turning": (["{s} turning", "{s} rotating", "{s} spinning", "a spinning {n}"], lambda t: (128, 128, 144, -360 * t * 8 / 9)),
-    "bouncing": (["{s} bouncing", "{s} jumping", "{s} bouncing up and down", "a bouncing {n}"],
-                 lambda t: (128, 188 - 120 * abs(math.sin(2 * math.pi * t)), START, 0)),
-    "still": (["{s} standing still", "{s} not moving", "{s}"], lambda t: (128, 128, 144, 0)),
+    "up": (["{s} rising", "{s} soaring", "{s} taking off", "{s} lifting off", "{s} rises", "{s} that rises", "a rising {n}",
+            "{s} {v} up", "{s} {v} upwards", "{s} {v} upward", "{s} {v} to the top", "{s} {v} up into the air", "{s} {v} from the bottom to the top"],
+           lambda t: (128, 192 - 128 * t, START, 0)),
+    "down": (["{s} falling", "{s} sinking", "{s} dropping", "{s} descending", "{s} falls", "{s} falls down", "{s} falling down", "{s} sinks", "a falling {n}",
+              "{s} that falls", "{s} {v} down", "{s} {v} downwards", "{s} {v} downward", "{s} {v} to the bottom", "{s} {v} from the top to the bottom"],
+             lambda t: (128, 64 + 128 * t, START, 0)),
+    "left": (["{s} {v} left", "{s} {v} to the left", "{s} {v} towards the left", "{s} {v} leftwards", "{s} {v} from right to left", "{s} {v} to the left side"],
+             lambda t: (192 - 128 * t, 128, START, 0)),
+    "right": (["{s} {v} right", "{s} {v} to the right", "{s} {v} towards the right", "{s} {v} rightwards", "{s} {v} from left to right", "{s} {v} to the right side"],
+              lambda t: (64 + 128 * t, 128, START, 0)),
+    "growing": (["{s} growing", "{s} getting bigger", "{s} coming closer", "{s} becoming bigger", "{s} getting larger", "{s} becoming larger", "{s} gets bigger",
+                 "{s} that gets bigger", "{s} that gets larger", "{s} growing larger", "{s} grows bigger", "a growing {n}", "{s} coming nearer", "{s} zooming in"],
+                lambda t: (128, 128, 64 + 128 * t, 0)),
+    "shrinking": (["{s} shrinking", "{s} getting smaller", "{s} going away", "{s} becoming smaller", "{s} gets smaller", "{s} that gets smaller", "{s} growing smaller",
+                   "{s} shrinks down", "a shrinking {n}", "{s} moving away", "{s} moving into the distance", "{s} becoming tiny", "{s} zooming out"],
+                  lambda t: (128, 128, 192 - 128 * t, 0)),
+    "turning": (["{s} turning", "{s} rotating", "{s} spinning", "a spinning {n}", "a rotating {n}", "a turning {n}", "{s} turning around", "{s} spinning around",
+                 "{s} rotates", "{s} turns", "{s} turns around", "{s} that turns", "{s} that rotates", "{s} spins around", "{s} turning in a circle"],
+                lambda t: (128, 128, 144, -360 * t * 8 / 9)),
+    "bouncing": (["{s} bouncing", "{s} jumping", "{s} bouncing up and down", "a bouncing {n}", "a jumping {n}", "{s} jumping up and down", "{s} hopping",
+                  "{s} jumps", "{s} that jumps", "{s} jumps up and down", "{s} bounces up and down", "{s} hops", "{s} {v} up and down"],
+                 lambda t: (128, 192 - 16 * round(8 * abs(math.sin(2 * math.pi * t))), START, 0)),
+    "still": (["{s} standing still", "{s} not moving", "{s}", "{s} that does not move", "a still {n}", "{s} stays still", "{s} at rest"], lambda t: (128, 128, 144, 0)),
 }
+# How something goes where it goes ("{v}").
+VERBS = ["moving", "going", "flying", "floating", "drifting", "sliding", "gliding", "heading", "moves", "goes", "flies", "floats", "that moves", "that goes",
+         "that flies", "which moves", "slides"]
 HELD_OUT = {
     "up": "{s} climbs up", "down": "{s} drops down", "left": "{s} travels to the left", "right": "{s} travels to the right",
     "growing": "{s} that grows", "shrinking": "{s} that shrinks", "turning": "{s} that spins", "bouncing": "{s} that bounces",
@@ -38,7 +55,8 @@ HELD_OUT = {
 MOVERS = "🚀🚗🚌🚲🚂✈🚁⛵🎈⚽🏠🤖👻⭐🌙❤🍎🎁🐈🐕🐸🐧🦋🐟"
 GROUNDS = ["white", "light blue", "green", "pink", "yellow", "black", "gray", "purple"]
 SCENES = ["night", "sky", "sunset", "mountains", "grass"]
-ON = ["{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background", "{p} on {b}"]
+ON = ["{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background", "{p} on {b}", "{p} in front of a {b} background", "{p} against a {b} background",
+      "{p}, on a {b} background", "{p} and the background is {b}", "{p}, the backdrop is {b}", "on a {b} background, {p}", "{p}, background {b}"]
 
 
 @dataclass
@@ -60,7 +78,7 @@ def sample(rng, words=None, everything=False):
     s = rng.choice(data.subjects(3) if everything else movers())
     motion = rng.choice(list(MOTIONS))
     name = s.phrase(words)
-    text = words.choice(MOTIONS[motion][0]).replace("{s}", name).replace("{n}", data._lead(name))
+    text = words.choice(MOTIONS[motion][0]).replace("{s}", name).replace("{n}", data._lead(name)).replace("{v}", words.choice(VERBS))
     r = rng.random()
     background = ("flat", (255, 255, 255))
     if r < 0.6:
@@ -82,11 +100,11 @@ def _turned(emoji, size, angle):
     return np.clip(np.stack(planes, -1), 0, 1)
 
 
-def draw(clip, px=128, frames=FRAMES):
-    """The clip, float32 [frames, px, px, 3] in 0…1. Places are whole pixels: nothing shimmers."""
+def draw(clip, px=128, frames=FRAMES, only=None):
+    """The clip, float32 [frames, px, px, 3] in 0…1, or its frame `only` alone. Places are whole pixels: nothing shimmers."""
     ground, k, out = data._background(px, clip.background), px / data.SIDE, []
     where = MOTIONS[clip.motion][1]
-    for f in range(frames):
+    for f in range(frames) if only is None else [only]:
         x, y, size, angle = where(f / (frames - 1) if frames > 1 else 0.0)
         s = max(4, round(size * k))
         mark = _turned(clip.emoji, s, angle)

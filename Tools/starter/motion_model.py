@@ -25,10 +25,11 @@ DIM, LAYERS, HEADS, FFN = 192, 6, 3, 512
 
 
 def make_vae(mean=None, std=None):
+    """One latent for each frame: to pack four into one takes hours of training that two cores do not have."""
     extra = {} if mean is None else {"latents_mean": mean, "latents_std": std}
     return AutoencoderKLWan(
-        base_dim=16, z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=1, attn_scales=[], temperal_downsample=[False, True, True],
-        dropout=0.0, **extra,
+        base_dim=16, z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=1, attn_scales=[], temperal_downsample=[False, False, False],
+        scale_factor_temporal=1, dropout=0.0, **extra,
     )
 
 
@@ -149,6 +150,23 @@ class Filmer(torch.nn.Module):
 
 
 @torch.no_grad()
+def listen(filmer):
+    """Starts the cross-attention at the words. Nearly all of the 512 places are pads, which are alike: left to itself the network takes
+    their mean and never learns that there are words (seen: after 1,300 steps less than 1 % of the weight was on words). Here queries begin
+    pointing away from the pads' key."""
+    projection = filmer.transformer.condition_embedder.text_embedder
+    for linear in (projection.linear_1, projection.linear_2):
+        torch.nn.init.orthogonal_(linear.weight)
+        linear.bias.zero_()
+    for b in filmer.transformer.blocks:
+        signs = torch.sign(torch.randn(DIM))
+        torch.nn.init.orthogonal_(b.attn2.to_k.weight)
+        b.attn2.to_k.bias.copy_(0.1 * signs)
+        b.attn2.to_q.bias.copy_(-0.8 * signs)
+        b.attn2.to_v.bias.zero_()
+
+
+@torch.no_grad()
 def check():
     tokenizer = train_tokenizer()
     filmer = Filmer(tokenizer.get_vocab_size())
@@ -160,7 +178,7 @@ def check():
     assert lengths.tolist() == long_lengths.tolist()
     mask = (torch.arange(PROMPT)[None] < lengths[:, None]).long()
     states = filmer.text(long, mask).last_hidden_state * mask[..., None]
-    x, t = torch.randn(3, 16, 3, 16, 16), torch.tensor([999.0, 500.0, 50.0])
+    x, t = torch.randn(3, 16, 9, 16, 16), torch.tensor([999.0, 500.0, 50.0])
     theirs = filmer.transformer(x, t, states, return_dict=False)[0]
     own = filmer.velocity(x, t, ids, lengths)
     print("largest difference", float((own - theirs).abs().max()), "of", float(theirs.abs().max()), lengths.tolist())

@@ -1,9 +1,8 @@
 """Trains omni-emoji-motion: the AutoencoderKLWan, then the UMT5 encoder and the Wan transformer on its latents.
 
-    python train_motion.py frames --steps 3000   the autoencoder on single frames: its convolutions' last tap in time
-    python train_motion.py clips --steps 1500    the autoencoder on clips: time comes in
-    python train_motion.py film --steps 12000    text encoder and transformer, by flow matching
-Each resumes from STATE/motion-<stage>.pt by itself, and `clips` starts from `frames`, `film` from `clips`.
+    python train_motion.py frames --steps 2200   the autoencoder, on single frames
+    python train_motion.py film --steps 4000     text encoder and transformer on the latents of clips, by flow matching
+Each resumes from STATE/motion-<stage>.pt by itself; `film` starts from `frames`.
 """
 
 import argparse
@@ -38,19 +37,12 @@ def _one_frame(self, x, cache_x=None):
 WanCausalConv3d.forward = _one_frame
 
 
-def still_in_time(vae):
-    """Before the first clip: taps that look back start at nothing, halving and doubling of time at "the same frame"."""
+def forget_the_past(vae):
+    """Taps that look back are nothing: every frame stands for itself, in a clip as alone."""
     with torch.no_grad():
-        for name, m in vae.named_modules():
+        for m in vae.modules():
             if isinstance(m, WanCausalConv3d) and m.kernel_size[0] == 3:
-                if name.endswith("time_conv"):
-                    m.weight.zero_()
-                    m.bias.zero_()
-                    n = m.in_channels
-                    for part in range(m.out_channels // n):
-                        m.weight[part * n : (part + 1) * n, :, -1, 0, 0] = torch.eye(n)
-                else:
-                    m.weight[:, :, :-1] = 0
+                m.weight[:, :, :-1] = 0
 
 
 def encoded(vae, x):
@@ -60,32 +52,31 @@ def encoded(vae, x):
 
 
 def decoded(vae, z):
-    """The VAE's own decoding, without its clamp: a clamp has no gradient where it is needed most."""
+    """Single frames [n, 16, 1, h, w] by the VAE's own decoder, without its clamp: a clamp has no gradient where it is needed most."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        vae.clear_cache()
-        x, out = vae.post_quant_conv(z), []
-        for i in range(z.shape[2]):
-            vae._conv_idx = [0]
-            out.append(vae.decoder(x[:, :, i : i + 1], feat_cache=vae._feat_map, feat_idx=vae._conv_idx, first_chunk=i == 0).float())
-        vae.clear_cache()
-    return torch.cat(out, 2)
+        return vae.decoder(vae.post_quant_conv(z), feat_cache=[None] * 64, feat_idx=[0], first_chunk=True).float()
 
 
-def flat(x):
-    """Clips as pictures, for the picture loss."""
-    return x.transpose(1, 2).flatten(0, 1)
+def singles(x):
+    """Clips [n, c, frames, h, w] as single frames [n · frames, c, 1, h, w]."""
+    return x.transpose(1, 2).flatten(0, 1)[:, :, None]
+
+
+def clips(x, count):
+    """Single frames as `count` clips."""
+    return x[:, :, 0].unflatten(0, (count, -1)).transpose(1, 2)
 
 
 def frames_batch(rng, count, others):
-    return train_vae.stack(train_vae.samples(rng, count, others), PX)[:, :, None]
+    """Mostly frames of clips, the rest pictures as omni-emoji's autoencoder sees them."""
+    clip = [motion_data.sample(rng, random.Random(0)) for _ in range(count - count // 4)]
+    parts = [motion_data.draw(c, PX, only=rng.randrange(motion_data.FRAMES)) for c in clip]
+    drawn = torch.from_numpy(np.concatenate(parts)).permute(0, 3, 1, 2) * 2 - 1
+    return torch.cat((drawn, train_vae.stack(train_vae.samples(rng, count // 4, others), PX)))[:, :, None]
 
 
 def drawn(clips, frames=motion_data.FRAMES):
     return torch.from_numpy(np.stack([motion_data.draw(c, PX, frames) for c in clips])).permute(0, 4, 1, 2, 3).contiguous() * 2 - 1
-
-
-def clips_batch(rng, count):
-    return drawn([motion_data.sample(rng, random.Random(0), everything=rng.random() < 0.5) for _ in range(count)])
 
 
 def rows(clips, path):
@@ -170,43 +161,31 @@ class Run:
 
 def train_autoencoder(args, rank):
     vae = motion_model.make_vae()
-    if args.stage == "clips":
-        vae.load_state_dict(common.load(common.STATE / "motion-frames.pt")["average"])
-        still_in_time(vae)
-    else:
-        for name, p in vae.named_parameters():  # not used by single frames
-            if "time_conv" in name:
-                p.requires_grad_(False)
-    hidden = [p for n, p in vae.named_parameters() if p.requires_grad and p.ndim > 3 and "conv_in" not in n and "decoder.conv_out" not in n and "gamma" not in n]
+    forget_the_past(vae)
+    hidden = [p for n, p in vae.named_parameters() if p.ndim > 3 and "conv_in" not in n and "decoder.conv_out" not in n and "gamma" not in n]
     chosen = {id(p) for p in hidden}
-    rest = [p for p in vae.parameters() if p.requires_grad and id(p) not in chosen]
-    run = Run(args.stage, vae, hidden, rest, args, rank)
+    run = Run("frames", vae, hidden, [p for p in vae.parameters() if id(p) not in chosen], args, rank)
     others = train_vae.every_emoji()
 
     def losses(rng):
-        x = frames_batch(rng, args.batch, others) if args.stage == "frames" else clips_batch(rng, args.batch)
+        x = frames_batch(rng, args.batch, others)
         mean, logvar = encoded(vae, x)
         y = decoded(vae, mean + torch.randn_like(mean) * (0.5 * logvar).exp())
         kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
-        return train_vae.picture_loss(flat(y), flat(x)), 5e-4 * kl
+        return train_vae.picture_loss(y[:, :, 0], x[:, :, 0]), 5e-4 * kl
 
     def look():
-        rng = random.Random(4)
-        x = frames_batch(rng, 8, others).transpose(0, 2) if args.stage == "frames" else clips_batch(rng, 3)
-        if args.stage == "frames":
-            y = decoded(vae, encoded(vae, x.transpose(0, 2))[0]).transpose(0, 2)
-        else:
-            y = decoded(vae, encoded(vae, x)[0])
-        rows(torch.cat((x, y)), common.STATE / f"motion-{args.stage}.png")
+        x = frames_batch(random.Random(4), 12, others)
+        rows(torch.cat((clips(x, 1), clips(decoded(vae, encoded(vae, x)[0]), 1))), common.STATE / "motion-frames.png")
 
     run.loop(losses, look)
 
 
 def latents_of(vae, args, rank):
-    """Latents of `args.cache` short clips and a third as many long ones: by number of frames, their seeds' first and the latents.
+    """Latents of `args.cache` short clips and a sixth as many long ones: by number of frames, their seeds' first and the latents.
     And each channel's mean and deviation."""
     cached = {}
-    for frames, count in ((motion_data.FRAMES, args.cache), (motion_data.LONG, args.cache // 3)):
+    for frames, count in ((motion_data.FRAMES, args.cache), (motion_data.LONG, args.cache // 6)):
         first = 50_000_000 + rank * 10_000_000 + frames * 100_000
         path = common.STATE / f"motion-latents-{frames}-{count}-{rank}.pt"
         state = common.load(path)
@@ -214,8 +193,8 @@ def latents_of(vae, args, rank):
             parts = []
             with torch.no_grad():
                 for a in range(first, first + count, 4):
-                    clips = [motion_data.sample(random.Random(i), random.Random(0)) for i in range(a, min(a + 4, first + count))]
-                    parts.append(encoded(vae, drawn(clips, frames))[0].bfloat16())
+                    some = [motion_data.sample(random.Random(i), random.Random(0)) for i in range(a, min(a + 4, first + count))]
+                    parts.append(clips(encoded(vae, singles(drawn(some, frames)))[0], len(some)).bfloat16())
             state = {"latents": torch.cat(parts)}
             common.save(path, state)
         cached[frames] = (first, state["latents"])
@@ -232,7 +211,7 @@ PROBES = ["a rocket moving up", "a car moving left on a yellow background", "a s
 
 
 @torch.no_grad()
-def film(filmer, captions, prompts, scale, frames=3, steps=12, shift=3.0, guidance=1.0, seed=42):
+def film(filmer, captions, prompts, scale, frames=motion_data.FRAMES, steps=12, shift=3.0, guidance=1.0, seed=42):
     """What WanPipeline does with FlowMatchEulerDiscreteScheduler, the fast way: raw latents for the VAE."""
     ids, lengths = captions.batch(prompts)
     blank, blank_lengths = captions.batch([""] * len(prompts))
@@ -252,7 +231,7 @@ def film(filmer, captions, prompts, scale, frames=3, steps=12, shift=3.0, guidan
 
 def train_film(args, rank):
     vae = motion_model.make_vae()
-    vae.load_state_dict(common.load(common.STATE / "motion-clips.pt")["average"])
+    vae.load_state_dict(common.load(common.STATE / "motion-frames.pt")["average"])
     vae.requires_grad_(False).eval()
     if rank == 0:
         motion_model.tokenizer_at(common.STATE / "motion-tokenizer")
@@ -262,20 +241,29 @@ def train_film(args, rank):
     cached, scale = latents_of(vae, args, rank)
     filmer = motion_model.Filmer(tokenizer.get_vocab_size())
     torch.nn.init.zeros_(filmer.transformer.proj_out.weight)
+    motion_model.listen(filmer)
     hidden = [p for n, p in filmer.named_parameters() if p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n]
     chosen = {id(p) for p in hidden}
     run = Run("film", filmer, hidden, [p for p in filmer.parameters() if id(p) not in chosen], args, rank)
     mean, std = scale["mean"].view(1, -1, 1, 1, 1), scale["std"].view(1, -1, 1, 1, 1)
 
     def losses(rng):
-        # A long clip has nearly twice the tokens of a short one.
-        frames, count = (motion_data.LONG, args.batch * 7 // 12) if run.step % 4 == 3 else (motion_data.FRAMES, args.batch)
+        # A long clip has nearly twice the tokens of a short one. Single frames, of as many clips as they make a batch of the same
+        # size, teach what the words look like: at first mostly these.
+        early, turn = run.step < 0.4 * args.steps, run.step % 6
+        alone = turn < 4 if early else turn == 0
+        frames, count = (motion_data.LONG, args.batch // 2) if turn == 5 else (motion_data.FRAMES, args.batch)
+        if alone:
+            count *= motion_data.FRAMES
         first, latents = cached[frames]
         picked = [rng.randrange(len(latents)) for _ in range(count)]
         texts = [motion_data.sample(random.Random(first + i), rng).caption if rng.random() > 0.08 else "" for i in picked]
         ids, lengths = captions.batch(texts)
         noise_words(ids, lengths, rng, tokenizer.get_vocab_size())
-        x0 = (latents[picked].float() - mean) / std
+        x0 = latents[picked].float()
+        if alone:
+            x0 = torch.stack([clip[:, f : f + 1] for clip, f in zip(x0, (rng.randrange(frames) for _ in picked))])
+        x0 = (x0 - mean) / std
         noise, s = torch.randn_like(x0), sigmas(count, 2.0)
         x = x0 + s.view(-1, 1, 1, 1, 1) * (noise - x0)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -283,17 +271,17 @@ def train_film(args, rank):
         return (((out.float() - (noise - x0)) ** 2).mean(),)
 
     def look():
-        rows(decoded(vae, film(filmer, captions, PROBES, scale)), common.STATE / "motion-film.png")
+        rows(clips(decoded(vae, singles(film(filmer, captions, PROBES, scale))), len(PROBES)), common.STATE / "motion-film.png")
 
     run.loop(losses, look)
 
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument("stage", choices=["frames", "clips", "film"])
+    a.add_argument("stage", choices=["frames", "film"])
     a.add_argument("--steps", type=int, required=True)
     a.add_argument("--cooldown", type=float, default=0.4)
-    a.add_argument("--batch", type=int, help="of each process: 4 frames, 1 clip, or 12 clips' latents")
+    a.add_argument("--batch", type=int, help="of each process: 4 frames, or 4 clips' latents")
     a.add_argument("--lr", type=float, default=0.02, help="of Muon")
     a.add_argument("--adam-lr", type=float, default=2e-3)
     a.add_argument("--average", type=float, default=0.998)
@@ -301,7 +289,7 @@ def main():
     a.add_argument("--ranks", type=int, default=2)
     a.add_argument("--look-every", type=int, default=600)
     args = a.parse_args()
-    args.batch = args.batch or {"frames": 4, "clips": 1, "film": 12}[args.stage]
+    args.batch = args.batch or {"frames": 4, "film": 4}[args.stage]
     rank = common.setup(args.ranks)
     torch.manual_seed(rank)
     train_film(args, rank) if args.stage == "film" else train_autoencoder(args, rank)
