@@ -5,5 +5,5 @@ set -euo pipefail
 cd "$(dirname "$0")"
 PYTHON="${STARTER_PYTHON:-/root/.cache/swift-omni/venv-train/bin/python}"
 $PYTHON train_motion.py frames --steps "${FRAMES_STEPS:-2200}"
-$PYTHON train_motion.py film --steps "${FILM_STEPS:-4000}"
+$PYTHON train_motion.py film --steps "${FILM_STEPS:-6000}"
 # Look at it before it is published: python export_motion.py FOLDER, python evaluate_motion.py http://localhost:8091 OUT.png

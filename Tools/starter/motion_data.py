@@ -100,6 +100,17 @@ def _turned(emoji, size, angle):
     return np.clip(np.stack(planes, -1), 0, 1)
 
 
+def covered(clip, cells=16, frames=FRAMES):
+    """Where the subject is: [frames, cells, cells], true for the parts of the picture that it may touch."""
+    out, k = np.zeros((frames, cells, cells), bool), cells / data.SIDE
+    for f in range(frames):
+        x, y, size, _ = MOTIONS[clip.motion][1](f / (frames - 1))
+        low = [max(0, math.floor((c - size / 2) * k)) for c in (x, y)]
+        high = [min(cells, math.ceil((c + size / 2) * k)) for c in (x, y)]
+        out[f, low[1] : high[1], low[0] : high[0]] = True
+    return out
+
+
 def draw(clip, px=128, frames=FRAMES, only=None):
     """The clip, float32 [frames, px, px, 3] in 0…1, or its frame `only` alone. Places are whole pixels: nothing shimmers."""
     ground, k, out = data._background(px, clip.background), px / data.SIDE, []

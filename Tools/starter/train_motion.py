@@ -1,7 +1,7 @@
 """Trains omni-emoji-motion: the AutoencoderKLWan, then the UMT5 encoder and the Wan transformer on its latents.
 
     python train_motion.py frames --steps 2200   the autoencoder, on single frames
-    python train_motion.py film --steps 4000     text encoder and transformer on the latents of clips, by flow matching
+    python train_motion.py film --steps 6000     text encoder and transformer on the latents of clips, by flow matching
 Each resumes from STATE/motion-<stage>.pt by itself; `film` starts from `frames`.
 """
 
@@ -229,6 +229,11 @@ def film(filmer, captions, prompts, scale, frames=motion_data.FRAMES, steps=12, 
     return x * scale["std"].view(1, -1, 1, 1, 1) + scale["mean"].view(1, -1, 1, 1, 1)
 
 
+def padded(progress):
+    """How many places the prompt has in training: none but its words in the first half, the pipeline's 512 at the end."""
+    return round(motion_model.PLACES * (motion_model.PROMPT / motion_model.PLACES) ** min(1, (progress - 0.5) / 0.3)) if progress > 0.5 else 0
+
+
 def train_film(args, rank):
     vae = motion_model.make_vae()
     vae.load_state_dict(common.load(common.STATE / "motion-frames.pt")["average"])
@@ -242,33 +247,38 @@ def train_film(args, rank):
     filmer = motion_model.Filmer(tokenizer.get_vocab_size())
     torch.nn.init.zeros_(filmer.transformer.proj_out.weight)
     motion_model.listen(filmer)
-    hidden = [p for n, p in filmer.named_parameters() if p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n]
+    hidden = [p for n, p in filmer.named_parameters() if p.requires_grad and p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n]
     chosen = {id(p) for p in hidden}
-    run = Run("film", filmer, hidden, [p for p in filmer.parameters() if id(p) not in chosen], args, rank)
+    run = Run("film", filmer, hidden, [p for p in filmer.parameters() if p.requires_grad and id(p) not in chosen], args, rank)
     mean, std = scale["mean"].view(1, -1, 1, 1, 1), scale["std"].view(1, -1, 1, 1, 1)
 
     def losses(rng):
         # A long clip has nearly twice the tokens of a short one. Single frames, of as many clips as they make a batch of the same
         # size, teach what the words look like: at first mostly these.
-        early, turn = run.step < 0.4 * args.steps, run.step % 6
+        early, turn = run.step < 0.3 * args.steps, run.step % 6
         alone = turn < 4 if early else turn == 0
         frames, count = (motion_data.LONG, args.batch // 2) if turn == 5 else (motion_data.FRAMES, args.batch)
         if alone:
             count *= motion_data.FRAMES
         first, latents = cached[frames]
         picked = [rng.randrange(len(latents)) for _ in range(count)]
-        texts = [motion_data.sample(random.Random(first + i), rng).caption if rng.random() > 0.08 else "" for i in picked]
+        chosen = [motion_data.sample(random.Random(first + i), rng) for i in picked]
+        texts = [c.caption if rng.random() > 0.08 else "" for c in chosen]
+        # The subject is a fifth of the picture: left alone the network learns the words for grounds, and no others for a long time.
+        weight = 1 + 5 * torch.from_numpy(np.stack([motion_data.covered(c, PX // 8, frames) for c in chosen])).float()[:, None]
         ids, lengths = captions.batch(texts)
         noise_words(ids, lengths, rng, tokenizer.get_vocab_size())
         x0 = latents[picked].float()
         if alone:
-            x0 = torch.stack([clip[:, f : f + 1] for clip, f in zip(x0, (rng.randrange(frames) for _ in picked))])
+            at = [rng.randrange(frames) for _ in picked]
+            x0, weight = (torch.stack([clip[:, f : f + 1] for clip, f in zip(both, at)]) for both in (x0, weight))
         x0 = (x0 - mean) / std
-        noise, s = torch.randn_like(x0), sigmas(count, 2.0)
+        # Words tell something where the picture is nearly all noise: that is most of the first half.
+        noise, s = torch.randn_like(x0), sigmas(count, 6.0 if run.step < args.steps / 2 else 3.0)
         x = x0 + s.view(-1, 1, 1, 1, 1) * (noise - x0)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = filmer.velocity(x, s * 1000, ids, lengths)
-        return (((out.float() - (noise - x0)) ** 2).mean(),)
+            out = filmer.velocity(x, s * 1000, ids, lengths, padded(run.step / args.steps))
+        return ((weight * (out.float() - (noise - x0)) ** 2).mean() / weight.mean(),)
 
     def look():
         rows(clips(decoded(vae, singles(film(filmer, captions, PROBES, scale))), len(PROBES)), common.STATE / "motion-film.png")
@@ -285,7 +295,7 @@ def main():
     a.add_argument("--lr", type=float, default=0.02, help="of Muon")
     a.add_argument("--adam-lr", type=float, default=2e-3)
     a.add_argument("--average", type=float, default=0.998)
-    a.add_argument("--cache", type=int, default=1500, help="short clips of each process")
+    a.add_argument("--cache", type=int, default=800, help="short clips of each process")
     a.add_argument("--ranks", type=int, default=2)
     a.add_argument("--look-every", type=int, default=600)
     args = a.parse_args()
