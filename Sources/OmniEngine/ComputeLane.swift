@@ -6,7 +6,7 @@
 public protocol ComputeLane: Sendable {
     func acquire()
     func release()
-    /// Whether another computes or waits; false where nobody can tell. Not to be asked while holding the lane.
+    /// Whether another computes or waits; false where nobody can tell. Who holds the lane may ask, on any thread.
     var isWanted: Bool { get }
 }
 

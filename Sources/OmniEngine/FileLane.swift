@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -17,6 +18,7 @@ public final class FileLane: ComputeLane {
     private let head: Int32
     private let lane: Int32
     private let patience: Duration
+    private let isHeld = Atomic<Bool>(false)
 
     /// Opens, and makes where needed, `<directory>/<device>.head` and `.lane`.
     ///
@@ -40,6 +42,7 @@ public final class FileLane: ComputeLane {
     }
 
     public func acquire() {
+        defer { isHeld.store(true, ordering: .sequentiallyConsistent) }
         if patience > .zero, acquireWhenIdle() { return }
         Self.lock(head)
         Self.lock(lane)
@@ -56,15 +59,19 @@ public final class FileLane: ComputeLane {
         return false
     }
 
-    public func release() { flock(lane, LOCK_UN) }
+    public func release() {
+        isHeld.store(false, ordering: .sequentiallyConsistent)
+        flock(lane, LOCK_UN)
+    }
 
     public var isWanted: Bool {
         let isFree = tryAcquire()
-        if isFree { release() }
+        // Who holds the lane gets it once more, and keeps it.
+        if isFree, !isHeld.load(ordering: .sequentiallyConsistent) { flock(lane, LOCK_UN) }
         return !isFree
     }
 
-    /// Takes the lane if nobody holds it or waits for it.
+    /// Takes the lane if no other holds it or waits for it.
     private func tryAcquire() -> Bool {
         guard flock(head, LOCK_EX | LOCK_NB) == 0 else { return false }
         defer { flock(head, LOCK_UN) }

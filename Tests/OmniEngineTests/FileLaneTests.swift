@@ -57,6 +57,22 @@ struct FileLaneTests {
         mine.hold {}
     }
 
+    @Test("who holds it may ask whether another waits, and goes on holding it", .timeLimit(.minutes(1)))
+    func wantedWhileHeld() async throws {
+        let (mine, other) = (try FileLane(directory: folder, device: "cpu"), try FileLane(directory: folder, device: "cpu"))
+        mine.acquire()
+        let alone = mine.isWanted
+        let isStillHeld = other.isWanted
+        #expect(!alone && isStillHeld)
+        async let waiter: Void = take(other, as: "other", Order())
+        try await untilQueued()
+        let meanwhile = mine.isWanted
+        mine.release()
+        await waiter
+        let after = mine.isWanted
+        #expect(meanwhile && !after)
+    }
+
     @Test("who is patient lets others go first", .timeLimit(.minutes(1)))
     func patience() async throws {
         let (holder, other) = (try FileLane(directory: folder, device: "cpu"), try FileLane(directory: folder, device: "cpu"))
