@@ -15,8 +15,9 @@ public final class MetricsRegistry: Sendable {
 
         public static func counter(_ name: String, _ help: String) -> Family { Family(name: name, kind: .counter, help: help, buckets: []) }
         public static func gauge(_ name: String, _ help: String) -> Family { Family(name: name, kind: .gauge, help: help, buckets: []) }
-        /// Buckets for seconds are those of API.md, section 18.
-        public static func histogram(_ name: String, _ help: String, buckets: [Double] = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]) -> Family {
+        /// Buckets for seconds (API.md, section 18).
+        public static let seconds = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
+        public static func histogram(_ name: String, _ help: String, buckets: [Double] = seconds) -> Family {
             Family(name: name, kind: .histogram, help: help, buckets: buckets)
         }
     }

@@ -15,8 +15,11 @@ public struct Tensor: @unchecked Sendable {
     }
 
     /// All axes but trailing ones of length one; at least one axis.
-    public var shape: [Int] {
-        var axes = dimensions
+    public var shape: [Int] { Self.trimmed(dimensions) }
+
+    /// A shape as ``shape`` has it.
+    static func trimmed(_ axes: [Int]) -> [Int] {
+        var axes = axes
         while axes.count > 1, axes.last == 1 { axes.removeLast() }
         return axes
     }

@@ -1,10 +1,11 @@
 import OmniAPI
+import OmniEngine
 import Synchronization
 
 /// Durations counted into buckets, as Prometheus wants them.
 public struct DurationHistogram: Sendable, Equatable {
-    /// Upper bounds in seconds, those of API.md, section 18, and finer ones; one more bucket holds what is longer.
-    public static let bounds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300]
+    /// Upper bounds in seconds, those of other families and finer ones; one more bucket holds what is longer.
+    public static let bounds = [0.001, 0.005, 0.01, 0.025] + MetricsRegistry.Family.seconds
 
     /// Observations in each bucket, not summed up.
     public private(set) var counts = [Int](repeating: 0, count: DurationHistogram.bounds.count + 1)

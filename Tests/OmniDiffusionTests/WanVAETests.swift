@@ -94,7 +94,7 @@ import Testing
         let latents = try exact.golden("latents")
         let golden = try exact.golden("decoded")
         let error = try relativeError(rounded.decode(latents).values, golden.values)
-        #expect(error < 0.03)
+        #expect(error < (name == "third" ? 0.03 : 0.02))
         let price = try [exact, rounded].map { try $0.vae.decodePrice($0.executor, width: latents.shape[3], height: latents.shape[2]).total }
         #expect(price[1] <= price[0])
     }

@@ -57,7 +57,7 @@ struct SpeechEngineTests {
         async let two = engine.hear(text)
         let units = try await one.units.count + two.units.count
         let holds = lane.holds.withLock { $0 }
-        #expect(units == 16 && (isWanted ? holds == 16 : holds < 16), "\(holds) holds")
+        #expect(units == 16 && (isWanted ? holds == 16 : (1..<16).contains(holds)), "\(holds) holds")
         await engine.shutdown()
     }
 

@@ -291,7 +291,7 @@ def main():
     a.add_argument("stage", choices=["frames", "film"])
     a.add_argument("--steps", type=int, required=True)
     a.add_argument("--cooldown", type=float, default=0.4)
-    a.add_argument("--batch", type=int, help="of each process: 4 frames, or 4 clips' latents")
+    a.add_argument("--batch", type=int, default=4, help="frames, or clips' latents, of each process")
     a.add_argument("--lr", type=float, default=0.02, help="of Muon")
     a.add_argument("--adam-lr", type=float, default=2e-3)
     a.add_argument("--average", type=float, default=0.998)
@@ -299,7 +299,6 @@ def main():
     a.add_argument("--ranks", type=int, default=2)
     a.add_argument("--look-every", type=int, default=600)
     args = a.parse_args()
-    args.batch = args.batch or {"frames": 4, "film": 4}[args.stage]
     rank = common.setup(args.ranks)
     torch.manual_seed(rank)
     train_film(args, rank) if args.stage == "film" else train_autoencoder(args, rank)

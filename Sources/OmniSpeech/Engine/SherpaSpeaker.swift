@@ -4,7 +4,7 @@ import OmniEngine
 import Synchronization
 
 /// Speaks units with sherpa-onnx, one call for each and one hold of the lane for a turn.
-// @unchecked: the front end is used under its lock; `isShared` changes between turns only.
+// @unchecked: `isShared` changes between turns only.
 final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
     struct Manner {
         var speaker: Int
@@ -29,8 +29,7 @@ final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
     /// that cannot be, or would cost too much memory.
     private let narrowVoice: SherpaVoice?
     private let threads: Int
-    private let frontEnd: SpeechFrontEnd
-    private let frontEndLock = NSLock()
+    private let frontEnd: Mutex<SpeechFrontEnd>
     private let lane: any ComputeLane
     private var isShared = false
 
@@ -38,7 +37,7 @@ final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
     private static let mostDoubled = 160 << 20
 
     /// Loads checked files; blocks.
-    init(_ prepared: PreparedVoice, phonemizer: Phonemizer?, threads: Int, lane: any ComputeLane) throws {
+    init(_ prepared: PreparedVoice, phonemizer: sending Phonemizer?, threads: Int, lane: any ComputeLane) throws {
         let doubles = threads > 1 && prepared.isSpokenSideBySide && prepared.byteCount <= Self.mostDoubled
         let loaded = Mutex<[Result<SherpaVoice, any Error>?]>([nil, nil])
         DispatchQueue.concurrentPerform(iterations: doubles ? 2 : 1) { place in
@@ -49,7 +48,7 @@ final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
         voice = voices[0]
         narrowVoice = doubles ? voices[1] : nil
         facts = Facts(sampleRate: voice.sampleRate, speakers: voice.speakerCount, languages: phonemizer?.languages ?? [])
-        frontEnd = SpeechFrontEnd(phonemizer: phonemizer, table: prepared.symbols)
+        frontEnd = Mutex(SpeechFrontEnd(phonemizer: phonemizer, table: prepared.symbols))
         self.threads = threads
         self.lane = lane
     }
@@ -58,7 +57,7 @@ final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
     var breadth: Int { narrowVoice == nil || lane.isWanted ? 1 : threads }
 
     func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<SherpaUtterance.Input> {
-        try frontEndLock.withLock { try frontEnd.prepare(unit.text, espeakVoice: manner.espeakVoice) }
+        try frontEnd.withLock { try $0.prepare(unit.text, espeakVoice: manner.espeakVoice) }
     }
 
     func takeTurn(of count: Int, _ turn: () -> Void) {

@@ -55,7 +55,7 @@ extension Graph {
         let (outputs, scale) = (bias[0], window.doubles ? 2 : 1)
         let rounds = kernel.type == .bf16
         let shape = WeightArrangement.panelShape(taps: window.taps, inputs: x[0], outputs: outputs, group: rounds ? 2 : 1)
-        try require(kernel.count == shape[0] * shape[1] && kernel.shape[0] == shape[0] && bias.shape == [outputs] && x[0] <= 8192 && !(rounds && x[0] % 2 == 1), "conv3d", "kernel \(kernel.label), bias \(bias.label) for \(x.label)")
+        try require(kernel.shape == Tensor.trimmed(shape) && bias.shape == [outputs] && x[0] <= 8192 && !(rounds && x[0] % 2 == 1), "conv3d", "kernel \(kernel.label), bias \(bias.label) for \(x.label)")
         try require(x.type == kernel.type && (rounds ? ct_can_round() != 0 : x.type == .f32), "conv3d", "\(x.type) through \(kernel.type)")
         try require(bias.type == .f32, "conv3d", "a bias of \(bias.type)")
         if let past {

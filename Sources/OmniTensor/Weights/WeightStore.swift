@@ -105,8 +105,7 @@ public final class WeightStore: @unchecked Sendable {
     public func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
         guard let raw = tensors[name] else { throw TensorError.missing(tensor: name, among: source) }
         let tensor = Tensor(raw, owner: self)
-        var wanted = shape
-        while wanted.count > 1, wanted.last == 1 { wanted.removeLast() }
+        let wanted = Tensor.trimmed(shape)
         guard tensor.shape == wanted else { throw TensorError.mismatch(tensor: name, expected: "\(wanted)", found: "\(tensor.shape)") }
         guard [.f32, .f16, .bf16].contains(tensor.type) || tensor.type.isQuantized else {
             throw TensorError.mismatch(tensor: name, expected: "floating point", found: tensor.type.description)
