@@ -87,7 +87,8 @@ def test_batch_and_web_socket(tiny):
     items = [{"input": TEXT}, {"input": TEXT, "voice": "nobody"}]
     for model, fields in MODELS.items():
         spoken, nobody = tiny.post("/v1/audio/speech/batch", {"model": model, "response_format": "pcm", "items": items} | fields).json["results"]
-        assert len(base64.b64decode(spoken["audio_data"])) > FRAME and spoken["usage"]["output_tokens"] > 0 and "nobody" in nobody["error"]
+        # A batch has no seed: a random model may stop after its first frame.
+        assert len(base64.b64decode(spoken["audio_data"])) >= FRAME and spoken["usage"]["output_tokens"] > 0 and "nobody" in nobody["error"]
     link = Socket(tiny)
     try:
         link.configure(model="pocket-tts", voice="ann", response_format="pcm", seed=7)
