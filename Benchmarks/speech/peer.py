@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import onnxruntime
 from piper import PiperVoice
 
 
@@ -23,7 +24,7 @@ def speak(voice, text, result):
 
 def main():
     voice = PiperVoice.load(sys.argv[1])
-    print(json.dumps({"rate": voice.config.sample_rate}), flush=True)
+    print(json.dumps({"rate": voice.config.sample_rate, "runtime": onnxruntime.__version__}), flush=True)
     for line in sys.stdin:
         texts = json.loads(line)["texts"]
         results = [{} for _ in texts]

@@ -130,7 +130,8 @@ class Peer:
 
     def start(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-        self.rate = self.answer()["rate"]
+        facts = self.answer()
+        self.rate, self.runtime = facts["rate"], facts["runtime"]
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -157,15 +158,16 @@ class Peer:
             self.process = None
 
 
-def peer_python():
-    """The Python of an environment with piper-tts, made when it is missing."""
+def peer_python(runtime=None):
+    """The Python of an environment with piper-tts, made when it is missing; with ONNX Runtime of that version, else the one that pip chooses."""
+    wanted = [PEER] + ([f"onnxruntime=={runtime}"] if runtime else [])
     cache = os.environ.get("OMNI_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swift-omni")
-    folder = os.path.join(cache, "venv-piper")
+    folder = os.path.join(cache, "venv-piper" + (f"-{runtime}" if runtime else ""))
     python, stamp = os.path.join(folder, "bin/python"), os.path.join(folder, ".stamp")
-    if not os.path.exists(stamp) or open(stamp).read() != PEER:
-        print(f"Setting up {PEER} in {folder}", file=sys.stderr)
+    if not os.path.exists(stamp) or open(stamp).read() != " ".join(wanted):
+        print(f"Setting up {' '.join(wanted)} in {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PEER], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted], check=True)
         with open(stamp, "w") as file:
-            file.write(PEER)
+            file.write(" ".join(wanted))
     return python

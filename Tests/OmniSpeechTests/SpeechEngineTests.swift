@@ -61,6 +61,17 @@ struct SpeechEngineTests {
         await engine.shutdown()
     }
 
+    @Test("a request alone speaks its first sentence on all cores and the others side by side, in their order", arguments: [false, true])
+    func sideBySide(isWanted: Bool) async throws {
+        let lane = CountingLane(isWanted: isWanted)
+        let engine = try await SpeechEngine.load(folder: StarterVoice.folder, options: SpeechOptions(threads: 2), lane: lane, logger: Logger(label: "speech"))
+        let sentences = ["One.", "And here are two.", "Three follow them.", "Four.", "Five of them in all.", "Six."]
+        let units = try await engine.hear(sentences.joined(separator: " ")).units
+        #expect(units.map(\.text) == sentences && units.map(\.index) == Array(0..<6) && units.allSatisfy { $0.samples > 1000 })
+        #expect(lane.holds.withLock { $0 } == (isWanted ? 6 : 4))
+        await engine.shutdown()
+    }
+
     @Test("a seed that cannot be honoured is named")
     func seed() async throws {
         let engine = try await StarterVoice.engine()

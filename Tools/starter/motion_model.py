@@ -101,6 +101,7 @@ class Filmer(torch.nn.Module):
         super().__init__()
         self.text = make_text_encoder(vocabulary)
         self.transformer = make_transformer()
+        self.hints = Hints()
         self.tables = {}
 
     def table(self, shape):
@@ -118,24 +119,31 @@ class Filmer(torch.nn.Module):
         if table is not None:
             cos, sin = table
             q, k = q * cos + swap_pairs(q) * sin, k * cos + swap_pairs(k) * sin
-        q, k, v = (z.to(v.dtype).transpose(1, 2) for z in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=None if bias is None else bias.to(v.dtype))
+        # Written out: with the fused attention a step on a CPU takes nearly twice as long, most of that backwards.
+        q, k, v = (z.to(v.dtype).transpose(1, 2) for z in (q * (DIM // HEADS) ** -0.5, k, v))
+        logits = q @ k.transpose(-1, -2)
+        if bias is not None:
+            logits = logits + bias.to(logits.dtype)
+        with torch.autocast("cpu", enabled=False):
+            weights = logits.softmax(-1)
+        out = weights @ v
         return a.to_out[0](out.transpose(1, 2).flatten(2))
 
-    def velocity(self, latents, timestep, ids, lengths, prompt=PROMPT):
-        """The transformer's output, noise - x0, for latents [n, 16, frames, h, w] at timestep = 1000 sigma. With `prompt` 0 pads are not seen."""
+    def velocity(self, latents, timestep, ids, lengths, prompt=PROMPT, seen=None):
+        """The transformer's output, noise - x0, for latents [n, 16, frames, h, w] at timestep = 1000 sigma. With `prompt` 0 pads are not seen.
+        A list `seen` is given the latents after the second block, for `Hints`."""
         m, places = self.transformer, ids.shape[1]
         real = torch.arange(places)[None, :] < lengths[:, None]
         text = self.text(ids, real).last_hidden_state
         text = torch.where(real[..., None], text, torch.zeros((), dtype=text.dtype))
-        weight = torch.log((prompt - lengths).float() / (places - lengths).float()) if prompt else torch.full((len(ids),), -1e9)
+        weight = torch.log((prompt - lengths).clamp(min=1e-9) / (places - lengths))
         bias = torch.where(real, torch.zeros(()), weight[:, None])[:, None, None, :]
         n, c, frames, height, width = latents.shape
         table = self.table((frames, height, width))
         x = m.patch_embedding(latents).flatten(2).transpose(1, 2).float()
         time, modulation, y, _ = m.condition_embedder(timestep, text, None)
         modulation = modulation.float().unflatten(1, (6, -1))
-        for b in m.blocks:
+        for at, b in enumerate(m.blocks):
             shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = (b.scale_shift_table + modulation).chunk(6, 1)
             h = F.layer_norm(x, (DIM,), eps=1e-6) * (1 + scale_a) + shift_a
             x = x + self.attend(b.attn1, h, h, table) * gate_a
@@ -143,10 +151,44 @@ class Filmer(torch.nn.Module):
             x = x + self.attend(b.attn2, h, y, bias=bias)
             h = F.layer_norm(x, (DIM,), eps=1e-6) * (1 + scale_f) + shift_f
             x = x + b.ffn(h) * gate_f
+            if seen is not None and at == 1:
+                seen.append(x)
         shift, scale = (m.scale_shift_table + time.float().unsqueeze(1)).chunk(2, 1)
         x = m.proj_out(F.layer_norm(x, (DIM,), eps=1e-6) * (1 + scale) + shift)
         x = x.view(n, frames, height // 2, width // 2, 1, 2, 2, c).permute(0, 7, 1, 4, 2, 5, 3, 6)
         return x.reshape(n, c, frames, height, width)
+
+
+class Hints(torch.nn.Module):
+    """Two questions that training asks on the way, and the published model does not hold.
+
+    Of every encoded word: which subject, motion and ground is this caption about? A network that is told so by each word it looks at
+    need not find the right word first. Of every latent after the second block: which row, column and frame is this? The position
+    embedding tells of two latents how far apart they are and nothing more; where the edges are has to be found in the noise.
+    """
+
+    SIDE, TIMES = 8, 9
+
+    def __init__(self):
+        super().__init__()
+        sizes = (len(motion_data.MOVERS), len(motion_data.MOTIONS), len(motion_data.GROUNDS) + len(motion_data.SCENES) + 1)
+        self.words = torch.nn.ModuleList(torch.nn.Linear(TEXT_DIM, n) for n in sizes)
+        self.places = torch.nn.ModuleList(torch.nn.Linear(DIM, n) for n in (self.SIDE, self.SIDE, self.TIMES))
+
+    def about(self, text, lengths, labels):
+        """How badly the words [n, places, d] tell the labels [n, 3]; a caption with a label of -1 is left out."""
+        real = torch.arange(text.shape[1])[None, :] < lengths[:, None]
+        target = torch.where(real[..., None], labels[:, None, :], -1).flatten(0, 1)
+        text = text.float().flatten(0, 1)
+        return sum(F.cross_entropy(head(text), target[:, i], ignore_index=-1) for i, head in enumerate(self.words))
+
+    def where(self, x, frames):
+        """How badly the latents [n, frames · rows · columns, d] tell their places."""
+        index = torch.arange(frames * self.SIDE**2)
+        f, y, x_ = index // self.SIDE**2, index // self.SIDE % self.SIDE, index % self.SIDE
+        targets = [y, x_] + ([f * (self.TIMES - 1) // (frames - 1)] if frames > 1 else [])
+        x = F.layer_norm(x.float(), (DIM,))
+        return sum(F.cross_entropy(head(x).flatten(0, 1), t.repeat(len(x))) for head, t in zip(self.places, targets))
 
 
 @torch.no_grad()

@@ -96,7 +96,7 @@ class Run:
     def __init__(self, stage, module, hidden, rest, args, rank):
         common.alike(module)
         self.module, self.args, self.rank, self.stage = module, args, rank, stage
-        self.muon = Muon(hidden, lr=args.lr)
+        self.muon = Muon([{"params": p, "share": share} for p, share in hidden], lr=args.lr)
         self.adam = torch.optim.AdamW(rest, lr=args.adam_lr, betas=(0.9, 0.98), weight_decay=0.0)
         self.names = [n for n, p in module.named_parameters() if p.requires_grad]
         self.average = common.Average(module.parameters(), args.average)
@@ -126,7 +126,9 @@ class Run:
             torch.manual_seed(self.step * a.ranks + self.rank)
             late = max(0.0, (self.step - a.steps * (1 - a.cooldown)) / max(1.0, a.steps * a.cooldown))
             rate = min(1.0, (self.step + 1) / 100) * (1 - late)
-            self.muon.param_groups[0]["lr"], self.adam.param_groups[0]["lr"] = a.lr * rate, a.adam_lr * rate
+            self.adam.param_groups[0]["lr"] = a.adam_lr * rate
+            for group in self.muon.param_groups:
+                group["lr"] = a.lr * rate * group["share"]
             terms = losses(rng)
             self.muon.zero_grad(set_to_none=True)
             self.adam.zero_grad(set_to_none=True)
@@ -164,7 +166,7 @@ def train_autoencoder(args, rank):
     forget_the_past(vae)
     hidden = [p for n, p in vae.named_parameters() if p.ndim > 3 and "conv_in" not in n and "decoder.conv_out" not in n and "gamma" not in n]
     chosen = {id(p) for p in hidden}
-    run = Run("frames", vae, hidden, [p for p in vae.parameters() if id(p) not in chosen], args, rank)
+    run = Run("frames", vae, [(hidden, 1.0)], [p for p in vae.parameters() if id(p) not in chosen], args, rank)
     others = train_vae.every_emoji()
 
     def losses(rng):
@@ -247,23 +249,32 @@ def train_film(args, rank):
     filmer = motion_model.Filmer(tokenizer.get_vocab_size())
     torch.nn.init.zeros_(filmer.transformer.proj_out.weight)
     motion_model.listen(filmer)
-    hidden = [p for n, p in filmer.named_parameters() if p.requires_grad and p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n]
-    chosen = {id(p) for p in hidden}
-    run = Run("film", filmer, hidden, [p for p in filmer.parameters() if p.requires_grad and id(p) not in chosen], args, rank)
+    hidden = {n: p for n, p in filmer.named_parameters() if p.requires_grad and p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n}
+    chosen = {id(p) for p in hidden.values()}
+    # A batch of clips has few captions: what reads them takes smaller steps.
+    shares = [([p for n, p in hidden.items() if n.startswith("text.") == text], share) for text, share in ((True, 0.3), (False, 1.0))]
+    run = Run("film", filmer, shares, [p for p in filmer.parameters() if p.requires_grad and id(p) not in chosen], args, rank)
     mean, std = scale["mean"].view(1, -1, 1, 1, 1), scale["std"].view(1, -1, 1, 1, 1)
+    velocity = filmer.velocity
+    if args.compile:
+        torch._inductor.config.pattern_matcher = False  # it would put the fused attention back
+        velocity = torch.compile(velocity, dynamic=False)
 
     def losses(rng):
-        # A long clip has nearly twice the tokens of a short one. Single frames, of as many clips as they make a batch of the same
-        # size, teach what the words look like: at first mostly these.
-        early, turn = run.step < 0.3 * args.steps, run.step % 6
-        alone = turn < 4 if early else turn == 0
-        frames, count = (motion_data.LONG, args.batch // 2) if turn == 5 else (motion_data.FRAMES, args.batch)
+        # Single frames, of as many clips as they make a batch of the same size, teach what the words look like: at first mostly
+        # these. A long clip has nearly twice the tokens of a short one.
+        progress, turn = run.step / args.steps, run.step % 6
+        alone = turn < 5 if progress < 0.2 else turn == 0
+        long = turn == 5 and progress > 0.5
+        frames, count = (motion_data.LONG, args.batch // 2) if long else (motion_data.FRAMES, args.batch)
         if alone:
             count *= motion_data.FRAMES
         first, latents = cached[frames]
         picked = [rng.randrange(len(latents)) for _ in range(count)]
         chosen = [motion_data.sample(random.Random(first + i), rng) for i in picked]
-        texts = [c.caption if rng.random() > 0.08 else "" for c in chosen]
+        silent = [rng.random() < 0.05 for _ in chosen]
+        texts = ["" if s else c.caption for c, s in zip(chosen, silent)]
+        labels = torch.tensor([[-1] * 3 if s else motion_data.labels(c) for c, s in zip(chosen, silent)])
         # The subject is a fifth of the picture: left alone the network learns the words for grounds, and no others for a long time.
         weight = 1 + 5 * torch.from_numpy(np.stack([motion_data.covered(c, PX // 8, frames) for c in chosen])).float()[:, None]
         ids, lengths = captions.batch(texts)
@@ -274,11 +285,24 @@ def train_film(args, rank):
             x0, weight = (torch.stack([clip[:, f : f + 1] for clip, f in zip(both, at)]) for both in (x0, weight))
         x0 = (x0 - mean) / std
         # Words tell something where the picture is nearly all noise: that is most of the first half.
-        noise, s = torch.randn_like(x0), sigmas(count, 6.0 if run.step < args.steps / 2 else 3.0)
+        noise, s = torch.randn_like(x0), sigmas(count, 6.0 if progress < 0.5 else 3.0)
         x = x0 + s.view(-1, 1, 1, 1, 1) * (noise - x0)
+        seen = []
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = filmer.velocity(x, s * 1000, ids, lengths, padded(run.step / args.steps))
-        return ((weight * (out.float() - (noise - x0)) ** 2).mean() / weight.mean(),)
+            out = velocity(x, s * 1000, ids, lengths, torch.tensor(float(padded(progress))), seen)
+        # Captions cost nothing next to clips: what they are about is asked of many more.
+        others = [motion_data.sample(rng) for _ in range(48)]
+        more, more_lengths = captions.batch([c.caption for c in others])
+        noise_words(more, more_lengths, rng, tokenizer.get_vocab_size())
+        every, every_lengths = torch.cat((ids, more)), torch.cat((lengths, more_lengths))
+        real = torch.arange(every.shape[1])[None, :] < every_lengths[:, None]
+        words = filmer.text(every, real).last_hidden_state
+        labels = torch.cat((labels, torch.tensor([motion_data.labels(c) for c in others])))
+        return (
+            (weight * (out.float() - (noise - x0)) ** 2).mean() / weight.mean(),
+            0.05 * filmer.hints.about(words, every_lengths, labels),
+            0.02 * filmer.hints.where(seen[0], x.shape[2]),
+        )
 
     def look():
         rows(clips(decoded(vae, singles(film(filmer, captions, PROBES, scale))), len(PROBES)), common.STATE / "motion-film.png")
@@ -296,6 +320,7 @@ def main():
     a.add_argument("--adam-lr", type=float, default=2e-3)
     a.add_argument("--average", type=float, default=0.998)
     a.add_argument("--cache", type=int, default=800, help="short clips of each process")
+    a.add_argument("--compile", action="store_true")
     a.add_argument("--ranks", type=int, default=2)
     a.add_argument("--look-every", type=int, default=600)
     args = a.parse_args()

@@ -1,7 +1,9 @@
+import Foundation
 import Logging
 import OmniAPI
 import OmniEngine
 import OmniMedia
+import Synchronization
 
 /// One request on its way through synthesis, sentence by sentence.
 ///
@@ -15,8 +17,8 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     private let plan: Plan
     private let logger: Logger
     private var next = 0
-    /// What is to be spoken of the next unit.
-    private var prepared = PreparedUnit<Speaker.Script>(symbols: 0)
+    /// What is to be spoken of the next units.
+    private var prepared: [PreparedUnit<Speaker.Script>] = []
     /// The last unit was spoken, or the job ended for another reason.
     private(set) var isOver = false
     private var joiner: UnitJoiner
@@ -70,21 +72,28 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// Enough sound waits for a slow reader.
     var isAhead: Bool { Double(mailbox.unreadSamples) > plan.options.lead * Double(plan.sampleRate) }
 
-    /// Makes the next unit ready to be spoken; false when the job is over.
-    func prepare(_ speaker: Speaker) -> Bool {
+    /// Units that are ready to be spoken.
+    var readyCount: Int { prepared.count }
+
+    /// Makes the next unit ready to be spoken; once there is something to listen to, the next `most`. False when the job is over.
+    func prepare(_ speaker: Speaker, most: Int = 1) -> Bool {
         attempt {
             try cancellation.check()
-            prepared = try speaker.prepare(text.units[next], plan.manner)
+            prepared = try text.units[next...].prefix(isFresh ? 1 : most).map { try speaker.prepare($0, plan.manner) }
         }
         return !isOver
     }
 
-    /// Speaks the unit that is ready, in a turn of the speaker's, and ends the job with the last. `pulse` is called at each of the
-    /// speaker's signs of life, and ends the job by throwing.
-    func speak(_ speaker: Speaker, pulse: () throws -> Void) {
+    /// Speaks the units that are ready, in a turn of the speaker's, and ends the job with the last: one as it comes, several side by
+    /// side, each on one core. `pulse` is called at each of the speaker's signs of life, and ends the job by throwing.
+    func speak(_ speaker: Speaker, pulse: @Sendable () throws -> Void) {
         attempt {
-            try speak(text.units[next], speaker, pulse)
-            next += 1
+            if readyCount == 1 {
+                try take(prepared[0]) { emit in try speak(prepared[0], at: next, speaker, pulse, emit) }
+            } else {
+                for (unit, sound) in zip(prepared, try spokenSideBySide(speaker, pulse)) { try take(unit) { emit in try emit(sound) } }
+            }
+            prepared = []
             guard next == text.units.count else { return }
             try end()
             isOver = true
@@ -98,26 +107,50 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
         }
     }
 
-    private func speak(_ unit: SpeechText.Unit, _ speaker: Speaker, _ pulse: () throws -> Void) throws {
-        var samples = 0
-        if let script = prepared.script {
-            hadWords = true
-            try speaker.speak(script, at: next, plan.manner, cancellation: cancellation) { sound in
-                if sound.isEmpty { try pulse() }
-                try cancellation.check()
-                samples += sound.count
-                try send(stretch.push(joiner.append(sound)))
+    private func speak(
+        _ unit: PreparedUnit<Speaker.Script>, at index: Int, _ speaker: Speaker, _ pulse: @Sendable () throws -> Void, _ emit: ([Float]) throws -> Void
+    ) throws {
+        guard let script = unit.script else { return }
+        try speaker.speak(script, at: index, plan.manner, cancellation: cancellation) { sound in
+            if sound.isEmpty { try pulse() }
+            try cancellation.check()
+            try emit(sound)
+        }
+    }
+
+    /// The sounds of the units that are ready.
+    private func spokenSideBySide(_ speaker: Speaker, _ pulse: @Sendable () throws -> Void) throws -> [[Float]] {
+        let sounds = Mutex<[Int: Result<[Float], any Error>]>([:])
+        DispatchQueue.concurrentPerform(iterations: prepared.count) { place in
+            let sound = Result {
+                var whole: [Float] = []
+                try speak(prepared[place], at: next + place, speaker, pulse) { whole += $0 }
+                return whole
             }
+            sounds.withLock { $0[place] = sound }
+        }
+        return try sounds.withLock { sounds in try prepared.indices.compactMap { try sounds[$0]?.get() } }
+    }
+
+    /// Sends the sound of the next unit, which `sound` hands out, and notes that it was spoken.
+    private func take(_ prepared: PreparedUnit<Speaker.Script>, _ sound: (([Float]) throws -> Void) throws -> Void) throws {
+        let unit = text.units[next]
+        var samples = 0
+        try sound { sound in
+            samples += sound.count
+            try send(stretch.push(joiner.append(sound)))
         }
         try cancellation.check()
         try send(stretch.push(joiner.end(unit)))
+        hadWords = hadWords || prepared.script != nil
         hasSpoken = hasSpoken || samples > 0
         let record = SpeechUnit(index: next, text: unit.text, symbols: prepared.symbols, dropped: prepared.dropped, samples: samples)
         usage.inputTokens += record.symbols
         usage.units += 1
+        next += 1
         mailbox.post(.unit(record))
         logger.debug("spoke a unit", metadata: [
-            "unit": "\(next + 1)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples)",
+            "unit": "\(next)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples)",
             "dropped": "\(record.dropped.joined())",
         ])
     }

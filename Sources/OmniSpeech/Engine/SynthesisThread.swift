@@ -94,12 +94,14 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         for job in left { job.mailbox.finish(.failure(APIError.unloading)) }
     }
 
-    /// One sentence of one request; of several, one after the other on each core until the lane is wanted or one request is left.
+    /// Of one request its first sentence, or the next few side by side; of several requests one sentence after the other on each
+    /// core, until the lane is wanted or one request is left.
     private func speak(_ turn: [SpeechJob<Speaker>], _ speaker: Speaker) {
-        let ready = turn.filter { $0.prepare(speaker) }
+        let most = turn.count == 1 ? speaker.breadth : 1
+        let ready = turn.filter { $0.prepare(speaker, most: most) }
         condition.withLock { speaking = ready.count }
         guard !ready.isEmpty else { return }
-        speaker.takeTurn(of: ready.count) {
+        speaker.takeTurn(of: ready.count == 1 ? ready[0].readyCount : ready.count) {
             DispatchQueue.concurrentPerform(iterations: ready.count) { place in
                 var next: SpeechJob<Speaker>? = ready[place]
                 while let job = next {
@@ -129,7 +131,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     }
 
     /// The speaker lives. Throws once the thread is closing.
-    private func pulse() throws {
+    @Sendable private func pulse() throws {
         try condition.withLock {
             busySince = .now
             if isClosing { throw APIError.unloading }
