@@ -5,6 +5,7 @@
 #include "vectors.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum { MOST_CHANNELS = 8192, CACHED_FLOATS = 160 << 10 };
 
@@ -34,18 +35,29 @@ int32_t ct_can_round(void) {
 #endif
 }
 
-void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels, int32_t taps, int32_t group, float *panels) {
-    int32_t width = ct_panel_width(out_channels);
-    for (int32_t first = 0; first < out_channels; first += width) {
-        for (int32_t tap = 0; tap < taps; tap++) {
-            for (int32_t channel = 0; channel < channels; channel += group) {
-                for (int32_t place = 0; place < width * group; place++) {
-                    int32_t output = first + place / group, input = channel + place % group;
-                    *panels++ = output < out_channels ? kernel[((size_t)output * (size_t)channels + (size_t)input) * (size_t)taps + (size_t)tap] : 0;
-                }
-            }
-        }
+// A panel's lines of all taps are written side by side, so that each output's part of the kernel is read but once, from front to back.
+#define PACK(name, type)                                                                                                     \
+    static void name(const type *kernel, int32_t out_channels, int32_t channels, int32_t taps, int32_t group, type *panels) { \
+        int32_t width = ct_panel_width(out_channels);                                                                        \
+        size_t line = (size_t)(width * group), tap_step = (size_t)(channels / group) * line;                                 \
+        for (int32_t first = 0; first < out_channels; first += width, panels += (size_t)taps * tap_step) {                   \
+            int32_t real = out_channels - first < width ? out_channels - first : width;                                      \
+            if (real < width) memset(panels, 0, (size_t)taps * tap_step * sizeof(type));                                     \
+            for (int32_t channel = 0; channel < channels; channel++) {                                                       \
+                type *to = panels + (size_t)(channel / group) * line + (size_t)(channel % group);                            \
+                for (int32_t output = 0; output < real; output++) {                                                          \
+                    const type *from = kernel + ((size_t)(first + output) * (size_t)channels + (size_t)channel) * (size_t)taps; \
+                    for (int32_t tap = 0; tap < taps; tap++) to[(size_t)tap * tap_step + (size_t)(output * group)] = from[tap]; \
+                }                                                                                                            \
+            }                                                                                                                \
+        }                                                                                                                    \
     }
+
+PACK(pack_halves, uint16_t)
+PACK(pack_words, uint32_t)
+
+void ct_pack_kernel(const void *kernel, int32_t out_channels, int32_t channels, int32_t taps, int32_t group, int32_t bytes, void *panels) {
+    (bytes == 2 ? pack_halves(kernel, out_channels, channels, taps, group, panels) : pack_words(kernel, out_channels, channels, taps, group, panels));
 }
 
 typedef struct {

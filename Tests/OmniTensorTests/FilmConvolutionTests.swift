@@ -165,6 +165,24 @@ import Testing
         func release() {}
     }
 
+    @Test("a kernel's values find their places, whatever their width, and the rest of the last panel is zero", arguments: [1, 2])
+    func packing(group: Int) {
+        let (taps, inputs, outputs) = (9, 4, 67)
+        let panels = WeightArrangement.panels(taps: taps, inputs: inputs, outputs: outputs, group: group)
+        let shape = panels.shape([3, 3, inputs, outputs])
+        let width = shape[0] / group
+        let kernel = (0..<taps * inputs * outputs).map { UInt16($0 + 1) }
+        let packed = panels.apply(kernel, [3, 3, inputs, outputs])
+        let wide = panels.apply(kernel.map(Float.init), [3, 3, inputs, outputs])
+        #expect(packed.map(Float.init) == wide)
+        for (place, value) in packed.enumerated() {
+            let (line, within) = (place / (width * group), place % (width * group))
+            let (channel, tap, panel) = (line % (inputs / group) * group + within % group, line / (inputs / group) % taps, line / (inputs / group) / taps)
+            let output = panel * width + within / group
+            #expect(value == (output < outputs ? kernel[(output * inputs + channel) * taps + tap] : 0))
+        }
+    }
+
     @Test("what one graph carries the next one finds")
     func carrying() throws {
         let backend = try Backend(threads: 2, useGPU: false)
@@ -183,9 +201,10 @@ import Testing
 }
 
 extension WeightArrangement {
-    func apply(_ values: [Float], _ shape: [Int]) -> [Float] {
-        [Float](unsafeUninitializedCapacity: count(values.count, shape)) { target, count in
-            if let start = target.baseAddress { apply(values, values.count, shape, into: start) }
+    func apply<Value>(_ values: [Value], _ shape: [Int]) -> [Value] {
+        let width = MemoryLayout<Value>.size
+        return [Value](unsafeUninitializedCapacity: count(values.count, shape)) { target, count in
+            if let start = target.baseAddress { apply(values, bytes: values.count * width, width: width, into: start) }
             count = target.count
         }
     }

@@ -30,8 +30,8 @@ int32_t ct_panel_width(int32_t out_channels);
 int32_t ct_can_round(void);
 
 /// Lays a kernel `[out][in][taps]` out as panels `[panels][taps][in / group][width][group]`, the last one filled up with zeros.
-/// `group` neighbouring inputs stay together: 1, or 2 for what is rounded to bf16.
-void ct_pack_kernel(const float *kernel, int32_t out_channels, int32_t channels, int32_t taps, int32_t group, float *panels);
+/// `group` neighbouring inputs stay together: 1, or 2 for what is rounded to bf16. `bytes` of an element: 2 or 4.
+void ct_pack_kernel(const void *kernel, int32_t out_channels, int32_t channels, int32_t taps, int32_t group, int32_t bytes, void *panels);
 
 /// Part `part` of `parts` of the output rows `first_row ..< first_row + rows`, counted over all frames.
 ///

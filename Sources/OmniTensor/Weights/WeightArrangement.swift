@@ -35,15 +35,15 @@ enum WeightArrangement: Sendable, Equatable {
     /// Values under the new layout of `count` values of a tensor of `shape`.
     func count(_ count: Int, _ shape: [Int]) -> Int { movesValues ? self.shape(shape).reduce(1, *) : count }
 
-    /// Writes `count` values of a tensor of `shape` under the new layout.
-    func apply(_ values: UnsafePointer<Float>, _ count: Int, _ shape: [Int], into target: UnsafeMutablePointer<Float>) {
+    /// Writes the values of a tensor, `bytes` in all and `width` each, under the new layout.
+    func apply(_ values: UnsafeRawPointer, bytes: Int, width: Int, into target: UnsafeMutableRawPointer) {
         switch self {
-        case .asIs, .vector: target.update(from: values, count: count)
+        case .asIs, .vector: target.copyMemory(from: values, byteCount: bytes)
         case .panels(let taps, let inputs, let outputs, let group):
-            ct_pack_kernel(values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), target)
+            ct_pack_kernel(values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), Int32(width), target)
         case .outputs(let order):
-            let length = count / order.count
-            for (output, row) in order.enumerated() { target.advanced(by: output * length).update(from: values + row * length, count: length) }
+            let length = bytes / order.count
+            for (output, row) in order.enumerated() { target.advanced(by: output * length).copyMemory(from: values + row * length, byteCount: length) }
         }
     }
 }

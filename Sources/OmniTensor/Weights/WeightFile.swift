@@ -42,6 +42,22 @@ final class WeightFile: Sendable {
         }
     }
 
+    /// Places that one call of the system fills (IOV_MAX is at least this).
+    private static let mostPlaces = 1024
+
+    /// Fills places of equal size, one after the other, with what follows in the file from `offset`.
+    func read(at offset: Int, into places: [UnsafeMutableRawPointer], of size: Int) throws {
+        for start in stride(from: 0, to: places.count, by: Self.mostPlaces) {
+            let some = places[start..<min(start + Self.mostPlaces, places.count)]
+            let got = preadv(descriptor, some.map { iovec(iov_base: $0, iov_len: size) }, Int32(some.count), off_t(offset + start * size))
+            guard got < some.count * size else { continue }
+            // Not all in one go: the others one at a time, with their errors.
+            for index in some.indices.dropFirst(max(0, got) / size) {
+                try read(at: offset + index * size, into: UnsafeMutableRawBufferPointer(start: places[index], count: size))
+            }
+        }
+    }
+
     /// The whole file as memory that is only read; nil where the system refuses.
     func map() -> UnsafeMutableRawPointer? {
         guard size > 0, let start = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED else { return nil }
@@ -49,13 +65,20 @@ final class WeightFile: Sendable {
         return start
     }
 
-    /// Brings mapped bytes into memory now, so that the first request need not wait for the disk. What is there already is left
-    /// to be entered in the page table when it is used.
+    /// Gets memory for bytes that are written next, in one call where writing would be a fault for every page.
+    static func makeRoom(_ start: UnsafeMutableRawPointer, _ count: Int) {
+        #if canImport(Glibc)
+        let page = Int(getpagesize())
+        let first = start - Int(bitPattern: start) % page
+        madvise(first, start + count - first, 23)  // MADV_POPULATE_WRITE, in Linux since 5.14
+        #endif
+    }
+
+    /// Brings mapped bytes into memory and into the page table now, so that the first request need not wait for the disk.
     static func bringIn(_ start: UnsafeRawPointer, _ count: Int) {
         let page = Int(getpagesize())
         let first = UnsafeMutableRawPointer(mutating: start) - Int(bitPattern: start) % page
         let bytes = start + count - UnsafeRawPointer(first)
-        if isResident(first, bytes, page) { return }
         #if canImport(Glibc)
         // MADV_POPULATE_READ, in Linux since 5.14: one call where reading would be a fault for every few pages.
         if madvise(first, bytes, 22) == 0 { return }
@@ -63,20 +86,6 @@ final class WeightFile: Sendable {
         var sum: UInt8 = 0
         for offset in stride(from: 0, to: count, by: page) { sum ^= start.load(fromByteOffset: offset, as: UInt8.self) }
         touched.store(sum, ordering: .relaxed)
-    }
-
-    /// Whether all pages are in the page cache, as far as the system tells: of other users' files it may not.
-    private static func isResident(_ first: UnsafeMutableRawPointer, _ bytes: Int, _ page: Int) -> Bool {
-        #if canImport(Glibc)
-        typealias Residency = UInt8
-        #else
-        typealias Residency = CChar
-        #endif
-        let pages = (bytes + page - 1) / page
-        return withUnsafeTemporaryAllocation(of: Residency.self, capacity: pages) { states in
-            guard let base = states.baseAddress, mincore(first, bytes, base) == 0 else { return false }
-            return states.allSatisfy { $0 & 1 == 1 }
-        }
     }
 
     /// Where the bytes that were touched go, so that reading them is not left out.

@@ -61,15 +61,17 @@ struct WeightLoader: Sendable {
             throw TensorError.file(path: entry.file.path, reason: "tensor \(entry.name) has rows of \(entry.rowLength), which \(entry.encoding) cannot store")
         }
         // A tensor that is laid out anew is done in one piece, unless whole rows only change places.
-        guard job.arrangement == .asIs || rowOrder(job) != nil else { return [Piece(job: job, rows: 0..<entry.rows)] }
+        guard job.arrangement == .asIs || rowPlaces(job) != nil else { return [Piece(job: job, rows: 0..<entry.rows)] }
         let step = max(1, Self.pieceBytes / max(rowBytes, 1))
         return stride(from: 0, to: entry.rows, by: step).map { Piece(job: job, rows: $0..<min($0 + step, entry.rows)) }
     }
 
-    /// For each row of the tensor the file's row that it is, where rows can be read straight into place.
-    private func rowOrder(_ job: Job) -> [Int]? {
+    /// For each row of the file its row in the tensor, where rows can be read straight into place.
+    private func rowPlaces(_ job: Job) -> [Int]? {
         guard isHost, case .outputs(let order) = job.arrangement, job.entry.encoding == .native(job.type), order.count == job.entry.rows else { return nil }
-        return order
+        var places = order
+        for (place, row) in order.enumerated() { places[row] = place }
+        return places
     }
 
     private func load(_ piece: Piece, _ scratch: Scratch) throws {
@@ -84,22 +86,27 @@ struct WeightLoader: Sendable {
                 if !piece.job.isSparse { WeightFile.bringIn(data + place, bytes) }
                 return
             }
-            if isPlain { return try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: data + place, count: bytes)) }
-            if let order = rowOrder(piece.job) {
-                for row in piece.rows {
-                    try entry.file.read(at: entry.offset + order[row] * sourceRow, into: UnsafeMutableRawBufferPointer(start: data + row * sourceRow, count: sourceRow))
-                }
-                return
+            if isPlain {
+                WeightFile.makeRoom(data + place, bytes)
+                return try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: data + place, count: bytes))
+            }
+            if let places = rowPlaces(piece.job)?[piece.rows], let first = places.min(), let last = places.max() {
+                // Rows move within their heads: few of these pages are another piece's.
+                WeightFile.makeRoom(data + first * sourceRow, (last + 1 - first) * sourceRow)
+                return try entry.file.read(at: from, into: places.map { data + $0 * sourceRow }, of: sourceRow)
             }
         }
         let source = scratch.source(bytes)
         try entry.file.read(at: from, into: UnsafeMutableRawBufferPointer(start: source, count: bytes))
         if isPlain { return ggml_backend_tensor_set(piece.job.tensor, source, place, bytes) }
-        if case .outputs(let order) = arrangement, entry.encoding == .native(type) {
-            let target = scratch.values(bytes)
-            let length = bytes / order.count
-            for (output, row) in order.enumerated() { target.advanced(by: output * length).copyMemory(from: source + row * length, byteCount: length) }
-            return ggml_backend_tensor_set(piece.job.tensor, target, place, bytes)
+        if arrangement.movesValues, entry.encoding == .native(type) {
+            let size = ggml_nbytes(piece.job.tensor)
+            let target = isHost ? piece.job.tensor.pointee.data : nil
+            if let target { WeightFile.makeRoom(target, size) }
+            let moved = target ?? scratch.values(size)
+            arrangement.apply(source, bytes: bytes, width: type.rowBytes(type.blockSize) / type.blockSize, into: moved)
+            if target == nil { ggml_backend_tensor_set(piece.job.tensor, moved, 0, size) }
+            return
         }
         let count = piece.rows.count * entry.rowLength
         var values = scratch.values(count * MemoryLayout<Float>.size).assumingMemoryBound(to: Float.self)
@@ -107,7 +114,7 @@ struct WeightLoader: Sendable {
         let (rowLength, size) = (Int(piece.job.tensor.pointee.ne.0), arrangement.count(count, entry.shape))
         if arrangement.movesValues {
             let moved = scratch.moved(size * MemoryLayout<Float>.size).assumingMemoryBound(to: Float.self)
-            arrangement.apply(values, count, entry.shape, into: moved)
+            arrangement.apply(values, bytes: count * MemoryLayout<Float>.size, width: MemoryLayout<Float>.size, into: moved)
             values = moved
         }
         let rows = size / rowLength
