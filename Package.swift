@@ -27,7 +27,7 @@ let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-s
 
 let package = Package(
     name: "swift-omni",
-    platforms: [.macOS(.v15)],
+    platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .visionOS(.v2)],
     products: [
         .executable(name: "omni", targets: ["omni"]),
         .library(name: "OmniClient", targets: ["OmniClient", "OmniAPI"]),

@@ -2,7 +2,6 @@
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -14,7 +13,6 @@ from pictures import decode
 
 HOUR = (ROOT / "README.md").read_text().split("\n## A new user's hour\n")[1].split("\n## ")[0]
 TUTORIAL = (ROOT / "Sources/OmniClient/OmniClient.docc/Tutorial.md").read_text()
-STARTERS = ["omni-emoji", "omni-emoji-motion"]
 #: What the tutorial's later blocks take for granted.
 PRELUDE = """import Foundation
 import OmniClient
@@ -22,7 +20,6 @@ let client = OmniClient()
 struct Player { func schedule(_ samples: some Any) {} }
 let player = Player()
 """
-FIXTURES = {"omni-emoji": "Tests/Fixtures/zimage/small", "omni-emoji-motion": "Tests/Fixtures/wan/t2v"}
 
 
 def blocks(text, language):
@@ -31,15 +28,8 @@ def blocks(text, language):
 
 @pytest.fixture(scope="module")
 def starters(tmp_path_factory):
-    """The starter set; a model that this checkout does not carry yet is stood for by a tiny one of its architecture."""
-    folder = tmp_path_factory.mktemp("starters")
-    models = [starter_model().parent.name, "joe"]
-    for name in STARTERS:
-        if (ROOT / "Models" / name).exists():
-            models.append(name)
-        else:
-            models.append(shutil.copytree(ROOT / FIXTURES[name], folder / name))
-            (folder / name / "omni.json").write_text('{"steps": 2, "guidance_scale": 0, "width": 64, "height": 64, "frames": 5}')
+    """The starter set."""
+    models = [starter_model().parent.name, "joe", "omni-emoji", "omni-emoji-motion"]
     with Server(tmp_path_factory.mktemp("readme"), models=models) as server:
         yield server
 

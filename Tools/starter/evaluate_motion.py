@@ -2,7 +2,7 @@
 
     python evaluate_motion.py http://localhost:8091 OUT.png [--frames 9]
 
-OUT.png has a film in each row. For each film the script says where the subject goes (what differs from the ground), whether that
+OUT.png has a film in each row; OUT.webp is a film itself, all twelve side by side. For each film the script says where the subject goes (what differs from the ground), whether that
 is what was asked, and the rank of the right subject among all that move, by the features of evaluate.py. Needs ffmpeg.
 """
 
@@ -119,12 +119,21 @@ def main():
         print(f"{'moves' if told else 'FAILS'} rank {place:2}  {prompt}: " + " ".join(f"({x:.2f} {y:.2f} {s:.2f})" for x, y, s in rows[:: max(1, len(rows) // 4)]))
         films.append(frames)
     print(f"{moved} of {len(PROMPTS)} move as told, in {known} the right subject is among the first three of {len(motion_data.movers())}")
-    px = films[0].shape[1]
-    sheet = Image.new("RGB", (px * len(films[0]), px * len(films)))
-    for j, frames in enumerate(films):
-        for i, frame in enumerate(frames):
-            sheet.paste(Image.fromarray((frame * 255 + 0.5).astype(np.uint8)), (i * px, j * px))
-    sheet.save(args.out)
+    (playing if args.out.endswith(".webp") else strips)(films, args.out)
+
+
+def strips(films, path):
+    """A film in each row."""
+    sheet = np.concatenate([np.concatenate(list(film), 1) for film in films])
+    Image.fromarray((sheet * 255 + 0.5).astype(np.uint8)).save(path)
+
+
+def playing(films, path, columns=4):
+    """All films at once, again and again; the last picture stands for a second."""
+    grid = np.concatenate([np.concatenate(films[at : at + columns], 2) for at in range(0, len(films), columns)], 1)
+    pictures = [Image.fromarray((frame * 255 + 0.5).astype(np.uint8)) for frame in grid]
+    times = [1000 // motion_data.FPS] * (len(pictures) - 1) + [1000]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=88, method=6)
 
 
 if __name__ == "__main__":
