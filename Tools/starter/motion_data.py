@@ -23,26 +23,34 @@ MOTIONS = {
     "up": (["{s} moving up", "{s} going up", "{s} rising", "{s} soaring", "{s} taking off", "{s} lifting off", "{s} rises", "{s} that rises", "a rising {n}",
             "{s} {v} up", "{s} {v} upwards", "{s} {v} upward", "{s} {v} to the top", "{s} {v} up into the air", "{s} {v} from the bottom to the top"],
            lambda t: (128, 192 - 128 * t, START, 0)),
-    "down": (["{s} moving down", "{s} going down", "{s} falling", "{s} sinking", "{s} dropping", "{s} descending", "{s} falls", "{s} falls down", "{s} falling down", "{s} sinks", "a falling {n}",
+    "down": (["{s} moving down", "{s} going down", "{s} falling", "{s} sinking", "{s} dropping", "{s} descending", "{s} falls", "{s} falls down",
+              "{s} falling down", "{s} sinks", "a falling {n}",
               "{s} that falls", "{s} {v} down", "{s} {v} downwards", "{s} {v} downward", "{s} {v} to the bottom", "{s} {v} from the top to the bottom"],
              lambda t: (128, 64 + 128 * t, START, 0)),
-    "left": (["{s} moving left", "{s} {v} left", "{s} {v} to the left", "{s} {v} towards the left", "{s} {v} leftwards", "{s} {v} from right to left", "{s} {v} to the left side"],
+    "left": (["{s} moving left", "{s} {v} left", "{s} {v} to the left", "{s} {v} towards the left", "{s} {v} leftwards", "{s} {v} from right to left",
+              "{s} {v} to the left side"],
              lambda t: (192 - 128 * t, 128, START, 0)),
-    "right": (["{s} moving right", "{s} {v} right", "{s} {v} to the right", "{s} {v} towards the right", "{s} {v} rightwards", "{s} {v} from left to right", "{s} {v} to the right side"],
+    "right": (["{s} moving right", "{s} {v} right", "{s} {v} to the right", "{s} {v} towards the right", "{s} {v} rightwards", "{s} {v} from left to right",
+               "{s} {v} to the right side"],
               lambda t: (64 + 128 * t, 128, START, 0)),
     "growing": (["{s} growing", "{s} getting bigger", "{s} coming closer", "{s} becoming bigger", "{s} getting larger", "{s} becoming larger", "{s} gets bigger",
-                 "{s} that gets bigger", "{s} that gets larger", "{s} growing larger", "{s} grows bigger", "a growing {n}", "{s} coming nearer", "{s} zooming in", "{s} grows", "{s} grows larger", "{s} that becomes bigger", "{s} growing bigger and bigger"],
+                 "{s} that gets bigger", "{s} that gets larger", "{s} growing larger", "{s} grows bigger", "a growing {n}", "{s} coming nearer",
+                 "{s} zooming in", "{s} grows", "{s} grows larger", "{s} that becomes bigger", "{s} growing bigger and bigger"],
                 lambda t: (128, 128, 64 + 128 * t, 0)),
-    "shrinking": (["{s} shrinking", "{s} getting smaller", "{s} going away", "{s} becoming smaller", "{s} gets smaller", "{s} that gets smaller", "{s} growing smaller",
-                   "{s} shrinks down", "a shrinking {n}", "{s} moving away", "{s} moving into the distance", "{s} becoming tiny", "{s} zooming out", "{s} shrinks", "{s} that becomes smaller", "{s} shrinking more and more"],
+    "shrinking": (["{s} shrinking", "{s} getting smaller", "{s} going away", "{s} becoming smaller", "{s} gets smaller", "{s} that gets smaller",
+                   "{s} growing smaller",
+                   "{s} shrinks down", "a shrinking {n}", "{s} moving away", "{s} moving into the distance", "{s} becoming tiny", "{s} zooming out",
+                   "{s} shrinks", "{s} that becomes smaller", "{s} shrinking more and more"],
                   lambda t: (128, 128, 192 - 128 * t, 0)),
     "turning": (["{s} turning", "{s} rotating", "{s} spinning", "a spinning {n}", "a rotating {n}", "a turning {n}", "{s} turning around", "{s} spinning around",
-                 "{s} rotates", "{s} turns", "{s} turns around", "{s} that turns", "{s} that rotates", "{s} spins around", "{s} spins", "{s} spinning in place", "{s} turning in a circle"],
+                 "{s} rotates", "{s} turns", "{s} turns around", "{s} that turns", "{s} that rotates", "{s} spins around", "{s} spins",
+                 "{s} spinning in place", "{s} turning in a circle"],
                 lambda t: (128, 128, 144, -360 * t * 8 / 9)),
     "bouncing": (["{s} bouncing", "{s} jumping", "{s} bouncing up and down", "a bouncing {n}", "a jumping {n}", "{s} jumping up and down", "{s} hopping",
                   "{s} jumps", "{s} that jumps", "{s} bounces", "{s} jumps up and down", "{s} bounces up and down", "{s} hops", "{s} {v} up and down"],
                  lambda t: (128, 192 - 16 * round(8 * abs(math.sin(2 * math.pi * t))), START, 0)),
-    "still": (["{s} standing still", "{s} not moving", "{s}", "{s} that does not move", "a still {n}", "{s} stays still", "{s} at rest"], lambda t: (128, 128, 144, 0)),
+    "still": (["{s} standing still", "{s} not moving", "{s}", "{s} that does not move", "a still {n}", "{s} stays still",
+               "{s} at rest"], lambda t: (128, 128, 144, 0)),
 }
 # How something goes where it goes ("{v}").
 VERBS = ["moving", "going", "flying", "floating", "drifting", "sliding", "gliding", "heading", "moves", "goes", "flies", "floats", "that moves", "that goes",
@@ -56,7 +64,8 @@ HELD_OUT = {
 MOVERS = "🚀🚗🚁⛵🎈⚽🏠🤖👻⭐❤🍎🐈🐧🦋🐟"
 GROUNDS = ["white", "light blue", "green", "pink", "yellow", "black", "gray", "purple"]
 SCENES = ["night", "sky", "sunset", "mountains", "grass"]
-ON = ["{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background", "{p} on {b}", "{p} in front of a {b} background", "{p} against a {b} background",
+ON = ["{p} on a {b} background", "{p}, {b} background", "{p} with a {b} background", "{p} on {b}", "{p} in front of a {b} background",
+"{p} against a {b} background",
       "{p}, on a {b} background", "{p} and the background is {b}", "{p}, the backdrop is {b}", "on a {b} background, {p}", "{p}, background {b}"]
 
 
