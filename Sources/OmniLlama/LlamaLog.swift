@@ -2,6 +2,12 @@ import CLlama
 import Logging
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Takes what llama.cpp and ggml write and hands it to swift-log, a line at a time.
 package enum LlamaLog {
     private static let started = Mutex(false)
@@ -24,7 +30,8 @@ package enum LlamaLog {
         sink.add(String(cString: text), level: level)
     }
 
-    /// What llama.cpp said at level error first since ``clearErrors()``: the reason of a failed load. Later ones say that it failed.
+    /// What llama.cpp said at level error first on this thread since its ``clearErrors()``: the reason of a failed load. Later ones say
+    /// that it failed. Other threads may load or compute meanwhile.
     package static var firstError: String? { sink.firstError }
     package static func clearErrors() { sink.clearErrors() }
 }
@@ -32,32 +39,31 @@ package enum LlamaLog {
 private final class LogSink: Sendable {
     private struct State {
         var logger: Logger?
-        var line = ""
-        var level = Logger.Level.debug
-        var firstError: String?
+        /// Lines that are not whole yet, of each thread.
+        var open: [pthread_t: (text: String, level: Logger.Level)] = [:]
+        /// The first error of each thread that has asked for it; an empty one: none so far.
+        var firstErrors: [pthread_t: String] = [:]
     }
 
     private let state = Mutex(State())
 
     func setLogger(_ logger: Logger) { state.withLock { $0.logger = logger } }
-    var firstError: String? { state.withLock { $0.firstError } }
-    func clearErrors() { state.withLock { $0.firstError = nil } }
+    var firstError: String? { state.withLock { $0.firstErrors[pthread_self()].flatMap { $0.isEmpty ? nil : $0 } } }
+    func clearErrors() { state.withLock { $0.firstErrors[pthread_self()] = "" } }
 
     /// llama.cpp's own lines are for its developers: only its errors pass the debug level.
     func add(_ text: String, level: ggml_log_level) {
+        let thread = pthread_self()
         state.withLock { state in
-            if level != GGML_LOG_LEVEL_CONT {
-                state.level = level == GGML_LOG_LEVEL_ERROR ? .error : .debug
-                state.line = ""
-            }
-            state.line += text
-            guard state.line.hasSuffix("\n") else { return }
-            let line = state.line.split(separator: "\n").joined(separator: " ")
-            state.line = ""
-            if state.level == .error, state.firstError == nil { state.firstError = line }
+            var (whole, severity) = state.open.removeValue(forKey: thread) ?? ("", .debug)
+            if level != GGML_LOG_LEVEL_CONT { (whole, severity) = ("", level == GGML_LOG_LEVEL_ERROR ? .error : .debug) }
+            whole += text
+            guard whole.hasSuffix("\n") else { return state.open[thread] = (whole, severity) }
+            let line = whole.split(separator: "\n").joined(separator: " ")
+            if severity == .error, state.firstErrors[thread] == "" { state.firstErrors[thread] = line }
             // Aborted graphs are what a cancelled request looks like from below.
             let isAbort = ["abort", "failed to decode", "decode failed", "process failed", "failed with error 1", "compute status: 1", "removing memory module"].contains { line.contains($0) }
-            state.logger?.log(level: isAbort ? .debug : state.level, "\(line)", metadata: ["component": "llama"])
+            state.logger?.log(level: isAbort ? .debug : severity, "\(line)", metadata: ["component": "llama"])
         }
     }
 }

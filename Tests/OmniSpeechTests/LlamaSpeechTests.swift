@@ -191,8 +191,13 @@ struct LlamaSpeechTests {
             (broken(files.model, "output_norm", "output_nors"), files.projector, "output_norm"),
             (broken(files.model, marker, String(marker.reversed())), files.projector, family == .qwen3tts ? "special token" : "audio_bos"),
         ]
-        for (model, projector, reason) in cases {
-            await #expect("\(reason)") { try await Tiny.load(model, projector) } throws: { ($0 as? APIError).map { "\($0)" }?.contains(reason) == true }
+        // All at once: each is told its own reason.
+        await withTaskGroup { group in
+            for (model, projector, reason) in cases {
+                group.addTask {
+                    await #expect("\(reason)") { try await Tiny.load(model, projector) } throws: { ($0 as? APIError).map { "\($0)" }?.contains(reason) == true }
+                }
+            }
         }
     }
 }
