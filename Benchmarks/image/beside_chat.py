@@ -8,32 +8,34 @@ Needs a chat model and an image model behind one server; the starter set will do
 import argparse
 import http.client
 import json
+import os
 import statistics
+import sys
 import threading
 import time
 import urllib.parse
 
+sys.dont_write_bytecode = True
+# What is not about pictures is shared with the text benchmark.
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../text"))
+import streams  # noqa: E402
 
-def post(netloc, path, body):
-    connection = http.client.HTTPConnection(netloc, timeout=300)
-    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-    return connection.getresponse()
 
-
-def moments(netloc, model, tokens, after=None):
-    """When the tokens of one streamed answer came. `after` is called once eight of them are there."""
-    reply = post(netloc, "/v1/chat/completions", {
+def chat(port, model, tokens):
+    return streams.Stream(port, {
         "model": model, "messages": [{"role": "user", "content": "Tell me a long story about the sea."}], "max_tokens": tokens,
-        "ignore_eos": True, "temperature": 0, "stream": True})
-    if reply.status != 200:
-        raise SystemExit(f"{model}: {reply.status} {reply.read()[:300]}")
-    came = []
-    for line in reply:
-        if line.startswith(b"data: {"):
-            came.append(time.perf_counter())
-            if len(came) == 8 and after:
-                after()
-    return came
+        "ignore_eos": True, "temperature": 0, "stream": True, "stream_options": {"include_usage": True}})
+
+
+def draw(port, model, size, done):
+    """One picture: its status, when it was asked for and when it was there."""
+    begun = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=streams.LIMIT)
+    body = {"model": model, "prompt": "a cup of coffee on a table", "size": size}
+    connection.request("POST", "/v1/images/generations", json.dumps(body), {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    reply.read()
+    done.append((reply.status, begun, time.perf_counter()))
 
 
 def main():
@@ -46,43 +48,34 @@ def main():
     a.add_argument("--tokens", type=int, default=400)
     a.add_argument("--rounds", type=int, default=5)
     args = a.parse_args()
-    netloc = urllib.parse.urlparse(args.server).netloc
+    port = urllib.parse.urlparse(args.server).port
     alone, beside, drawing = [], [], []
-
-    def draw(done):
-        reply = post(netloc, "/v1/images/generations", {"model": args.images, "prompt": "a cup of coffee on a table", "size": args.size})
-        reply.read()
-        done.append((reply.status, time.perf_counter()))
-
     for number in range(args.rounds + 1):
-        came = moments(netloc, args.chat, args.tokens)
-        gaps_alone = [b - a for a, b in zip(came, came[1:])]
-        threads, done, begun = [], [], []
-
-        def pictures():
-            begun.append(time.perf_counter())
-            threads.extend(threading.Thread(target=draw, args=(done,)) for _ in range(args.pictures))
-            for thread in threads:
-                thread.start()
-
-        came = moments(netloc, args.chat, args.tokens, pictures)
-        for thread in threads:
-            thread.join()
-        if any(status != 200 for status, _ in done):
+        first, second, done = chat(port, args.chat, args.tokens), chat(port, args.chat, args.tokens), []
+        streams.run([first])
+        # The chat runs already when the pictures come.
+        pictures = [threading.Timer(0.2, draw, (port, args.images, args.size, done)) for _ in range(args.pictures)]
+        for picture in pictures:
+            picture.start()
+        streams.run([second])
+        for picture in pictures:
+            picture.join()
+        if len(done) < args.pictures or any(status != 200 for status, _, _ in done):
             raise SystemExit(f"not every picture came: {done}")
-        last = max(moment for _, moment in done)
-        gaps = [b - a for a, b in zip(came, came[1:]) if begun[0] <= b <= last]
+        begun, ended = min(b for _, b, _ in done), max(e for _, _, e in done)
         if number:  # the first round warms both models
-            alone += gaps_alone
-            beside.append(gaps)
-            drawing.append(last - begun[0])
-    every = sorted(gap for gaps in beside for gap in gaps)
+            alone += first.gaps(first.times[0], first.times[-1])
+            beside += second.gaps(begun, ended)
+            drawing.append(ended - begun)
+
+    def facts(gaps):
+        gaps = sorted(gaps)
+        return {name: round(1000 * value, 1) for name, value in (
+            ("median", statistics.median(gaps)), ("p99", gaps[int(len(gaps) * 0.99)]), ("longest", gaps[-1]))}
+
     print(json.dumps({
-        "pictures": args.pictures, "size": args.size, "rounds": args.rounds, "tokens meanwhile": len(every),
-        "alone_ms": {"median": round(1000 * statistics.median(alone), 1), "longest": round(1000 * max(alone), 1)},
-        "beside_ms": {"median": round(1000 * statistics.median(every), 1), "p99": round(1000 * every[int(len(every) * 0.99)], 1), "longest": round(1000 * every[-1], 1)},
-        "all_pictures_s": round(statistics.median(drawing), 2),
-    }))
+        "pictures": args.pictures, "size": args.size, "rounds": args.rounds, "gaps": len(beside), "alone_ms": facts(alone), "beside_ms": facts(beside),
+        "all_pictures_s": round(statistics.median(drawing), 2)}))
 
 
 if __name__ == "__main__":
