@@ -96,6 +96,30 @@ struct ChatTests {
         await split.shutdown()
     }
 
+    @Test("prompts of different lengths that come together get the answers that each gets alone")
+    func together() async throws {
+        let texts = ["Who wrote Hamlet?", "What is the capital of France?", "Name three colors.", "Is the sea deep, and is it cold in the winter?"]
+        var options = TextEngineOptions()
+        options.unifiedCache = false
+        options.maxModelLength = 512
+        options.maxSequences = texts.count
+        let engine = try await TestModel.engine(options)
+        // Every place shall hold the beginning that all have in common.
+        for text in texts { _ = try await engine.answers(question(text, maxTokens: 40)) }
+        let together = try await withThrowingTaskGroup(of: (Int, Answers).self) { group in
+            for (index, text) in texts.enumerated() { group.addTask { (index, try await engine.answers(comparable(text + " Tell me."))) } }
+            return try await group.reduce(into: [Int: Answers]()) { $0[$1.0] = $1.1 }
+        }
+        await engine.shutdown()
+        let fresh = try await TestModel.engine(options)
+        for (index, text) in texts.enumerated() {
+            let answers = try #require(together[index])
+            #expect(answers.usage.cachedTokens > 20)
+            #expect(answers.first.agrees(with: try await fresh.answers(comparable(text + " Tell me.")).first))
+        }
+        await fresh.shutdown()
+    }
+
     @Test("an answer that is moved to another place in the cache goes on as if nothing had happened")
     func moved() async throws {
         var options = TextEngineOptions()

@@ -124,27 +124,7 @@ final class BatchLoop {
         sequence.slot = gap.empty
     }
 
-    /// The next pieces of prompts, oldest first: as many tokens as keep the step short when others wait for theirs, a full
-    /// batch for one when nobody does. Prompts share a batch only while it is short: a graph is abandoned when all whom it
-    /// serves have left, not when one of them has.
-    private func composePrompts() {
-        let isAlone = shares.isEmpty
-        let chunk = pace.chunk(for: running.count(where: \.isPrefilling))
-        var budget = min(isAlone ? batch.capacity : chunk, batch.room)
-        for sequence in running where sequence.isPrefilling && budget > 0 {
-            if isAlone, !shares.isEmpty {
-                budget = min(budget, max(chunk * 2, BatchSetup.sharedPrompts) - batch.count)
-                if sequence.pending > budget { break }
-            }
-            var count = min(sequence.prompt.textRun(from: sequence.evaluated, end: sequence.tokens.count), budget)
-            if sequence.scoresPrompt { count = min(count, BatchSetup.scoredChunk) }
-            if count > 0 { put(count, of: sequence) }
-            budget -= count
-            if sequence.scoresPrompt { break }
-        }
-    }
-
-    private func put(_ count: Int, of sequence: Sequence) {
+    func put(_ count: Int, of sequence: Sequence) {
         guard let slot = sequence.slot else { return }
         shares.append(Share(sequence: sequence, count: count, first: batch.count))
         for index in sequence.evaluated..<sequence.evaluated + count {
@@ -218,6 +198,8 @@ struct BatchSetup: Sendable {
     static let scoredChunk = 64
     /// Prompt tokens of several requests that are computed together: one that leaves meanwhile is computed to the batch's end.
     static let sharedPrompts = 256
+    /// Prompt tokens that are sooner computed than given a pass of their own.
+    static let cheapTokens = 8
 
     var maxSequences: Int
     var slots: Int

@@ -71,12 +71,14 @@ struct SlotTable {
         guard let free else { return .none }
         // The place that gives way may hold the same beginning, as all do that have one system message.
         let missing = best.reuse - commons[free]
-        if missing == 0 || (keepsTogether && missing <= Self.copyWorth) { return .continued(slot: free, reuse: commons[free]) }
+        if missing == 0 && !keepsTogether { return .continued(slot: free, reuse: commons[free]) }
+        // Where neighbours are computed together, the better place of the two is worth more than a few tokens.
+        if keepsTogether, missing <= Self.copyWorth, let place = self.free() { return .continued(slot: place, reuse: commons[place]) }
         return .shared(slot: free, source: best.slot, reuse: best.reuse)
     }
 
     /// The best place for a newcomer: between or beside running slots, empty rather than idle, idle for long.
-    private func free(except spared: Int) -> Int? {
+    private func free(except spared: Int? = nil) -> Int? {
         func rank(_ index: Int) -> (Int, Int, Int) {
             let neighbours = [index - 1, index + 1].filter { slots.indices.contains($0) && slots[$0].owner != nil }.count
             return (keepsTogether ? -neighbours : 0, slots[index].isEmpty ? 0 : 1, slots[index].lastUse)
