@@ -43,6 +43,24 @@ struct CompletionTests {
         await engine.shutdown()
     }
 
+    @Test("the echo of a long prompt has each token's log-probability once, also beside other prompts")
+    func echoInCompany() async throws {
+        var options = TextEngineOptions()
+        options.maxModelLength = 512
+        options.maxSequences = 4
+        let engine = try await TestModel.engine(options)
+        // 70 tokens are scored in two steps, the second of few tokens.
+        let text = String(repeating: "The sea is deep. ", count: 14)
+        async let other = engine.answers(request([.text("Once upon a time, in a land far away,")], maxTokens: 40))
+        async let another = engine.answers(request([.text("One, two, three, four, five, six,")], maxTokens: 40))
+        for _ in 0..<3 {
+            let answer = try await engine.answers(request([.text(text)]) { $0.echo = true; $0.logprobs = 1 }).first
+            #expect(answer.logprobs.map(\.token).joined() == answer.text && answer.text.hasPrefix(text))
+        }
+        _ = try await (other, another)
+        await engine.shutdown()
+    }
+
     @Test("a token id outside the vocabulary is refused")
     func badToken() async throws {
         let engine = try await TestModel.engine()

@@ -19,7 +19,7 @@ extension BatchLoop {
                 count = limit - taken
             }
             if sequence.scoresPrompt { count = min(count, BatchSetup.scoredChunk) }
-            guard count > 0 else { break }
+            guard count > 0 else { continue }
             pieces.append((sequence, count))
             taken += count
             if sequence.scoresPrompt { break }
@@ -36,7 +36,8 @@ extension BatchLoop {
         for (sequence, count) in pieces {
             let missing = longest - count
             let isWorthIt = missing > 0 && missing <= min(BatchSetup.cheapTokens, spare) && missing < sequence.evaluated
-            guard isWorthIt, !context.isUnified, cutsAnywhere, sequence.prompt.media.isEmpty, let slot = sequence.slot,
+            let mayStepBack = !context.isUnified && cutsAnywhere && sequence.prompt.media.isEmpty && !sequence.scoresPrompt
+            guard isWorthIt, mayStepBack, let slot = sequence.slot,
                 context.truncate(slot, from: Int32(sequence.evaluated - missing))
             else {
                 put(count, of: sequence)
