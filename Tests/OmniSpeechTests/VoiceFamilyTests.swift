@@ -1,5 +1,6 @@
 import Foundation
 import OmniAPI
+import OmniEngine
 import Testing
 
 @testable import OmniSpeech
@@ -51,6 +52,29 @@ struct VoiceFamilyTests {
     }
 }
 
+@Suite("The starter voice's files", .enabled(if: StarterVoice.isThere))
+struct StarterVoiceFileTests {
+    /// The same phonemes without noise.
+    func heard(rewritesUpsampling: Bool) throws -> [Float] {
+        let scratch = "\(NSTemporaryDirectory())/omni-rewrite-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        var prepared = try PreparedVoice(VoiceFolder(path: StarterVoice.folder), scratch: scratch, rewritesUpsampling: rewritesUpsampling)
+        let model = try Data(contentsOf: URL(fileURLWithPath: #require(prepared.files["model"])))
+        #expect((model.range(of: Data("\u{22}\rConvTranspose".utf8)) == nil) == rewritesUpsampling)
+        (prepared.noiseScale, prepared.noiseScaleW) = (0, 0)
+        let phonemes = "həlˈoʊ wˈɜːld, haʊ ɑːɹ juː?".unicodeScalars.map { Int32($0.value) }
+        return try #require(try SherpaVoice(prepared, threads: 1).speak(SherpaUtterance(input: .phonemes(phonemes)), cancellation: CancellationToken()))
+    }
+
+    @Test("the voice sounds the same with its transposed convolutions written as plain ones")
+    func sameSound() throws {
+        let plain = try heard(rewritesUpsampling: false), fast = try heard(rewritesUpsampling: true)
+        #expect(plain.count == fast.count && plain.count > 10_000)
+        #expect((plain.map(abs).max() ?? 0) > 0.1)
+        #expect((zip(plain, fast).map { abs($0 - $1) }.max() ?? 1) < 1e-4)
+    }
+}
+
 @Suite("ONNX files, read without ONNX Runtime")
 struct ONNXFileTests {
     func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] { [UInt8(number << 3 | 2), UInt8(bytes.count)] + bytes }
@@ -81,6 +105,61 @@ struct ONNXFileTests {
         }
     }
 
+    /// A graph with one transposed convolution of stride 2 over weights of one channel and five taps.
+    func upsampler(name: String = "ConvTranspose", extra: [UInt8] = [], given: Bool = false) -> [UInt8] {
+        func attribute(_ name: String, _ values: [UInt8]) -> [UInt8] { field(5, field(1, Array(name.utf8)) + values.flatMap { [0x40, $0] }) }
+        let floats = ([1, 2, 3, 4, 5] as [Float]).flatMap { withUnsafeBytes(of: $0) { Array($0) } }
+        let weights = [0x08, 1, 0x08, 1, 0x08, 5, 0x10, 1] + field(8, Array("w".utf8)) + field(9, floats)
+        let inputs = field(1, Array("input".utf8)) + field(1, Array("w".utf8))
+        let node = inputs + field(2, Array("output".utf8)) + field(4, Array(name.utf8)) + attribute("strides", [2]) + attribute("pads", [1, 0]) + extra
+        let graph = field(1, node) + field(5, weights) + field(11, field(1, Array((given ? "w" : "input").utf8))) + field(12, field(1, Array("output".utf8)))
+        return field(8, [0x10, 13]) + [0x3A, UInt8(graph.count & 0x7F) | 0x80, UInt8(graph.count >> 7)] + graph
+    }
+
+    /// Operators and float weights of a file's copy.
+    func rewritten(_ bytes: [UInt8]) throws -> (operators: [String], weights: [String: [Float]]) {
+        var operators: [String] = [], weights: [String: [Float]] = [:]
+        try read(bytes) { file in
+            let copy = file.path + ".copy"
+            defer { try? FileManager.default.removeItem(atPath: copy) }
+            try file.writeCopy(to: copy, adding: [], upsampling: true)
+            _ = try ONNXFile(path: copy)
+            try Data(contentsOf: URL(fileURLWithPath: copy)).withUnsafeBytes { data in
+                var model = ProtobufReader(data)
+                while let (field, value) = try model.next() {
+                    guard field == 7, case .bytes(let graph) = value else { continue }
+                    var reader = ProtobufReader(graph)
+                    while let (field, value) = try reader.next() {
+                        guard case .bytes(let part) = value else { continue }
+                        if field == 1 { operators.append(try ONNXNode(part).operation) }
+                        if field == 5 {
+                            let tensor = try ONNXTensor(part)
+                            weights[tensor.name] = tensor.floats(dimensions: tensor.shape.count)
+                        }
+                    }
+                }
+            }
+        }
+        return (operators, weights)
+    }
+
+    @Test("a transposed convolution becomes a plain one with a set of taps for each phase, newest input last")
+    func phases() throws {
+        let copy = try rewritten(upsampler())
+        #expect(copy.operators == ["Conv", "Reshape", "Transpose", "Reshape", "Slice"])
+        // Phase 0 has the taps 0, 2 and 4 (weights 1, 3, 5), phase 1 the taps 1 and 3 (2, 4).
+        #expect(copy.weights == ["output/phases/weight": [5, 3, 1, 0, 4, 2]])
+    }
+
+    @Test("what is not understood to the last attribute stays as it is")
+    func leftAlone() throws {
+        let group = field(5, field(1, Array("group".utf8)) + [0x18, 2]), unknown = field(5, field(1, Array("output_shape".utf8)) + [0x40, 9])
+        for bytes in [upsampler(name: "Conv"), upsampler(extra: group), upsampler(extra: unknown), upsampler(extra: field(7, Array("ai.other".utf8))), upsampler(given: true)] {
+            let copy = try rewritten(bytes)
+            #expect(copy.operators.count == 1 && copy.weights == ["w": [1, 2, 3, 4, 5]])
+        }
+    }
+
     @Test("weights that do not fill their shape")
     func weights() {
         #expect { try read(model(weightBytes: 7)) } throws: { "\($0)".contains("the weights w have 7 bytes; their shape needs 8") }
@@ -88,13 +167,14 @@ struct ONNXFileTests {
 
     @Test("every cut and every flipped byte is read to the end or refused")
     func damage() throws {
-        let whole = model()
-        for length in 0..<whole.count { #expect(throws: APIError.self) { try read(Array(whole.prefix(length))) } }
-        for place in whole.indices {
-            for value in [0x00, 0x7F, 0x80, 0xFF] as [UInt8] {
-                var damaged = whole
-                damaged[place] = value
-                _ = try? read(damaged)
+        for whole in [model(), upsampler()] {
+            for length in 0..<whole.count { #expect(throws: APIError.self) { try read(Array(whole.prefix(length))) } }
+            for place in whole.indices {
+                for value in [0x00, 0x7F, 0x80, 0xFF] as [UInt8] {
+                    var damaged = whole
+                    damaged[place] = value
+                    _ = try? rewritten(damaged)
+                }
             }
         }
     }

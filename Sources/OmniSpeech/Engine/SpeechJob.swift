@@ -17,8 +17,11 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     private let plan: Plan
     private let logger: Logger
     private var next = 0
-    /// What is to be spoken of the next units.
+    /// What is to be spoken of the next units, and what is being made of those behind.
     private var prepared: [PreparedUnit<Speaker.Script>] = []
+    private var ahead: Preparation<Speaker.Script>?
+    /// Units that are ready to be spoken in this turn.
+    private(set) var readyCount = 0
     /// The last unit was spoken, or the job ended for another reason.
     private(set) var isOver = false
     private var joiner: UnitJoiner
@@ -72,14 +75,14 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// Enough sound waits for a slow reader.
     var isAhead: Bool { Double(mailbox.unreadSamples) > plan.options.lead * Double(plan.sampleRate) }
 
-    /// Units that are ready to be spoken.
-    var readyCount: Int { prepared.count }
-
     /// Makes the next unit ready to be spoken; once there is something to listen to, the next `most`. False when the job is over.
     func prepare(_ speaker: Speaker, most: Int = 1) -> Bool {
         attempt {
             try cancellation.check()
-            prepared = try text.units[next...].prefix(isFresh ? 1 : most).map { try speaker.prepare($0, plan.manner) }
+            prepared += try ahead?.take() ?? []
+            ahead = nil
+            readyCount = min(isFresh ? 1 : most, text.units.count - next)
+            prepared += try text.units[(next + prepared.count)...].prefix(max(0, readyCount - prepared.count)).map { try speaker.prepare($0, plan.manner) }
         }
         return !isOver
     }
@@ -88,16 +91,26 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// side, each on one core. `pulse` is called at each of the speaker's signs of life, and ends the job by throwing.
     func speak(_ speaker: Speaker, pulse: @Sendable () throws -> Void) {
         attempt {
-            if readyCount == 1 {
-                try take(prepared[0]) { emit in try speak(prepared[0], at: next, speaker, pulse, emit) }
+            prepareAhead(speaker)
+            let units = prepared.prefix(readyCount)
+            if units.count == 1 {
+                try take(units[0]) { emit in try speak(units[0], at: next, speaker, pulse, emit) }
             } else {
-                for (unit, sound) in zip(prepared, try spokenSideBySide(speaker, pulse)) { try take(unit) { emit in try emit(sound) } }
+                for (unit, sound) in zip(units, try spokenSideBySide(units, speaker, pulse)) { try take(unit) { emit in try emit(sound) } }
             }
-            prepared = []
+            prepared.removeFirst(units.count)
             guard next == text.units.count else { return }
             try end()
             isOver = true
         }
+    }
+
+    /// While these units are spoken, those of the next turn are made ready.
+    private func prepareAhead(_ speaker: Speaker) {
+        let units = text.units[(next + prepared.count)...].prefix(max(0, readyCount + speaker.breadth - prepared.count))
+        guard !units.isEmpty else { return }
+        let manner = plan.manner
+        ahead = Preparation { try units.map { try speaker.prepare($0, manner) } }
     }
 
     private func attempt(_ body: () throws -> Void) {
@@ -119,17 +132,19 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     }
 
     /// The sounds of the units that are ready.
-    private func spokenSideBySide(_ speaker: Speaker, _ pulse: @Sendable () throws -> Void) throws -> [[Float]] {
+    private func spokenSideBySide(
+        _ units: ArraySlice<PreparedUnit<Speaker.Script>>, _ speaker: Speaker, _ pulse: @Sendable () throws -> Void
+    ) throws -> [[Float]] {
         let sounds = Mutex<[Int: Result<[Float], any Error>]>([:])
-        DispatchQueue.concurrentPerform(iterations: prepared.count) { place in
+        DispatchQueue.concurrentPerform(iterations: units.count) { place in
             let sound = Result {
                 var whole: [Float] = []
-                try speak(prepared[place], at: next + place, speaker, pulse) { whole += $0 }
+                try speak(units[place], at: next + place, speaker, pulse) { whole += $0 }
                 return whole
             }
             sounds.withLock { $0[place] = sound }
         }
-        return try sounds.withLock { sounds in try prepared.indices.compactMap { try sounds[$0]?.get() } }
+        return try sounds.withLock { sounds in try units.indices.compactMap { try sounds[$0]?.get() } }
     }
 
     /// Sends the sound of the next unit, which `sound` hands out, and notes that it was spoken.
@@ -184,5 +199,22 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
             "units": "\(usage.units)/\(text.units.count)", "symbols": "\(usage.inputTokens)", "seconds": "\(usage.seconds)",
             "took": "\(ContinuousClock.now - began)",
         ])
+    }
+}
+
+/// Units that are made ready on another thread.
+// @unchecked: the result is written before the group is left, and read after.
+private final class Preparation<Script: Sendable>: @unchecked Sendable {
+    private var result: Result<[PreparedUnit<Script>], any Error> = .success([])
+    private let group = DispatchGroup()
+
+    init(_ prepare: @escaping @Sendable () throws -> [PreparedUnit<Script>]) {
+        DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in result = Result(catching: prepare) }
+    }
+
+    /// Waits for the units, or throws what making them threw.
+    func take() throws -> [PreparedUnit<Script>] {
+        group.wait()
+        return try result.get()
     }
 }

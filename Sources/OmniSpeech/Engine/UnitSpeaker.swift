@@ -5,7 +5,7 @@ protocol UnitSpeaker: AnyObject, Sendable {
     /// How a request wants all of its units spoken.
     associatedtype Manner: Sendable
     /// A unit as the model takes it.
-    associatedtype Script
+    associatedtype Script: Sendable
     /// What others are to know of the loaded model.
     associatedtype Facts: Sendable
 
@@ -13,6 +13,7 @@ protocol UnitSpeaker: AnyObject, Sendable {
     /// Units that may be spoken side by side now.
     var breadth: Int { get }
 
+    /// Makes a unit ready to be spoken. Called on any thread, also while others are spoken.
     func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<Script>
 
     /// Runs `turn`, in which `count` threads speak units under the lane.
@@ -24,7 +25,7 @@ protocol UnitSpeaker: AnyObject, Sendable {
 }
 
 /// A unit made ready to be spoken.
-struct PreparedUnit<Script> {
+struct PreparedUnit<Script: Sendable>: Sendable {
     /// nil: there is nothing to say.
     var script: Script?
     /// Handed to the model.

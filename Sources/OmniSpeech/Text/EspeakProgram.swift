@@ -24,7 +24,8 @@ final class EspeakProgram {
         // A write to a program that has died must fail with an error, not end this process.
         signal(SIGPIPE, SIG_IGN)
         process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = ["-q", "--ipa", "-b", "1", "-v", voice]
+        // Even when quiet it computes the sound. Fast and high speech is short, has the same phonemes and halves the time.
+        process.arguments = ["-q", "--ipa", "-b", "1", "-s", "440", "-p", "99", "-v", voice]
         process.standardInput = input
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice

@@ -8,6 +8,8 @@ struct ONNXFile {
     private(set) var metadata: [String: String] = [:]
     private(set) var inputs: [String] = []
     private(set) var outputs: [String] = []
+    /// Version of ONNX's own operators.
+    private var operatorSet: UInt64 = 0
 
     /// Reads the structure of a file, weights' sizes included, and throws ``APIError`` with the reason when it is damaged.
     init(path: String) throws {
@@ -34,7 +36,9 @@ struct ONNXFile {
             case (7, .bytes(let graph)):
                 hasGraph = true
                 try readGraph(ProtobufReader(graph))
-            case (8, .bytes): hasOpset = true
+            case (8, .bytes(let set)):
+                hasOpset = true
+                try readOperatorSet(ProtobufReader(set))
             case (14, .bytes(let entry)): try readMetadata(ProtobufReader(entry))
             default: break
             }
@@ -50,15 +54,25 @@ struct ONNXFile {
             switch field {
             case 1: nodes += 1
             case 5: try checkWeights(ProtobufReader(bytes))
-            case 11: inputs += try name(of: ProtobufReader(bytes))
-            case 12: outputs += try name(of: ProtobufReader(bytes))
+            case 11: inputs += try Self.name(of: ProtobufReader(bytes))
+            case 12: outputs += try Self.name(of: ProtobufReader(bytes))
             default: break
             }
         }
         guard nodes > 0, !outputs.isEmpty else { throw ProtobufReader.Malformed(reason: "its graph is empty") }
     }
 
-    private func name(of reader: ProtobufReader) throws -> [String] {
+    private mutating func readOperatorSet(_ reader: ProtobufReader) throws {
+        var reader = reader
+        var isOwn = true, version: UInt64 = 0
+        while let (field, value) = try reader.next() {
+            if field == 1, case .bytes(let domain) = value { isOwn = domain.isEmpty }
+            if field == 2, case .number(let number) = value { version = number }
+        }
+        if isOwn { operatorSet = version }
+    }
+
+    static func name(of reader: ProtobufReader) throws -> [String] {
         var reader = reader
         while let (field, value) = try reader.next() {
             if field == 1, case .bytes(let text) = value { return [String(decoding: text, as: UTF8.self)] }
@@ -89,7 +103,7 @@ struct ONNXFile {
         while let (field, value) = try reader.next() {
             switch (field, value) {
             case (1, .number(let dimension)): try multiply(dimension)
-            case (1, .bytes(let packed)): for dimension in try Self.varints(packed) { try multiply(dimension) }
+            case (1, .bytes(let packed)): for dimension in try ProtobufReader.varints(packed) { try multiply(dimension) }
             case (2, .number(let number)): type = number
             case (8, .bytes(let text)): name = String(decoding: text, as: UTF8.self)
             case (9, .bytes(let bytes)): raw = bytes.count
@@ -103,41 +117,66 @@ struct ONNXFile {
         }
     }
 
-    private static func varints(_ packed: UnsafeRawBufferPointer) throws -> [UInt64] {
-        var values: [UInt64] = []
-        var value: UInt64 = 0, shift: UInt64 = 0
-        for byte in packed {
-            guard shift < 64 else { throw ProtobufReader.Malformed(reason: "a number too long") }
-            value |= UInt64(byte & 0x7F) << shift
-            shift += 7
-            if byte & 0x80 == 0 {
-                values.append(value)
-                (value, shift) = (0, 0)
-            }
-        }
-        return values
-    }
-
     /// Bytes per element by TensorProto.DataType; packed 4-bit types are left out.
     private static let elementSizes: [UInt64: Int] = [1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2]
 
-    /// Writes a copy that has more metadata. `metadata_props` is the repeated field 14 of the model, and protobuf joins what is
-    /// appended to a message with what was there.
-    func writeCopy(to target: String, adding entries: [(key: String, text: String)]) throws {
-        try? FileManager.default.removeItem(atPath: target)
-        try FileManager.default.copyItem(atPath: path, toPath: target)
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: target))
-        defer { try? file.close() }
-        try file.seekToEnd()
-        try file.write(contentsOf: Data(entries.flatMap { Self.metadataField(key: $0.key, text: $0.text) }))
+    /// A part of a file to be written.
+    enum Piece {
+        case kept(UnsafeRawBufferPointer)
+        case made([UInt8])
+
+        var count: Int {
+            switch self {
+            case .kept(let bytes): bytes.count
+            case .made(let bytes): bytes.count
+            }
+        }
     }
 
-    private static func metadataField(key: String, text: String) -> [UInt8] {
-        func varint(_ value: Int) -> [UInt8] {
-            value < 0x80 ? [UInt8(value)] : [UInt8(value & 0x7F) | 0x80] + varint(value >> 7)
+    /// Writes a copy that has more metadata and, where `upsampling` is set, no 1-D transposed convolutions (``PhaseConvolution``).
+    func writeCopy(to target: String, adding entries: [(key: String, text: String)], upsampling: Bool = false) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+        _ = FileManager.default.createFile(atPath: target, contents: nil)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: target))
+        defer { try? file.close() }
+        try file.truncate(atOffset: 0)
+        try data.withUnsafeBytes { data in
+            for piece in try pieces(data, adding: entries, upsampling: upsampling) {
+                switch piece {
+                case .kept(let bytes):
+                    guard let base = bytes.baseAddress else { continue }
+                    try file.write(contentsOf: Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
+                case .made(let bytes): try file.write(contentsOf: bytes)
+                }
+            }
         }
-        func field(_ tag: UInt8, _ bytes: [UInt8]) -> [UInt8] { [tag] + varint(bytes.count) + bytes }
-        return field(0x72, field(0x0A, Array(key.utf8)) + field(0x12, Array(text.utf8)))
+    }
+
+    private func pieces(_ data: UnsafeRawBufferPointer, adding entries: [(key: String, text: String)], upsampling: Bool) throws -> [Piece] {
+        var pieces: [Piece] = []
+        var reader = ProtobufReader(data)
+        var begin = 0
+        while let (field, value) = try reader.next() {
+            defer { begin = reader.place }
+            // Slice takes its bounds as inputs since version 10.
+            if upsampling, operatorSet >= 10, field == 7, case .bytes(let graph) = value, let rewritten = try PhaseConvolution.rewritten(graph) {
+                var header = ProtobufWriter()
+                header.header(7, length: rewritten.reduce(0) { $0 + $1.count })
+                pieces.append(.made(header.message))
+                pieces += rewritten
+            } else {
+                pieces.append(.kept(UnsafeRawBufferPointer(rebasing: data[begin..<reader.place])))
+            }
+        }
+        // `metadata_props` is the repeated field 14 of the model.
+        var metadata = ProtobufWriter()
+        for (key, text) in entries {
+            var entry = ProtobufWriter()
+            entry.text(1, key)
+            entry.text(2, text)
+            metadata.bytes(14, entry.message)
+        }
+        return pieces + [.made(metadata.message)]
     }
 }
 

@@ -11,7 +11,8 @@ struct ProtobufReader {
     }
 
     private let message: UnsafeRawBufferPointer
-    private var place = 0
+    /// Bytes read so far.
+    private(set) var place = 0
 
     /// `message` must outlive the reader.
     init(_ message: UnsafeRawBufferPointer) { self.message = message }
@@ -50,5 +51,13 @@ struct ProtobufReader {
         }
         defer { place += count }
         return UnsafeRawBufferPointer(rebasing: message[place..<place + count])
+    }
+
+    /// The numbers of a packed field.
+    static func varints(_ packed: UnsafeRawBufferPointer) throws -> [UInt64] {
+        var reader = ProtobufReader(packed)
+        var values: [UInt64] = []
+        while reader.place < packed.count { values.append(try reader.varint()) }
+        return values
     }
 }

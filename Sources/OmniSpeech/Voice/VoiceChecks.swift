@@ -25,8 +25,12 @@ struct PreparedVoice {
         files.values.filter { $0.hasSuffix(".onnx") }.reduce(0) { $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0) }
     }
 
+    /// Whether a Piper voice's transposed convolutions are replaced.
+    private let rewritesUpsampling: Bool
+
     /// Checks every file, and completes those that lack what sherpa-onnx needs. Throws ``APIError`` with the reason.
-    init(_ folder: VoiceFolder, scratch: String) throws {
+    init(_ folder: VoiceFolder, scratch: String, rewritesUpsampling: Bool = true) throws {
+        self.rewritesUpsampling = rewritesUpsampling
         family = folder.family
         files = folder.files
         var models: [String: ONNXFile] = [:]
@@ -62,6 +66,7 @@ struct PreparedVoice {
             try model.require(metadata: ["language", "comment"], numbers: ["sample_rate", "n_speakers"])
             let usesPhonemes = model.metadata["has_espeak"] == "1" || model.metadata["comment"]?.contains("piper") == true
             espeakVoice = try usesPhonemes ? model.espeakVoice : lexiconOnly(model)
+            try copy(model, adding: [], scratch: scratch)
         }
         symbols = try table(["_", "^", "$"])
     }
@@ -84,17 +89,24 @@ struct PreparedVoice {
     }
 
     private mutating func complete(_ model: ONNXFile, with configuration: PiperConfiguration, scratch: String) throws {
+        let missing = configuration.metadata.filter { model.metadata[$0.key] == nil }
+        try copy(model, adding: missing, scratch: scratch) {
+            try Data(configuration.tokenTable.utf8).write(to: URL(fileURLWithPath: "\(scratch)/tokens.txt"))
+        }
+        files["tokens"] = "\(scratch)/tokens.txt"
+    }
+
+    /// Puts a copy with more metadata and faster upsampling in place of the model.
+    private mutating func copy(_ model: ONNXFile, adding metadata: [(key: String, text: String)], scratch: String, beside write: () throws -> Void = {}) throws {
         do {
             try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
             self.scratch = scratch
-            try Data(configuration.tokenTable.utf8).write(to: URL(fileURLWithPath: "\(scratch)/tokens.txt"))
-            files["tokens"] = "\(scratch)/tokens.txt"
-            let missing = configuration.metadata.filter { model.metadata[$0.key] == nil }
-            guard !missing.isEmpty else { return }
-            try model.writeCopy(to: "\(scratch)/model.onnx", adding: missing)
+            try write()
+            try model.writeCopy(to: "\(scratch)/model.onnx", adding: metadata, upsampling: rewritesUpsampling)
             files["model"] = "\(scratch)/model.onnx"
         } catch {
             try? FileManager.default.removeItem(atPath: scratch)
+            if let fault = error as? ProtobufReader.Malformed { throw APIError.unusableVoice(model.path, fault.reason) }
             throw APIError(.insufficientStorage, "A completed copy of \(model.path) could not be written to \(scratch): \(error.localizedDescription).")
         }
     }
