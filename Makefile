@@ -32,8 +32,8 @@ release: setup ## Set up and build the release binary
 
 test: setup ## Set up and run every test: Swift, then the contract tests through the OpenAI client
 	swift build --build-tests
-	swift test --skip-build --disable-xctest
-	OMNI_TEST_ALONE=1 swift test --skip-build --disable-xctest --no-parallel --filter 'OmniMediaTests.*FaultTests'
+	@bash scripts/tidily.sh swift test --skip-build --disable-xctest
+	@OMNI_TEST_ALONE=1 bash scripts/tidily.sh swift test --skip-build --disable-xctest --no-parallel --filter 'OmniMediaTests.*FaultTests'
 	@bash scripts/contract.sh
 
 test-full: test ## The tests again under the sanitizers, and the long ones (soak, faults)
@@ -52,7 +52,7 @@ bench: release ## Every Benchmarks/*/run, against llama-server from the same sou
 	done
 
 clean: ## Remove what was built in this checkout
-	rm -rf .build .build-tsan
+	rm -rf .build .build-tsan .build-asan
 	@for link in deps deps-sherpa; do [ ! -L $$link ] || rm $$link; done
 
 distclean: clean ## Remove the shared cache of native builds too (models stay)

@@ -61,12 +61,28 @@ struct TinyVoiceTests {
         await #expect { try await engine.hear(unknown) } throws: { ($0 as? APIError)?.status == 400 }
     }
 
+    @Test("Pocket TTS imitates a sample, and a seed gives the same sound again")
+    func pocket() async throws {
+        let engine = try await load("pocket")
+        #expect(engine.family == .pocket && engine.abilities.clones && !engine.abilities.cloningNeedsText && engine.abilities.honoursSeed)
+        func sample(_ level: Double) -> ReferenceVoice { ReferenceVoice(samples: (0..<24_000).map { Float(sin(Double($0) * 0.05) * level) }, sampleRate: 24_000) }
+        func heard(_ seed: Int, _ level: Double = 0.3) async throws -> Heard {
+            try await engine.hear(SpeechSynthesis(text: "Hello there. Good morning to you all, jörg.", seed: seed, reference: sample(level)))
+        }
+        let first = try await heard(5), again = try await heard(5), other = try await heard(6), louder = try await heard(5, 0.9)
+        // Two frames of 1920 samples for each character, bytes of unknown ones included.
+        #expect(first.units.count == 2 && first.units.allSatisfy { $0.samples >= $0.symbols * 3840 } && (0.05...0.2).contains(first.level))
+        #expect(first.samples == again.samples && first.samples != other.samples && first.samples != louder.samples)
+        await #expect { try await engine.hear("Hello.") } throws: { ($0 as? APIError)?.status == 400 }
+    }
+
     @Test("metadata that sherpa-onnx would end the process over", arguments: [
         ("kitten", "model.onnx", "kitten-tts", "kitten-xxx"), ("kitten", "model.onnx", "n_speakers", "n_speakerz"), ("kitten", "model.onnx", "style_dim", "style_din"),
         ("kitten", "model.onnx", "24000", "-4000"), ("kitten", "voices.bin", "", "x"), ("kitten", "tokens.txt", ", ", "Ω "),
         ("matcha", "hifigan_v2.onnx", "hifigan", "hifigen"), ("matcha", "model-steps-3.onnx", "use_eos_bos", "use_eos_bot"), ("matcha", "tokens.txt", "^ ", "Ω "),
         ("supertonic", "voice.bin", "", "x"), ("supertonic", "unicode_indexer.bin", "", "x"), ("supertonic", "tts.json", "latent_dim", "latent_din"),
-        ("zipvoice", "vocos_24khz.onnx", "vocos", "vocoz"),
+        ("zipvoice", "vocos_24khz.onnx", "vocos", "vocoz"), ("pocket", "vocab.json", "\"<s>\": 1,", "\"<s>\": 9999,"),
+        ("pocket", "vocab.json", "<0x41>", "<0x4Z>"), ("pocket", "token_scores.json", "-1.0", "\"-1\""),
     ])
     func refusals(voice: String, file: String, old: String, new: String) async throws {
         let folder = "\(NSTemporaryDirectory())/omni-tiny-\(UUID().uuidString)"

@@ -5,6 +5,7 @@
 
 Each symbol becomes a short tone. That proves the way through: files, metadata, symbols, speakers, sound; not a voice.
 """
+import json
 import sys
 from pathlib import Path
 
@@ -177,8 +178,73 @@ def supertonic(folder: Path) -> None:
     (folder / "voice.bin").write_bytes(sizes + numpy.ones(12, "<f4").tobytes())
 
 
+def pocket(folder: Path) -> None:
+    """Two frames of 1920 samples for each character. The sample's mean gives the pitch, noise bends it; the sizes are sherpa-onnx's own.
+
+    Embeddings carry in their first place how many frames they ask for, and in their second the pitch; the language model's state adds
+    up both and counts frames down.
+    """
+    node = helper.make_node
+    ints = lambda *values: numpy.array(values, numpy.int64)
+    number, wide = numpy.float32, [1, "T", 1024]
+    first, second = numpy.zeros((2, 1, 1, 1024), numpy.float32)
+    first[0, 0, 0], second[0, 0, 1] = 2, 1
+    save(
+        folder / "text_conditioner.onnx",
+        [
+            node("Cast", ["token_ids"], ["i"], to=FLOAT), node("Mul", ["i", "zero"], ["a"]), node("Add", ["a", "one"], ["b"]),
+            node("Unsqueeze", ["b", "last"], ["c"]), node("Mul", ["c", "first"], ["embeddings"]),
+        ], [("token_ids", INT64, [1, "T"])], [("embeddings", FLOAT, wide)], {"zero": number(0), "one": number(1), "last": ints(2), "first": first}, {})
+    save(
+        folder / "encoder.onnx",
+        [
+            node("Abs", ["audio"], ["a"]), node("ReduceMean", ["a"], ["b"], axes=[0, 1, 2], keepdims=0), node("Mul", ["b", "second"], ["embeddings"]),
+        ], [("audio", FLOAT, [1, 1, "N"])], [("embeddings", FLOAT, wide)], {"second": second}, {})
+    save(
+        folder / "lm_main.onnx",
+        [
+            node("Shape", ["sequence"], ["shape"]), node("Gather", ["shape", "place"], ["frames"]), node("Cast", ["frames"], ["spoken"], to=FLOAT),
+            node("ReduceSum", ["text_embeddings", "over"], ["sum"], keepdims=0), node("Gather", ["sum", "none"], ["asked"], axis=1),
+            node("Gather", ["sum", "place"], ["lift"], axis=1), node("Reshape", ["asked", "flat"], ["asked1"]), node("Reshape", ["lift", "flat"], ["lift1"]),
+            node("Add", ["left", "asked1"], ["more"]), node("Sub", ["more", "spoken"], ["left_after"]), node("Add", ["pitch", "lift1"], ["pitch_after"]),
+            node("Reshape", ["pitch_after", "column"], ["p"]), node("Expand", ["p", "latent"], ["conditioning"]),
+            node("LessOrEqual", ["left_after", "zero"], ["ends"]), node("Cast", ["ends"], ["e"], to=FLOAT), node("Sub", ["e", "one"], ["f"]),
+            node("Mul", ["f", "ten"], ["g"]), node("Reshape", ["g", "column"], ["eos_logit"]),
+        ],
+        [("sequence", FLOAT, [1, "S", 32]), ("text_embeddings", FLOAT, wide), ("left", FLOAT, [1]), ("pitch", FLOAT, [1])],
+        [("conditioning", FLOAT, [1, 32]), ("eos_logit", FLOAT, [1, 1]), ("left_after", FLOAT, [1]), ("pitch_after", FLOAT, [1])],
+        {
+            "none": ints(0), "place": ints(1), "over": ints(1), "flat": ints(1), "column": ints(1, 1), "latent": ints(1, 32),
+            "zero": number(0), "one": number(1), "ten": number(10),
+        }, {})
+    save(
+        folder / "lm_flow.onnx",
+        [
+            node("Mul", ["x", "half"], ["a"]), node("Sub", ["c", "a"], ["b"]), node("Add", ["s", "t"], ["d"]), node("Mul", ["d", "zero"], ["e"]),
+            node("Add", ["b", "e"], ["flow_dir"]),
+        ],
+        [("c", FLOAT, [1, 32]), ("s", FLOAT, [1, 1]), ("t", FLOAT, [1, 1]), ("x", FLOAT, [1, 32])], [("flow_dir", FLOAT, [1, 32])],
+        {"zero": number(0), "half": number(0.5)}, {})
+    save(
+        folder / "decoder.onnx",
+        [
+            node("ReduceMean", ["latent"], ["a"], axes=[2]), node("Add", ["a", "base"], ["b"]), node("Mul", ["b", "ramp"], ["c"]), node("Sin", ["c"], ["d"]),
+            node("Mul", ["d", "level"], ["e"]), node("Reshape", ["e", "flat"], ["f"]), node("Mul", ["chunks", "zero"], ["g"]), node("Add", ["f", "g"], ["audio"]),
+            node("Add", ["chunks", "base"], ["chunks_after"]),
+        ],
+        [("latent", FLOAT, [1, "F", 32]), ("chunks", FLOAT, [1])], [("audio", FLOAT, [1, 1, "N"]), ("chunks_after", FLOAT, [1])],
+        {
+            "ramp": (numpy.arange(1920, dtype=numpy.float32) * 0.05).reshape(1, 1, 1920), "level": number(0.2), "base": number(1), "zero": number(0),
+            "flat": ints(1, 1, -1),
+        }, {})
+    pieces = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)] + list("▁abcdefghijklmnopqrstuvwxyzHG.,")
+    (folder / "vocab.json").write_text(json.dumps({piece: number for number, piece in enumerate(pieces)}, ensure_ascii=False) + "\n")
+    (folder / "token_scores.json").write_text(json.dumps({piece: -float(number > 2) for number, piece in enumerate(pieces)}, ensure_ascii=False) + "\n")
+
+
 if __name__ == "__main__":
     kitten(Path(sys.argv[1]) / "kitten")
     matcha(Path(sys.argv[1]) / "matcha")
     zipvoice(Path(sys.argv[1]) / "zipvoice")
     supertonic(Path(sys.argv[1]) / "supertonic")
+    pocket(Path(sys.argv[1]) / "pocket")

@@ -48,7 +48,7 @@ struct PreparedVoice {
             try checkSupertonic(folder.file("tts_json"))
             try checkStyle(folder.file("voice_style"))
             try checkIndexer(folder.file("unicode_indexer"))
-        case .pocket: for role in ["vocab_json", "token_scores_json"] { try Self.checkJSON(folder.file(role)) }
+        case .pocket: try checkPieces(folder.file("vocab_json"), scores: folder.file("token_scores_json"))
         }
     }
 
@@ -142,6 +142,21 @@ struct PreparedVoice {
         espeakVoice = try usesPhonemes ? model.espeakVoice : lexiconOnly(model)
         symbols = try table(["^", "$"])
         try models["vocoder"]?.requireVocoder()
+    }
+
+    /// sherpa-onnx writes each piece of text to the place that its number names, and leaves out all that follows a letter which is
+    /// neither a piece nor to be spelled in bytes.
+    private func checkPieces(_ path: String, scores scoresPath: String) throws {
+        guard case .object(let pieces) = try Self.checkJSON(path) else { throw APIError.unusableVoice(path, "it is no object of pieces") }
+        let numbers = Set(pieces.members.compactMap { $0.value.intValue })
+        guard numbers == Set(0..<pieces.count) else { throw APIError.unusableVoice(path, "its pieces are not numbered from 0 to \(pieces.count - 1)") }
+        let hex = "0123456789ABCDEF"
+        let bytes = hex.flatMap { high in hex.map { low in "<0x\(high)\(low)>" } }
+        let known = Set(pieces.keys), missing = bytes.filter { !known.contains($0) }
+        guard missing.isEmpty else { throw APIError.unusableVoice(path, "it lacks \(missing.count) of the pieces for single bytes, such as \(missing[0])") }
+        guard case .object(let scores) = try Self.checkJSON(scoresPath), scores.members.allSatisfy({ $0.value.doubleValue != nil }) else {
+            throw APIError.unusableVoice(scoresPath, "it is no object of numbers")
+        }
     }
 
     private func checkSupertonic(_ path: String) throws {

@@ -15,7 +15,7 @@ extension BatchLoop {
             // A prompt is not cut for the sake of half a step: it is taken whole, or left to the next step if that can.
             if taken >= limit { break }
             if taken + count > limit * 3 / 2 {
-                if taken > 0, count <= chunk { break }
+                if taken > 0, count <= chunk || limit - taken <= BatchSetup.cheapTokens { break }
                 count = limit - taken
             }
             if sequence.scoresPrompt { count = min(count, BatchSetup.scoredChunk) }
