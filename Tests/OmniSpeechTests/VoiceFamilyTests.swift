@@ -106,10 +106,10 @@ struct ONNXFileTests {
     }
 
     /// A graph with one transposed convolution of stride 2 over weights of one channel and five taps.
-    func upsampler(name: String = "ConvTranspose", extra: [UInt8] = [], given: Bool = false) -> [UInt8] {
+    func upsampler(name: String = "ConvTranspose", extra: [UInt8] = [], given: Bool = false, shape: [[UInt8]] = [[1], [1], [5]], count: Int = 5) -> [UInt8] {
         func attribute(_ name: String, _ values: [UInt8]) -> [UInt8] { field(5, field(1, Array(name.utf8)) + values.flatMap { [0x40, $0] }) }
-        let floats = ([1, 2, 3, 4, 5] as [Float]).flatMap { withUnsafeBytes(of: $0) { Array($0) } }
-        let weights = [0x08, 1, 0x08, 1, 0x08, 5, 0x10, 1] + field(8, Array("w".utf8)) + field(9, floats)
+        let floats = ([1, 2, 3, 4, 5] as [Float]).prefix(count).flatMap { withUnsafeBytes(of: $0) { Array($0) } }
+        let weights = shape.flatMap { [0x08] + $0 } + [0x10, 1] + field(8, Array("w".utf8)) + field(9, floats)
         let inputs = field(1, Array("input".utf8)) + field(1, Array("w".utf8))
         let node = inputs + field(2, Array("output".utf8)) + field(4, Array(name.utf8)) + attribute("strides", [2]) + attribute("pads", [1, 0]) + extra
         let graph = field(1, node) + field(5, weights) + field(11, field(1, Array((given ? "w" : "input").utf8))) + field(12, field(1, Array("output".utf8)))
@@ -157,6 +157,14 @@ struct ONNXFileTests {
         for bytes in [upsampler(name: "Conv"), upsampler(extra: group), upsampler(extra: unknown), upsampler(extra: field(7, Array("ai.other".utf8))), upsampler(given: true)] {
             let copy = try rewritten(bytes)
             #expect(copy.operators.count == 1 && copy.weights == ["w": [1, 2, 3, 4, 5]])
+        }
+    }
+
+    @Test("weights of impossible sizes are no weights")
+    func impossible() throws {
+        let huge = [UInt8](repeating: 0xFF, count: 8) + [0x7F]
+        for shape in [[huge, [0], [5]], [[0], huge, [5]], [[0], [1], [5]], [huge, [0], huge]] {
+            #expect(try rewritten(upsampler(shape: shape, count: 0)).operators == ["ConvTranspose"])
         }
     }
 

@@ -88,10 +88,11 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     }
 
     /// Speaks the units that are ready, in a turn of the speaker's, and ends the job with the last: one as it comes, several side by
-    /// side, each on one core. `pulse` is called at each of the speaker's signs of life, and ends the job by throwing.
-    func speak(_ speaker: Speaker, pulse: @Sendable () throws -> Void) {
+    /// side, each on one core. `pulse` is called at each of the speaker's signs of life, and ends the job by throwing. `isShared`: other
+    /// requests are spoken in the same turn.
+    func speak(_ speaker: Speaker, isShared: Bool, pulse: @Sendable () throws -> Void) {
         attempt {
-            prepareAhead(speaker)
+            prepareAhead(isShared ? 1 : speaker.breadth, speaker)
             let units = prepared.prefix(readyCount)
             if units.count == 1 {
                 try take(units[0]) { emit in try speak(units[0], at: next, speaker, pulse, emit) }
@@ -105,19 +106,24 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
         }
     }
 
-    /// While these units are spoken, those of the next turn are made ready.
-    private func prepareAhead(_ speaker: Speaker) {
-        let units = text.units[(next + prepared.count)...].prefix(max(0, readyCount + speaker.breadth - prepared.count))
+    /// While these units are spoken, those of the next turn, `count` at most, are made ready.
+    private func prepareAhead(_ count: Int, _ speaker: Speaker) {
+        let units = text.units[(next + prepared.count)...].prefix(max(0, readyCount + count - prepared.count))
         guard !units.isEmpty else { return }
         let manner = plan.manner
         ahead = Preparation { try units.map { try speaker.prepare($0, manner) } }
     }
 
     private func attempt(_ body: () throws -> Void) {
-        do { try body() } catch {
-            mailbox.finish(.failure(error))
-            isOver = true
-        }
+        do { try body() } catch { end(throwing: error) }
+    }
+
+    /// Ends the job early. Nothing uses the speaker any more when this returns.
+    func end(throwing error: any Error) {
+        mailbox.finish(.failure(error))
+        isOver = true
+        _ = try? ahead?.take()
+        ahead = nil
     }
 
     private func speak(

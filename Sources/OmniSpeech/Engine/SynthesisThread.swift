@@ -91,7 +91,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
             condition.withLock { (busySince, speaking) = (nil, 0) }
         }
         let left = condition.withLock { jobs }
-        for job in left { job.mailbox.finish(.failure(APIError.unloading)) }
+        for job in left { job.end(throwing: APIError.unloading) }
     }
 
     /// Of one request its first sentence, or the next few side by side; of several requests one sentence after the other on each
@@ -105,7 +105,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
             DispatchQueue.concurrentPerform(iterations: ready.count) { place in
                 var next: SpeechJob<Speaker>? = ready[place]
                 while let job = next {
-                    job.speak(speaker, pulse: pulse)
+                    job.speak(speaker, isShared: ready.count > 1, pulse: pulse)
                     next = change(job, for: speaker, isShared: ready.count > 1)
                 }
             }

@@ -4,7 +4,7 @@ import OmniEngine
 import OmniLlama
 
 /// Speaks units with libllama and libmtmd, frame by frame and one at a time.
-// @unchecked: the synthesis thread alone makes and uses it.
+// @unchecked: the synthesis thread alone makes and uses it, but for `prepare`, which reads nothing of it.
 final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     struct Manner {
         /// As the model's vocabulary names it; nil for models that have but one.

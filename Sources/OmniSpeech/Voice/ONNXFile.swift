@@ -8,6 +8,8 @@ struct ONNXFile {
     private(set) var metadata: [String: String] = [:]
     private(set) var inputs: [String] = []
     private(set) var outputs: [String] = []
+    /// Has transposed convolutions.
+    private(set) var upsamples = false
     /// Version of ONNX's own operators.
     private var operatorSet: UInt64 = 0
 
@@ -52,7 +54,9 @@ struct ONNXFile {
         while let (field, value) = try reader.next() {
             guard case .bytes(let bytes) = value else { continue }
             switch field {
-            case 1: nodes += 1
+            case 1:
+                nodes += 1
+                if try operation(of: ProtobufReader(bytes)) == "ConvTranspose" { upsamples = true }
             case 5: try checkWeights(ProtobufReader(bytes))
             case 11: inputs += try Self.name(of: ProtobufReader(bytes))
             case 12: outputs += try Self.name(of: ProtobufReader(bytes))
@@ -70,6 +74,14 @@ struct ONNXFile {
             if field == 2, case .number(let number) = value { version = number }
         }
         if isOwn { operatorSet = version }
+    }
+
+    private func operation(of node: ProtobufReader) throws -> String {
+        var reader = node
+        while let (field, value) = try reader.next() {
+            if field == 4, case .bytes(let text) = value { return String(decoding: text, as: UTF8.self) }
+        }
+        return ""
     }
 
     static func name(of reader: ProtobufReader) throws -> [String] {
@@ -133,7 +145,8 @@ struct ONNXFile {
         }
     }
 
-    /// Writes a copy that has more metadata and, where `upsampling` is set, no 1-D transposed convolutions (``PhaseConvolution``).
+    /// Writes a copy that has more metadata and, where `upsampling` is set, plain convolutions in place of transposed ones, as far as
+    /// ``PhaseConvolution`` knows them.
     func writeCopy(to target: String, adding entries: [(key: String, text: String)], upsampling: Bool = false) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
         _ = FileManager.default.createFile(atPath: target, contents: nil)

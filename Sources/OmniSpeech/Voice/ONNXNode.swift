@@ -87,7 +87,14 @@ struct ONNXTensor {
 
     /// The elements, where they are `dimensions`-dimensional 32-bit floats in the file itself.
     func floats(dimensions: Int) -> [Float]? {
-        guard type == Self.float, shape.count == dimensions, let raw, raw.count == shape.reduce(4, *) else { return nil }
+        guard type == Self.float, shape.count == dimensions, let raw else { return nil }
+        var size = 4
+        for dimension in shape {
+            let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
+            guard dimension > 0, !overflow else { return nil }
+            size = product
+        }
+        guard size == raw.count else { return nil }
         return (0..<raw.count / 4).map { Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))) }
     }
 

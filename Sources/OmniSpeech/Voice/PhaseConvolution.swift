@@ -60,7 +60,7 @@ struct PhaseConvolution {
     /// A graph's message with its transposed convolutions replaced, in pieces; nil when there are none.
     static func rewritten(_ graph: UnsafeRawBufferPointer) throws -> [ONNXFile.Piece]? {
         var tensors: [String: ONNXTensor] = [:], nodes: [ONNXNode] = []
-        var given: Set<String> = []
+        var given: Set<String> = [], results: Set<String> = []
         var reader = ProtobufReader(graph)
         while let (field, value) = try reader.next() {
             guard case .bytes(let bytes) = value else { continue }
@@ -70,6 +70,7 @@ struct PhaseConvolution {
                 tensors[tensor.name] = tensor
             }
             if field == 11 { given.formUnion(try ONNXFile.name(of: ProtobufReader(bytes))) }
+            if field == 12 { results.formUnion(try ONNXFile.name(of: ProtobufReader(bytes))) }
         }
         // What a caller may give in place of the weights is not known beforehand.
         for name in given { tensors[name] = nil }
@@ -79,7 +80,7 @@ struct PhaseConvolution {
         // Weights that nobody else needs are left out.
         let replacedInputs = Set(zip(nodes, replaced).filter { $1 != nil }.flatMap { $0.0.inputs.dropFirst() })
         let keptInputs = Set(zip(nodes, replaced).filter { $1 == nil }.flatMap { $0.0.inputs })
-        let unused = nodes.contains(where: \.hasGraph) ? [] : replacedInputs.subtracting(keptInputs)
+        let unused = nodes.contains(where: \.hasGraph) ? [] : replacedInputs.subtracting(keptInputs).subtracting(results)
 
         var pieces: [ONNXFile.Piece] = [], begin = 0, index = 0
         reader = ProtobufReader(graph)

@@ -66,7 +66,7 @@ struct PreparedVoice {
             try model.require(metadata: ["language", "comment"], numbers: ["sample_rate", "n_speakers"])
             let usesPhonemes = model.metadata["has_espeak"] == "1" || model.metadata["comment"]?.contains("piper") == true
             espeakVoice = try usesPhonemes ? model.espeakVoice : lexiconOnly(model)
-            try copy(model, adding: [], scratch: scratch)
+            try copy(model, scratch: scratch)
         }
         symbols = try table(["_", "^", "$"])
     }
@@ -90,18 +90,22 @@ struct PreparedVoice {
 
     private mutating func complete(_ model: ONNXFile, with configuration: PiperConfiguration, scratch: String) throws {
         let missing = configuration.metadata.filter { model.metadata[$0.key] == nil }
-        try copy(model, adding: missing, scratch: scratch) {
-            try Data(configuration.tokenTable.utf8).write(to: URL(fileURLWithPath: "\(scratch)/tokens.txt"))
-        }
-        files["tokens"] = "\(scratch)/tokens.txt"
+        try copy(model, adding: missing, tokens: configuration.tokenTable, scratch: scratch)
     }
 
-    /// Puts a copy with more metadata and faster upsampling in place of the model.
-    private mutating func copy(_ model: ONNXFile, adding metadata: [(key: String, text: String)], scratch: String, beside write: () throws -> Void = {}) throws {
+    /// Puts a copy with more metadata and faster upsampling in place of the model where there is something to change, and writes the
+    /// table of symbols where none came with it.
+    private mutating func copy(_ model: ONNXFile, adding metadata: [(key: String, text: String)] = [], tokens: String? = nil, scratch: String) throws {
+        let isChanged = !metadata.isEmpty || (rewritesUpsampling && model.upsamples)
+        guard isChanged || tokens != nil else { return }
         do {
             try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
             self.scratch = scratch
-            try write()
+            if let tokens {
+                try Data(tokens.utf8).write(to: URL(fileURLWithPath: "\(scratch)/tokens.txt"))
+                files["tokens"] = "\(scratch)/tokens.txt"
+            }
+            guard isChanged else { return }
             try model.writeCopy(to: "\(scratch)/model.onnx", adding: metadata, upsampling: rewritesUpsampling)
             files["model"] = "\(scratch)/model.onnx"
         } catch {

@@ -141,9 +141,11 @@ final class BatchLoop {
     private func compute() -> Bool {
         guard batch.count > 0 else { return false }
         let prompt = shares.reduce(0) { $0 + ($1.count > 1 ? $1.count : 0) }
-        let start = ContinuousClock.now
+        var start = ContinuousClock.now
         let outcome = brake.run(for: shares.map(\.sequence.group.request.scope.cancellation), slicing: prompt > Pace.range.lowerBound) {
-            context.decode(batch)
+            // The wait for the lane is no work of ours.
+            start = .now
+            return context.decode(batch)
         }
         if brake.wasPulled || outcome == .aborted { return resynchronize() }
         switch outcome {
@@ -196,7 +198,8 @@ final class BatchLoop {
 struct BatchSetup: Sendable {
     /// Most prompt tokens in a step that reports their logprobs: each costs a row of logits.
     static let scoredChunk = 64
-    /// Prompt tokens of several requests that are computed together: one that leaves meanwhile is computed to the batch's end.
+    /// Prompt tokens of several requests that are computed together, and half as many again to take a prompt whole: one that leaves
+    /// meanwhile is computed to the batch's end.
     static let sharedPrompts = 256
     /// Prompt tokens that are sooner computed than given a pass of their own.
     static let cheapTokens = 8

@@ -16,7 +16,7 @@ struct Pace {
     /// Length of a step without prompts, by the number of sequences in it; nil where none was seen.
     private var decodeSeconds: [Double?] = []
 
-    /// Prompt tokens for the next step with `decoding` others, while `prompts` are not in the cache yet.
+    /// Prompt tokens for the next step (half as many again may take a prompt whole) with `decoding` others, while `prompts` are not in the cache yet.
     func chunk(for prompts: Int, beside decoding: Int) -> Int {
         let decode = decodeLength(decoding)
         let length = Self.target + Self.more * Double(min(max(prompts, 1), Self.mostPrompts) - 1)
@@ -27,7 +27,7 @@ struct Pace {
     mutating func record(seconds: Double, decoded: Int, prompt: Int) {
         if prompt == 0 {
             while decodeSeconds.count <= decoded { decodeSeconds.append(nil) }
-            let known = decodeSeconds[decoded] ?? seconds
+            let known = decodeSeconds[decoded] ?? decodeLength(decoded)
             decodeSeconds[decoded] = known + (seconds - known) * 0.2
         } else if prompt >= 8 {
             let own = max(seconds - decodeLength(decoded), seconds * 0.25)
