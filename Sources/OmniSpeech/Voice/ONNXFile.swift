@@ -56,8 +56,8 @@ struct ONNXFile {
             switch field {
             case 1:
                 nodes += 1
-                if try operation(of: ProtobufReader(bytes)) == "ConvTranspose" { upsamples = true }
-            case 5: try checkWeights(ProtobufReader(bytes))
+                if try ONNXNode(bytes).operation == "ConvTranspose" { upsamples = true }
+            case 5: try checkWeights(ONNXTensor(bytes))
             case 11: inputs += try Self.name(of: ProtobufReader(bytes))
             case 12: outputs += try Self.name(of: ProtobufReader(bytes))
             default: break
@@ -74,14 +74,6 @@ struct ONNXFile {
             if field == 2, case .number(let number) = value { version = number }
         }
         if isOwn { operatorSet = version }
-    }
-
-    private func operation(of node: ProtobufReader) throws -> String {
-        var reader = node
-        while let (field, value) = try reader.next() {
-            if field == 4, case .bytes(let text) = value { return String(decoding: text, as: UTF8.self) }
-        }
-        return ""
     }
 
     static func name(of reader: ProtobufReader) throws -> [String] {
@@ -104,28 +96,12 @@ struct ONNXFile {
     }
 
     /// The raw bytes of a tensor must be as many as its shape and type say.
-    private func checkWeights(_ reader: ProtobufReader) throws {
-        var reader = reader
-        var elements = 1, type: UInt64 = 0, raw: Int?, name = "?"
-        func multiply(_ dimension: UInt64) throws {
-            let (product, overflow) = elements.multipliedReportingOverflow(by: Int(exactly: dimension) ?? .max)
-            guard !overflow else { throw ProtobufReader.Malformed(reason: "a tensor of impossible size") }
-            elements = product
-        }
-        while let (field, value) = try reader.next() {
-            switch (field, value) {
-            case (1, .number(let dimension)): try multiply(dimension)
-            case (1, .bytes(let packed)): for dimension in try ProtobufReader.varints(packed) { try multiply(dimension) }
-            case (2, .number(let number)): type = number
-            case (8, .bytes(let text)): name = String(decoding: text, as: UTF8.self)
-            case (9, .bytes(let bytes)): raw = bytes.count
-            default: break
-            }
-        }
-        guard let raw, let size = Self.elementSizes[type] else { return }
+    private func checkWeights(_ tensor: ONNXTensor) throws {
+        guard let elements = tensor.elementCount else { throw ProtobufReader.Malformed(reason: "a tensor of impossible size") }
+        guard let raw = tensor.raw?.count, let size = Self.elementSizes[tensor.type] else { return }
         let (expected, overflow) = elements.multipliedReportingOverflow(by: size)
         guard !overflow, raw == expected else {
-            throw ProtobufReader.Malformed(reason: "the weights \(name) have \(raw) bytes; their shape needs \(expected)")
+            throw ProtobufReader.Malformed(reason: "the weights \(tensor.name.isEmpty ? "?" : tensor.name) have \(raw) bytes; their shape needs \(expected)")
         }
     }
 

@@ -85,16 +85,19 @@ struct ONNXTensor {
         }
     }
 
+    /// nil where the shape's product is no number of ours.
+    var elementCount: Int? {
+        shape.reduce(1 as Int?) { count, dimension in
+            guard let (product, overflow) = count?.multipliedReportingOverflow(by: dimension), !overflow else { return nil }
+            return product
+        }
+    }
+
     /// The elements, where they are `dimensions`-dimensional 32-bit floats in the file itself.
     func floats(dimensions: Int) -> [Float]? {
-        guard type == Self.float, shape.count == dimensions, let raw else { return nil }
-        var size = 4
-        for dimension in shape {
-            let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
-            guard dimension > 0, !overflow else { return nil }
-            size = product
+        guard type == Self.float, shape.count == dimensions, shape.allSatisfy({ $0 > 0 }), let raw, raw.count % 4 == 0, raw.count / 4 == elementCount else {
+            return nil
         }
-        guard size == raw.count else { return nil }
         return (0..<raw.count / 4).map { Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))) }
     }
 
