@@ -113,7 +113,7 @@ let package = Package(
         // Measured beside diffusers by Benchmarks/image/run
         .executableTarget(
             name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
-            exclude: ["make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
+            exclude: ["beside_chat.py", "make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
         // What people write with the library
         .executableTarget(name: "example-chat", dependencies: ["OmniClient"], path: "Examples/chat"),

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds llama.cpp, ggml and libmtmd from the pinned source distribution and links them into the checkout as deps/.
+# Builds llama.cpp, ggml and libmtmd from the pinned source distribution, with the changes in scripts/patches, and links them
+# into the checkout as deps/.
 #
-# The result is cached in $OMNI_CACHE/native/KEY, where KEY covers the version, the CMake flags and the CPU
+# The result is cached in $OMNI_CACHE/native/KEY, where KEY covers the version, the patches, the CMake flags and the CPU
 # (the build is -march=native). A second clone on the same machine costs seconds; another CPU rebuilds.
 # OMNI_NATIVE_FLAGS is handed to CMake, for example OMNI_NATIVE_FLAGS=-DGGML_CUDA=ON.
 #
@@ -20,11 +21,12 @@ cpu_identity() {
 }
 
 FLAGS="$LLAMA_CMAKE_FLAGS ${OMNI_NATIVE_FLAGS:-}"
-KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $FLAGS"; cpu_identity; } | sha256_of - | cut -c1-16)"
+PATCHES="$(cat "$ROOT"/scripts/patches/*.patch | sha256_of - | cut -c1-8)"
+KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $PATCHES $FLAGS"; cpu_identity; } | sha256_of - | cut -c1-16)"
 [ "${1:-}" = "--key" ] && { echo "$KEY"; exit 0; }
 
 PREFIX="$OMNI_CACHE/native/$KEY"
-SOURCES="$OMNI_CACHE/src/$LLAMA_PACKAGE-$LLAMA_VERSION"
+SOURCES="$OMNI_CACHE/src/$LLAMA_PACKAGE-$LLAMA_VERSION-$PATCHES"
 JOBS="${OMNI_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
 # The libraries find each other beside themselves.
 case "$(uname -s)" in Darwin) BESIDE='@loader_path' ;; *) BESIDE='$ORIGIN' ;; esac
@@ -37,6 +39,9 @@ fetch_sources() {
     fetch_package "$archive" "$LLAMA_SHA256" --no-binary "$LLAMA_PACKAGE" "$LLAMA_PACKAGE==$LLAMA_VERSION"
     rm -rf "$staging" "$SOURCES"; make_folder "$staging"
     tar xzf "$OMNI_CACHE/downloads/$archive" -C "$staging" --strip-components=1 || fail "could not unpack $archive into $staging; is the disk full?"
+    for patch in "$ROOT"/scripts/patches/*.patch; do
+        patch -p1 --quiet -d "$staging/vendor/llama.cpp" < "$patch" || fail "$patch does not fit $LLAMA_PACKAGE $LLAMA_VERSION"
+    done
     touch "$staging/.complete"
     mv "$staging" "$SOURCES"
     rm -f "$OMNI_CACHE/downloads/$archive"
@@ -59,6 +64,7 @@ run_cmake() {
 build_native() {
     command -v cmake >/dev/null || fail "cmake is missing; run scripts/system.sh"
     command -v ninja >/dev/null || fail "ninja is missing; run scripts/system.sh"
+    command -v patch >/dev/null || fail "patch is missing; run scripts/system.sh"
     make_folder "$OMNI_CACHE/native"
     need_disk "$OMNI_CACHE/native" 600 "the native build"
     fetch_sources

@@ -6,14 +6,14 @@
 #                                ffmpeg, with which they look into films
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-PACKAGES=(cmake ninja-build g++ make pkg-config libsqlite3-dev zlib1g-dev libgomp1
+PACKAGES=(cmake ninja-build g++ make patch pkg-config libsqlite3-dev zlib1g-dev libgomp1
     libavformat-dev libavcodec-dev libswscale-dev libswresample-dev libavutil-dev espeak-ng)
 
 command -v swift >/dev/null || fail "no Swift toolchain found; install Swift 6.2 or later from swift.org and put it on PATH"
 
 if ! command -v dpkg-query >/dev/null; then
     missing=()
-    for tool in cmake ninja; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+    for tool in cmake ninja patch; do command -v "$tool" >/dev/null || missing+=("$tool"); done
     [ ${#missing[@]} -eq 0 ] && exit 0
     case "$(uname -s)" in
         Darwin) fail "${missing[*]} missing; run: brew install ${missing[*]}" ;;

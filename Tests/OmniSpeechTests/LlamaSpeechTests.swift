@@ -31,6 +31,11 @@ private enum Tiny {
         try AudioDecoder.decode([UInt8](Data(contentsOf: folder.appending(path: name))), limits: .voiceSample).mono.samples
     }
 
+    static func speaker(_ family: LlamaSpeechFamily) throws -> LlamaSpeaker {
+        let files = try LlamaSpeechFiles(model: model(family).model.path, projector: model(family).projector.path)
+        return try LlamaSpeaker(files, threads: 1, gpuLayers: 0, lane: FreeLane()) { _ in }
+    }
+
     static func voice() throws -> ReferenceVoice { ReferenceVoice(samples: try sound("sample.wav"), sampleRate: 24_000) }
 }
 
@@ -55,9 +60,8 @@ struct LlamaSpeechTests {
     @Test("sound comes while its sentence is still being made, which stops between two frames")
     func streams() async throws {
         _ = try await Tiny.engine(.pockettts)
-        let files = try LlamaSpeechFiles(model: Tiny.model(.pockettts).model.path, projector: Tiny.model(.pockettts).projector.path)
-        let speaker = try LlamaSpeaker(files, threads: 1, gpuLayers: 0, lane: FreeLane()) { _ in }
-        let manner = LlamaSpeaker.Manner(sample: try Tiny.sound("sample.wav"), seed: 7)
+        let speaker = try Tiny.speaker(.pockettts)
+        let manner = LlamaSpeaker.Manner(sample: VoiceSample(try Tiny.sound("sample.wav")), seed: 7)
         func tokens() -> SpeechCancellation { SpeechCancellation(request: CancellationToken(), stream: CancellationToken()) }
         // A call for each frame, and one for the end.
         var sizes: [Int] = []
@@ -114,6 +118,30 @@ struct LlamaSpeechTests {
         } else {
             await #expect { try await heard(nil) } throws: { ($0 as? APIError)?.param == "ref_audio" }
         }
+    }
+
+    @Test("a sample is read once, until 16 others were heard; one that was read halfway is read again", arguments: LlamaSpeechFamily.allCases)
+    func samplesAreKept(family: LlamaSpeechFamily) throws {
+        let speaker = try Tiny.speaker(family)
+        let tone = try Tiny.sound("sample.wav"), noise = (0..<24_000).map { Float(sin(Double($0 * $0 % 977))) * 0.3 }
+        func heard(_ sample: VoiceSample, cancelled: Bool = false) throws -> [Float] {
+            let cancellation = SpeechCancellation(request: CancellationToken(), stream: CancellationToken())
+            if cancelled { cancellation.request.cancel() }
+            let language = family == .qwen3tts ? "english" : nil
+            var sound: [Float] = []
+            try speaker.speak("Yes.", at: 0, LlamaSpeaker.Manner(language: language, sample: sample, seed: 1), cancellation: cancellation) { sound += $0 }
+            return sound
+        }
+        #expect(throws: CancellationError.self) { try heard(VoiceSample(tone, id: "it"), cancelled: true) }
+        let first = try heard(VoiceSample(tone, id: "it")), own = try heard(VoiceSample(tone)), other = try heard(VoiceSample(noise))
+        #expect(first == own && own != other)
+        #expect(VoiceSample(tone).id == VoiceSample(tone).id && VoiceSample(tone).id != VoiceSample(noise).id)
+        // Another sound under the same name shows what was kept.
+        let kept = try heard(VoiceSample(noise, id: "it"))
+        #expect(kept == first)
+        for index in 0..<16 { _ = try heard(VoiceSample(tone, id: "\(index)")) }
+        let forgotten = try heard(VoiceSample(noise, id: "it"))
+        #expect(forgotten == other)
     }
 
     @Test("speaks the languages of its vocabulary")

@@ -9,8 +9,7 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     struct Manner {
         /// As the model's vocabulary names it; nil for models that have but one.
         var language: String?
-        /// A sample of the voice, at ``Facts/sampleRateHeard``.
-        var sample: [Float]?
+        var sample: VoiceSample?
         var seed: UInt32
     }
 
@@ -37,6 +36,8 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     private let generator: OpaquePointer
     /// What libmtmd's random numbers were started with last.
     private var lastSeed = UInt32.max
+    /// How often the reading of a sample was stopped halfway. Part of the samples' names: what libmtmd kept then is worth nothing.
+    private var stops = 0
 
     /// Loads both files and makes one frame, so that what does not fit together shows now. Throws ``APIError``.
     init(_ files: LlamaSpeechFiles, threads: Int, gpuLayers: Int, lane: any ComputeLane, progress: @escaping @Sendable (Double) -> Void) throws {
@@ -116,8 +117,9 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     /// Reads the text, and before it the sample.
     private func prepare(_ text: String, _ manner: Manner, seed: UInt32, _ cancellation: SpeechCancellation) throws {
         context.clearAll()
-        let sample = manner.sample.flatMap { mtmd_bitmap_init_from_audio($0.count, $0) }
+        let sample = manner.sample.flatMap { mtmd_bitmap_init_from_audio($0.samples.count, $0.samples) }
         defer { mtmd_bitmap_free(sample) }
+        if let sample, let id = manner.sample?.id { mtmd_bitmap_set_id(sample, "\(stops):\(id)") }
         // What looks like a control token is text like any other.
         let text = text.replacing("<|", with: "< |")
         try text.withCString { characters in
@@ -129,6 +131,7 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
                 input.lang = language
                 input.seed = seed
                 input.out_type = MTMD_HELPER_GEN_AUDIO_OUTTYPE_PCM
+                defer { if brake.wasPulled { stops += 1 } }
                 try compute("reading the text or the sample", cancellation) { mtmd_helper_gen_audio_set_input(generator, &input) }
             }
         }

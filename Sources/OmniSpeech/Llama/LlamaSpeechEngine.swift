@@ -75,7 +75,7 @@ public final class LlamaSpeechEngine: SpeechModel, MeteredModel {
             throw APIError.invalid("ref_audio", "This model has no voices of its own.", remedy: "Upload a voice, or send ref_audio.")
         }
         return LlamaSpeaker.Manner(
-            language: try language(request.language), sample: try request.reference.map(sample),
+            language: try language(request.language), sample: try request.reference.map { VoiceSample(try sample($0)) },
             seed: request.seed.map { UInt32(truncatingIfNeeded: $0) } ?? .random(in: 0 ... .max))
     }
 
