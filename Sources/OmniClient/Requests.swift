@@ -2,11 +2,12 @@ import Foundation
 import OmniAPI
 
 extension ChatCompletionRequest {
+    /// - Parameter maxTokens: most tokens of the answer; sent as `max_completion_tokens`, the name that all of OpenAI's models take.
     public init(model: String? = nil, _ messages: [ChatMessage], maxTokens: Int? = nil) {
         self.init()
         self.model = model
         self.messages = messages
-        self.maxTokens = maxTokens
+        maxCompletionTokens = maxTokens
     }
 }
 

@@ -7,7 +7,7 @@ import Testing
 @Suite("Recorded vLLM-Omni", .timeLimit(.minutes(1)))
 struct RecordedTests {
     private func playing(_ body: (SharedChecks, StandIn) async throws -> Void) async throws {
-        let recording = try Recording()
+        let recording = try Recording("vllm-omni")
         try await StandIn.serving { recording.answer($0) } _: { server in
             var configuration = OmniClient.Configuration(baseURL: server.baseURL, environment: [:])
             configuration.retries = .never

@@ -1,7 +1,7 @@
 import Foundation
 import OmniAPI
 
-/// Replies of a real server, from `Fixtures/vllm-omni.jsonl`: the first line that fits a request answers it. A line may ask for a
+/// Replies of a server, from a file in `Fixtures`: the first line that fits a request answers it. A line may ask for a
 /// text in the body, and may say how often it answers.
 final class Recording: Sendable {
     private struct Line: Sendable {
@@ -16,8 +16,8 @@ final class Recording: Sendable {
 
     private let lines: [Line]
 
-    init() throws {
-        let url = Bundle.module.url(forResource: "Fixtures/vllm-omni", withExtension: "jsonl")!
+    init(_ name: String) throws {
+        let url = Bundle.module.url(forResource: "Fixtures/\(name)", withExtension: "jsonl")!
         lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n").map { text in
             let json = try JSONValue.parse(String(text))
             let body: [UInt8]
@@ -38,7 +38,7 @@ final class Recording: Sendable {
         let path = request.uri.split(separator: "?").first.map(String.init) ?? request.uri
         let fitting = lines.filter { $0.method == request.method && $0.path == path && ($0.bodyHas.map(request.text.contains) ?? true) }
         let key = "\(request.method) \(path)"
-        let place = turns.next(key, isJob: path == "/v1/videos/video_gen_1" && request.method == "GET")
+        let place = turns.next(key, isJob: fitting.count > 1 && path.hasPrefix("/v1/videos/") && request.method == "GET")
         guard let line = fitting.count > 1 && place != nil ? fitting[min(place ?? 0, fitting.count - 1)] : fitting.first else {
             return .json(#"{"detail":"Not Found"}"#, status: 404)
         }

@@ -53,6 +53,8 @@ public struct ChatDelta: WireObject, Equatable {
     public var role: String?
     /// More text; with modality `audio` base64 of a sound file; with `image` the pictures.
     public var content: ChatContent?
+    /// Why the model will not answer, bit by bit; from other servers only.
+    public var refusal: String?
     public var reasoning: String?
     public var reasoningContent: String?
     public var toolCalls: [ToolCallDelta]?
@@ -61,8 +63,8 @@ public struct ChatDelta: WireObject, Equatable {
 
     public static var fields: [Field<ChatDelta>] {
         [
-            .optional("role", \.role, .string), .optional("content", \.content, .chatContent), .optional("reasoning", \.reasoning, .string),
-            .optional("reasoning_content", \.reasoningContent, .string), .optional("tool_calls", \.toolCalls, .list(of: .object())),
+            .optional("role", \.role, .string), .optional("content", \.content, .chatContent), .optional("refusal", \.refusal, .string),
+            .optional("reasoning", \.reasoning, .string), .optional("reasoning_content", \.reasoningContent, .string), .optional("tool_calls", \.toolCalls, .list(of: .object())),
         ]
     }
 }

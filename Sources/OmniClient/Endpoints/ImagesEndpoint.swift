@@ -24,8 +24,9 @@ public struct EditInputs: Sendable {
         self.mask = mask
     }
 
+    /// Several pictures go out as OpenAI wants them, under a name that swift-omni and vLLM-Omni know too.
     var files: [(name: String, upload: Upload)] {
-        pictures.map { ("image", $0) } + (mask.map { [("mask", $0)] } ?? [])
+        pictures.map { (pictures.count == 1 ? "image" : "image[]", $0) } + (mask.map { [("mask", $0)] } ?? [])
     }
 }
 

@@ -31,7 +31,8 @@ extension OmniClient {
         /// The same as events, with the token counts at the end. An error event is thrown.
         public func events(_ request: SpeechRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<SpeechStreamEvent> {
             var request = request
-            request.stream = true
+            // By itself it asks for events; OpenAI's server knows no `stream` here.
+            request.stream = false
             request.streamFormat = .sse
             return EventStream(
                 try await transport.send(.post("/v1/audio/speech", request, always: Self.format(request), options)),
