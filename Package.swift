@@ -150,3 +150,19 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// A target is compiled anew when a module changes that it names, not when one below those does: each names them all, so that nothing
+// stays compiled for an older layout of a type.
+extension Target {
+    var named: Set<String> { Set(dependencies.compactMap { if case .byNameItem(let name, _) = $0 { name } else { nil } }) }
+}
+
+let own = Dictionary(uniqueKeysWithValues: package.targets.filter { $0.name.lowercased().hasPrefix("omni") && !$0.isTest }.map { ($0.name, $0) })
+var pending = package.targets
+while let target = pending.popLast() {
+    let below = target.named.compactMap { own[$0] }.reduce(into: Set<String>()) { $0.formUnion($1.named) }
+    let missing = below.filter { own[$0] != nil }.subtracting(target.named)
+    guard !missing.isEmpty else { continue }
+    target.dependencies += missing.sorted().map { .byNameItem(name: $0, condition: nil) }
+    pending.append(target)
+}
