@@ -37,7 +37,7 @@ test: setup ## Set up and run every test: Swift, then the contract tests through
 	@bash scripts/contract.sh
 
 test-full: test ## The tests again under the sanitizers, and the long ones (soak, faults)
-	swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan
+	TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/tsan.supp" swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan
 	ASAN_OPTIONS=detect_leaks=0 swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter OmniDiffusionTests
 	OMNI_TEST_FULL=1 swift test --skip-build --disable-xctest
 	@OMNI_TEST_FULL=1 bash scripts/contract.sh

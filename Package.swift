@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // The native libraries stand in deps/, a link that scripts/native.sh makes. Plain `swift build` needs nothing else.
@@ -23,7 +23,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
-let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+// It supports no iOS; whoever takes OmniClient there plans this package too.
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess", condition: .when(platforms: [.linux, .macOS]))
 
 let package = Package(
     name: "swift-omni",

@@ -20,7 +20,7 @@ git -C "$work/swift-omni" tag "$VERSION"
 mkdir -p "$work/sample/Sources/sample"
 cp "$ROOT/Examples/chat/ChatREPL.swift" "$work/sample/Sources/sample/"
 cat > "$work/sample/Package.swift" <<PACKAGE
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 let package = Package(

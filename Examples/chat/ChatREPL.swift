@@ -1,3 +1,4 @@
+import Foundation
 import OmniClient
 
 /// A conversation, line by line: `swift run example-chat`. The server is `$OMNI_BASE_URL`, else http://localhost:8091.
@@ -12,10 +13,11 @@ struct ChatREPL {
             var answer = ""
             do {
                 var request = ChatCompletionRequest(messages)
-                request.maxTokens = 300
+                request.maxCompletionTokens = 300
                 // Tokens as they come. Leaving this loop would stop the server.
                 for try await chunk in try await client.chat.stream(request) {
                     print(chunk.text, terminator: "")
+                    fflush(nil)
                     answer += chunk.text
                 }
                 messages.append(.assistant(answer))

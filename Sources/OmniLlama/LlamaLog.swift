@@ -53,8 +53,8 @@ private final class LogSink: Sendable {
 
     /// llama.cpp's own lines are for its developers: only its errors pass the debug level.
     func add(_ text: String, level: ggml_log_level) {
-        let thread = pthread_self()
         state.withLock { state in
+            let thread = pthread_self()
             var (whole, severity) = state.open.removeValue(forKey: thread) ?? ("", .debug)
             if level != GGML_LOG_LEVEL_CONT { (whole, severity) = ("", level == GGML_LOG_LEVEL_ERROR ? .error : .debug) }
             whole += text

@@ -63,11 +63,14 @@ struct CallTests {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("omni-form-\(UUID().uuidString).wav")
         let bytes = Data((0..<200_000).map { UInt8(truncatingIfNeeded: $0) })
         try bytes.write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
+        let link = file.deletingPathExtension().appendingPathExtension("link.wav")
+        try FileManager.default.createSymbolicLink(at: link, withDestinationURL: file)
+        defer { for url in [link, file] { try? FileManager.default.removeItem(at: url) } }
         var form = MultipartForm()
         form.add("prompt", text: "a \"b\"\r\nc")
         form.add("image", file: .file(file))
-        form.add("mask", file: .data(Data([1, 2]), name: "m\".png"))
+        form.add("mask", file: .data(Data([1, 2]), name: "m\"\u{301}.png"))
+        form.add("link", file: .file(link))
         var body: [UInt8] = []
         for try await piece in try form.body() {
             #expect(piece.readableBytes <= 64 << 10)
@@ -75,7 +78,7 @@ struct CallTests {
         }
         #expect(Int64(body.count) == (try form.length()))
         let text = String(decoding: body, as: UTF8.self)
-        #expect(text.contains("name=\"mask\"; filename=\"m%22.png\"\r\nContent-Type: image/png\r\n\r\n\u{1}\u{2}\r\n--"))
+        #expect(text.contains("name=\"mask\"; filename=\"m%22\u{301}.png\"\r\nContent-Type: image/png\r\n\r\n\u{1}\u{2}\r\n--"))
         #expect(text.contains("filename=\"\(file.lastPathComponent)\"\r\nContent-Type: audio/wav\r\n\r\n"))
         #expect(body.indices.contains { $0 + bytes.count <= body.count && body[$0] == 0 && body[$0..<$0 + bytes.count].elementsEqual(bytes) })
         form.add("gone", file: .file("/nowhere/x.png"))

@@ -47,7 +47,7 @@ public struct Upload: Sendable {
         switch source {
         case .bytes(let data): return data.count
         case .file(let url):
-            guard let size = try? FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int else {
+            guard let size = try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path)[.size] as? Int else {
                 throw OmniError(.file, "\(url.path) cannot be read.")
             }
             return size
@@ -105,7 +105,8 @@ struct MultipartForm: Sendable {
 
     /// As browsers write names: quotes and line ends escaped.
     private static func quoted(_ name: String) -> String {
-        name.replacingOccurrences(of: "\"", with: "%22").replacingOccurrences(of: "\r", with: "%0D").replacingOccurrences(of: "\n", with: "%0A")
+        // By scalars: in a `Character`, a quote may have an accent.
+        name.unicodeScalars.map { ["\"": "%22", "\r": "%0D", "\n": "%0A"][$0] ?? String($0) }.joined()
     }
 
     /// The body's bytes, in pieces of at most 64 KiB from files.
@@ -128,13 +129,25 @@ struct MultipartForm: Sendable {
                         return buffer
                     case .file(let handle):
                         // Reading blocks, so it does not happen on the threads that tasks share.
-                        if let data = try await NIOThreadPool.singleton.runIfActive({ try handle.read(upToCount: 64 << 10) }), !data.isEmpty {
-                            return ByteBuffer(bytes: data)
-                        }
+                        let buffer = try await NIOThreadPool.singleton.runIfActive { try Self.nextBytes(of: handle) }
+                        if buffer.readableBytes > 0 { return buffer }
                         left.removeFirst()
                     }
                 }
                 return nil
+            }
+
+            /// The next bytes; empty at the end. Not with `FileHandle.read`, whose data may live as long as its thread on Apple's systems.
+            private static func nextBytes(of handle: FileHandle) throws -> ByteBuffer {
+                var buffer = ByteBuffer()
+                try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 64 << 10) { room in
+                    while true {
+                        let count = read(handle.fileDescriptor, room.baseAddress, Swift.min(room.count, 64 << 10))
+                        if count >= 0 { return count }
+                        guard errno == EINTR else { throw OmniError(.file, "A file cannot be read on: \(String(cString: strerror(errno)))") }
+                    }
+                }
+                return buffer
             }
         }
 

@@ -48,8 +48,8 @@ struct Transport: Sendable {
         let request = try request(for: call)
         let response: HTTPClientResponse
         do {
-            let limit = call.options.timeout ?? configuration.timeout
-            response = try await Self.http.execute(request, timeout: .nanoseconds(Int64(clamping: Int(limit / .nanoseconds(1)))))
+            let limit = min(call.options.timeout ?? configuration.timeout, .seconds(1_000_000_000))
+            response = try await Self.http.execute(request, timeout: .nanoseconds(Int64(limit / .nanoseconds(1))))
         } catch {
             throw failure(error)
         }
