@@ -42,6 +42,7 @@ test-full: test ## The tests again under the sanitizers, and the long ones (soak
 	OMNI_TEST_FULL=1 swift test --skip-build --disable-xctest
 	@OMNI_TEST_FULL=1 bash scripts/contract.sh
 	@bash scripts/sdk-sample.sh
+	@[ "$$(uname -s)" != Linux ] || bash Tools/sdk/apple/check.sh
 
 bench: release ## Every Benchmarks/*/run, against llama-server from the same source
 	@server="$$(bash scripts/native.sh --server)" || exit 1; \

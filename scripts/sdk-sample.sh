@@ -24,11 +24,20 @@ cat > "$work/sample/Package.swift" <<PACKAGE
 import PackageDescription
 
 let package = Package(
-    name: "sample", platforms: [.macOS(.v15)],
+    name: "sample", platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18)],
     dependencies: [.package(url: "file://$work/swift-omni", from: "$VERSION")],
     targets: [.executableTarget(name: "sample", dependencies: [.product(name: "OmniClient", package: "swift-omni")])],
     swiftLanguageModes: [.v6])
 PACKAGE
 say "Building a package that depends on OmniClient $VERSION"
 swift build --package-path "$work/sample" || fail "the sample package does not build (the messages above say why)"
+# An app's package is planned, and its versions compared, for systems that nothing can be compiled for here. It asks for their librarian.
+if [ "$(uname -s)" = Linux ]; then
+    mkdir -p "$work/tools" && ln -sf /bin/true "$work/tools/libtool"
+    for triple in arm64-apple-macosx15.0 arm64-apple-ios18.0 arm64-apple-ios18.0-macabi arm64-apple-tvos18.0; do
+        PATH="$work/tools:$PATH" swift build --package-path "$work/sample" --scratch-path "$work/plan" --triple "$triple" --print-manifest-job-graph \
+            > "$work/plan.log" 2>&1 || { tail -n 3 "$work/plan.log" >&2; fail "the sample package cannot be planned for $triple"; }
+    done
+    rm -rf "$work/plan" "$work/plan.log" "$work/tools"
+fi
 say "It builds: $work/sample/.build/debug/sample"

@@ -28,7 +28,7 @@ final class KernelStrip: Sendable {
     static let run: ggml_custom_op_t = { target, part, parts, user in
         guard let target, let user, let output = target.pointee.data else { return }
         let strip = Unmanaged<KernelStrip>.fromOpaque(user).takeUnretainedValue()
-        withUnsafePointer(to: &target.pointee.src) { sources in
+        withUnsafePointer(to: target.pointee.src) { sources in
             sources.withMemoryRebound(to: UnsafeMutablePointer<ggml_tensor>?.self, capacity: Int(GGML_MAX_SRC)) {
                 strip.body(Sources(tensors: $0 + strip.firstSource), output, Int32(part), Int32(parts))
             }
