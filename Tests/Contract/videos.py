@@ -1,11 +1,12 @@
 """Help for tests of video jobs: a tiny video model, jobs made and followed, and a look at what lies on the disk."""
-import http.client
 import json
 import pathlib
 import sqlite3
 import uuid
 
-from harness import LIMIT, ROOT, Reply, wait_until
+import pytest
+
+from harness import ROOT, Server, wait_until
 
 #: Random weights in Wan's form: 48×32 pixels, 9 frames.
 TEXT_TO_VIDEO = ROOT / "Tests/Fixtures/wan/t2v"
@@ -15,6 +16,14 @@ STAGES = ("load", "encode", "denoise", "decode", "mux")
 #: Runs for some seconds, so that a test can step in at each stage.
 LONG = {"num_inference_steps": 60, "num_frames": 33, "size": "96x64"}
 SHORT = {"num_inference_steps": 2, "num_frames": 5}
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """A server with one video model, for tests that only ask."""
+    with Server(tmp_path_factory.mktemp("films"), models=[TEXT_TO_VIDEO]) as server:
+        yield server
+        assert_tidy(server)
 
 
 def form(fields, files=()):

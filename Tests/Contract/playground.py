@@ -1,0 +1,70 @@
+"""The playground in a real Chromium against a real server, for the tests of its tabs and of what everyone needs."""
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+import browser as chrome
+from harness import ROOT, Server, starter_model
+
+expect.set_options(timeout=chrome.PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def omni(tmp_path_factory):
+    """A server with a chat model, a voice, and the tiny image and video models, which make noise."""
+    images = tmp_path_factory.mktemp("models") / "zimage-turbo"
+    shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", images)
+    voice = starter_model().parent.parent / "joe"
+    films = tmp_path_factory.mktemp("films") / "wan-tiny"
+    shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", films)
+    with Server(tmp_path_factory.mktemp("playground"), models=[starter_model(), voice, images, films]) as server:
+        workers = server.workers()
+        yield server
+        assert server.workers().keys() == workers.keys(), "a worker died"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        program = chrome.launch(playwright)
+        yield program
+        program.close()
+
+
+@pytest.fixture
+def visit(chromium, omni):
+    """Opens pages; each must end without a fault."""
+    visits = []
+
+    def visit(path="/", base_url=None, **options):
+        visits.append(chrome.Visit(chromium, base_url or omni.base_url, path, **options))
+        return visits[-1]
+
+    yield visit
+    for each in visits:
+        each.close()
+
+
+@pytest.fixture
+def home(visit):
+    """The playground with everything ready."""
+    home = visit()
+    home.page.wait_for_selector("#state-dot.ready", state="attached")
+    return home
+
+
+def option(home, selector, value):
+    """Fills a field among the chat's options, which narrow windows keep in a drawer."""
+    drawer = home.page.get_by_role("button", name="Options")
+    if drawer.is_visible():
+        drawer.click()
+    home.page.fill(selector, value)
+    if home.page.locator("#chat-options-close").is_visible():
+        home.page.locator("#chat-options-close").click()
+
+
+def say(home, text, most=24):
+    option(home, "#chat-max", str(most))
+    home.page.fill("#chat-text", text)
+    home.page.press("#chat-text", "Enter")
