@@ -127,3 +127,15 @@ def wait_for_quiet(servers, limit, patience):
         if share <= limit or time.monotonic() >= deadline:
             return share
         time.sleep(0.7)
+
+
+def in_turns(sides, turn, scenario, options):
+    """Runs a scenario on both sides; who goes first changes with the turn. Returns what it gave for each, and others' share."""
+    wait_for_quiet(sides, options.foreign, options.patience)
+    watch = Watch(sides)
+    results = {}
+    for side in sides if turn % 2 == 0 else sides[::-1]:
+        # The threads of the one that was asked last still spin for a moment.
+        time.sleep(0.3)
+        results[side.name] = scenario(side)
+    return results["ours"], results["peer"], watch.foreign()
