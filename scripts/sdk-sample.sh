@@ -31,7 +31,7 @@ let package = Package(
 PACKAGE
 say "Building a package that depends on OmniClient $VERSION"
 swift build --package-path "$work/sample" || fail "the sample package does not build (the messages above say why)"
-# An app's package is planned, and its versions compared, for systems that nothing can be compiled for here. It asks for their librarian.
+# For systems that nothing can be compiled for here, the package is planned, which compares all versions. SwiftPM wants to see a libtool.
 if [ "$(uname -s)" = Linux ]; then
     mkdir -p "$work/tools" && ln -sf /bin/true "$work/tools/libtool"
     for triple in arm64-apple-macosx15.0 arm64-apple-ios18.0 arm64-apple-ios18.0-macabi arm64-apple-tvos18.0; do
