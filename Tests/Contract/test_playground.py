@@ -205,6 +205,14 @@ def test_a_film_is_made_played_and_deleted(home, omni):
     video.wait_for()
     size = video.evaluate("async film => { if (!film.videoWidth) await new Promise(done => film.onloadedmetadata = done); return [film.videoWidth, film.videoHeight, film.error] }")
     assert size == [48, 32, None]
+    # Who comes later sees a still; the film itself is fetched when it is played.
+    home.page.reload()
+    still = card.get_by_role("button", name="Play: waves")
+    still.locator("img").wait_for()
+    assert still.locator("img").evaluate("async still => { await still.decode(); return [still.naturalWidth, still.naturalHeight] }") == [48, 32]
+    still.click()
+    video.wait_for()
+    home.page.wait_for_function("document.querySelector('article video').currentTime > 0")
     expect(card).to_contain_text("made in")
     with home.page.expect_download() as saved:
         card.get_by_role("button", name="Download").click()

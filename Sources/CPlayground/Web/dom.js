@@ -25,6 +25,7 @@ const shapes = {
   stop: 'M7 7h10v10H7z',
   close: 'M6 6l12 12M18 6L6 18',
   picture: 'M4 5h16v14H4zM4 16l4.5-4.5L13 16l3-3 4 4M15.5 9.5h.01',
+  play: 'M8 5.5v13L19 12z',
   film: 'M4 5h16v14H4zM8 5v14M16 5v14M4 9.7h4M4 14.3h4M16 9.7h4M16 14.3h4',
   save: 'M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14',
   edit: 'M4.5 19.5l1-4L16 5l3 3L8.5 18.5zM14 7l3 3',

@@ -52,6 +52,9 @@ function fields() {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
 }
 
+/** Films that were begun here: their user waits to see them. */
+const awaited = new Set();
+
 async function film() {
   fill(at('film-notice'));
   const form = new FormData();
@@ -60,7 +63,7 @@ async function film() {
   if (picture) form.append('input_reference', picture, picture.name);
   at('film-start').disabled = true;
   try {
-    await call('/v1/videos', { body: form });
+    awaited.add((await json('/v1/videos', { body: form })).id);
     announce('The film is in the queue.');
     await follow();
   } catch (error) {
@@ -131,7 +134,7 @@ class Card {
     this.status.textContent = this.words(job);
     if (job.status === before) return;
     if (before && isOver(job)) announce(job.status === 'completed' ? 'A film is done.' : 'A film failed.');
-    this.renew(job);
+    this.renew(job, Boolean(before));
   }
 
   words(job) {
@@ -144,23 +147,43 @@ class Card {
     return [stages[job.stage] ?? 'Working', job.steps > 1 && `step ${job.step} of ${job.steps}`, `${job.progress} %`, job.eta_seconds && `about ${seconds(job.eta_seconds)} to go`].filter(Boolean).join(' · ');
   }
 
-  renew(job) {
+  /** `isNew`: it came to this state before the user's eyes. */
+  renew(job, isNew) {
     const remove = button(isOver(job) ? 'Delete' : 'Cancel', () => this.remove(isOver(job)), { kind: 'quiet danger', draw: isOver(job) ? 'bin' : 'close' });
     const load = job.status === 'completed' ? button('Download', async () => save(await this.content(), job.file_name ?? 'film.mp4'), { kind: 'quiet', draw: 'save' }) : null;
     fill(this.actions, load, remove);
-    if (job.status === 'completed') this.play();
+    if (job.status === 'completed') isNew || awaited.has(this.id) ? this.play() : this.stand();
     if (job.status === 'failed') this.status.setAttribute('role', 'alert');
   }
 
   /** The file; fetched and not linked, since a link would carry no key. */
   async content() { return this.blob ??= await (await call(`/v1/videos/${this.id}/content`)).blob(); }
 
-  async play() {
+  /** A still, behind a button: the film itself comes when somebody wants to see it. */
+  async stand() {
+    const still = el('img', { alt: '' });
+    const name = `Play: ${this.prompt.textContent.slice(0, 60)}`;
+    this.showOn(el('button', { type: 'button', class: 'play', 'aria-label': name, onclick: () => this.play(true) }, still, icon('play')));
+    try {
+      still.src = URL.createObjectURL(await (await call(`/v1/videos/${this.id}/content?variant=thumbnail`)).blob());
+      still.onload = () => URL.revokeObjectURL(still.src);
+    } catch { /* A server behind this one may have no stills. */ }
+  }
+
+  showOn(screen) {
+    this.screen.replaceWith(screen);
+    this.screen = screen;
+  }
+
+  async play(begins = false) {
     try {
       const video = el('video', { controls: true, loop: true, muted: true, playsInline: true, 'aria-label': this.node.getAttribute('aria-label') });
       video.src = URL.createObjectURL(await this.content());
-      this.screen.replaceWith(video);
-      this.screen = video;
+      this.showOn(video);
+      if (begins) {
+        video.focus();
+        await video.play();
+      }
     } catch (error) {
       this.status.textContent = error.message;
     }
