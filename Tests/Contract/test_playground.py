@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 import swift_code
+from harness import wait_until
 from playground import chromium, home, omni, say, visit  # noqa: F401 fixtures among them
 
 
@@ -69,6 +70,79 @@ def test_errors_say_what_to_do(home):
     expect(notice.get_by_role("button", name="Try again")).to_be_visible()
 
 
+def fake(home, *texts):
+    """Answers each further chat request with one of the texts; one that ends with ✂ breaks off there, one that begins
+    with ✗ is an error. `window.asked` has the requests."""
+    home.page.evaluate("""texts => {
+        const real = window.fetch;
+        window.asked = [];
+        window.fetch = async (url, options) => {
+            if (!String(url).endsWith('/v1/chat/completions') || !texts.length) return real(url, options);
+            window.asked.push(JSON.parse(options.body).messages);
+            const text = texts.shift();
+            if (text.startsWith('✗')) return new Response(JSON.stringify({ error: { message: text.slice(1) } }), { status: 400 });
+            const chunk = { choices: [{ index: 0, delta: { content: text.replace('✂', '') }, finish_reason: text.endsWith('✂') ? null : 'stop' }] };
+            const body = new ReadableStream({ async start(stream) {
+                stream.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\\n\\n`));
+                await new Promise((done) => setTimeout(done, 50));
+                if (text.endsWith('✂')) return stream.error(new TypeError('network error'));
+                stream.enqueue(new TextEncoder().encode('data: [DONE]\\n\\n'));
+                stream.close();
+            } });
+            return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
+        };
+    }""", list(texts))
+
+
+def roles(home):
+    return home.page.evaluate("window.asked.map(list => list.map(message => `${message.role[0]} ${message.content}`))")
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again_without_its_half(home):
+    fake(home, "Here✂", "Here it is.", "More.")
+    say(home, "Tell me.")
+    home.page.locator(".notice.bad").wait_for()
+    expect(home.page.locator(".notice.bad")).to_contain_text("The connection broke")
+    home.page.get_by_role("button", name="Try again").click()
+    expect(home.page.locator("article.message").last).to_contain_text("Here it is.")
+    say(home, "Go on.")
+    expect(home.page.locator("article.message").last).to_contain_text("More.")
+    assert roles(home) == [["u Tell me."], ["u Tell me."], ["u Tell me.", "a Here it is.", "u Go on."]]
+
+
+def test_a_refused_message_does_not_stay_in_the_way(home):
+    fake(home, "✗It takes no such parts.", "Good.")
+    say(home, "Look at this.")
+    expect(home.page.locator(".notice.bad")).to_contain_text("no such parts")
+    expect(home.page.locator(".message.user").last).to_contain_text("Not part of the conversation")
+    say(home, "Something else.")
+    expect(home.page.locator("article.message").last).to_contain_text("Good.")
+    assert roles(home) == [["u Look at this."], ["u Something else."]]
+
+
+def test_a_new_chat_knows_nothing_of_the_old_one(home):
+    say(home, "Tell me a long story.", most=2000)
+    expect(home.page.locator("article.message").last.locator(".prose")).not_to_be_empty()
+    home.page.get_by_role("button", name="New chat").click()
+    expect(home.page.locator("#chat-send")).to_be_visible()
+    fake(home, "Hello.")
+    say(home, "Hi.")
+    expect(home.page.locator("article.message")).to_have_count(2)
+    assert roles(home) == [["u Hi."]]
+
+
+@pytest.mark.parametrize("text,shown", [
+    ("# heading\u2028next\n\nafter", "heading"), ("2*3*4 and *this*", "2*3*4 and this"), ("1. one\n   - a\n   - b\n2. two", "two"),
+])
+def test_markdown_of_odd_answers(home, text, shown):
+    fake(home, text)
+    say(home, "Odd.")
+    prose = home.page.locator("article.message").last.locator(".prose")
+    expect(prose).to_contain_text(shown)
+    expect(home.page.locator("#chat-send")).to_be_visible()
+    assert prose.locator("> ol > li > ul > li").count() == (2 if "two" in shown else 0) and prose.locator("> ol > li").count() == (2 if "two" in shown else 0)
+
+
 # MARK: - Pictures
 
 
@@ -112,14 +186,14 @@ def test_a_picture_is_changed_where_it_is_painted(home):
     home.page.mouse.down()
     home.page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.4, steps=4)
     home.page.mouse.up()
-    assert "mask_image=@mask.png" in home.snippet("#picture-code", "curl")
+    assert "mask=@mask.png" in home.snippet("#picture-code", "curl")
     home.page.evaluate(
         """() => { const fetch = window.fetch;
         window.fetch = (path, options) => { if (options.body instanceof FormData) window.sent = [...options.body.keys()]; return fetch(path, options) } }""")
     home.page.locator("#picture-draw").click()
     expect(home.page.locator("#picture-strip button")).to_have_count(2)
     assert drawn(home) == [64, 64]
-    assert {"image", "mask_image", "strength"} <= set(home.page.evaluate("window.sent"))
+    assert {"image", "mask", "strength"} <= set(home.page.evaluate("window.sent"))
 
 
 def test_a_mask_is_painted_with_keys(home):
@@ -209,10 +283,10 @@ def test_a_film_is_made_played_and_deleted(home, omni):
     home.page.reload()
     still = card.get_by_role("button", name="Play: waves")
     still.locator("img").wait_for()
-    assert still.locator("img").evaluate("async still => { await still.decode(); return [still.naturalWidth, still.naturalHeight] }") == [48, 32]
+    expect(still.locator("img")).to_have_js_property("naturalWidth", 48)
     still.click()
     video.wait_for()
-    home.page.wait_for_function("document.querySelector('article video').currentTime > 0")
+    wait_until(lambda: video.evaluate("film => film.currentTime") > 0, "the film to play")
     expect(card).to_contain_text("made in")
     with home.page.expect_download() as saved:
         card.get_by_role("button", name="Download").click()

@@ -19,9 +19,19 @@ export class APIError extends Error {
   }
 }
 
-/** A request; `body` is JSON or a form. Throws APIError, or a TypeError-like error when nobody answers. */
-export async function call(path, { method, body, signal } = {}) {
-  const headers = {};
+/** A failure of the connection in the middle of a reply, in words; other errors as they are. */
+export function lost(error) {
+  if (error.name === 'AbortError' || error instanceof APIError) return error;
+  refresh();
+  return Object.assign(new Error('The connection broke while the reply came. Is the server still running?'), { title: 'Connection lost' });
+}
+
+/**
+ * A request; `body` is JSON or a form. Throws APIError, or a TypeError-like error when nobody answers.
+ * `isQuiet`: it is made by the page itself, and does not ask for a key.
+ */
+export async function call(path, { method, body, signal, headers = {}, isQuiet = false } = {}) {
+  headers = { ...headers };
   if (key()) headers.Authorization = `Bearer ${key()}`;
   const isForm = body instanceof FormData;
   if (body !== undefined && !isForm) headers['Content-Type'] = 'application/json';
@@ -37,7 +47,7 @@ export async function call(path, { method, body, signal } = {}) {
   if (!reply.ok) {
     let json = null;
     try { json = await reply.json(); } catch { /* Not ours: a proxy's page. */ }
-    if (reply.status === 401) askForKey();
+    if (reply.status === 401 && !isQuiet) askForKey();
     throw new APIError(reply.status, json, Number(reply.headers.get('Retry-After')) || undefined);
   }
   return reply;
@@ -51,7 +61,7 @@ export async function* events(reply) {
   let text = '';
   try {
     while (true) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((error) => { throw lost(error); });
       if (done) return;
       text += value;
       let end;
@@ -90,9 +100,10 @@ export function offer(select, models) {
   if (models.some((model) => model.id === chosen)) select.value = chosen;
 }
 
+/** Asks for a key once; who closed the dialog is asked again by what he does, not by the clock. */
 export async function refresh() {
   try {
-    served.models = (await json('/v1/capabilities')).data;
+    served.models = (await json('/v1/capabilities', { isQuiet: served.error?.status === 401 })).data;
     served.error = null;
   } catch (error) {
     served.error = error;
@@ -108,17 +119,19 @@ export function watch(listener) {
 
 function askForKey() {
   const dialog = at('key-dialog');
+  at('key-wrong').hidden = !key();
   if (!dialog.open) dialog.showModal();
 }
 
 export function connectKeyDialog() {
   const dialog = at('key-dialog');
-  at('key-open').addEventListener('click', () => { at('key-field').value = key(); dialog.showModal(); });
+  at('key-open').addEventListener('click', () => { at('key-field').value = key(); at('key-wrong').hidden = true; dialog.showModal(); });
   at('key-cancel').addEventListener('click', () => dialog.close());
   dialog.querySelector('form').addEventListener('submit', (event) => {
     event.preventDefault();
     try { sessionStorage.setItem('omni.key', at('key-field').value.trim()); } catch { /* Private windows may refuse. */ }
     dialog.close();
+    served.error = null;
     refresh();
   });
 }

@@ -50,13 +50,20 @@ setTheme(document.documentElement.dataset.theme ?? 'system');
 
 // MARK: - The server's state
 
+/** `3 models ready, 1 asleep`. */
+function ready(states) {
+  const asleep = states.filter((state) => state === 'asleep').length;
+  const awake = states.length - asleep;
+  return [awake && `${awake} ${awake === 1 ? 'model' : 'models'} ready`, asleep && `${asleep} asleep`].filter(Boolean).join(', ');
+}
+
 function showState() {
   const states = served.models.map((model) => model.state);
   const [word, text] = served.error
     ? ['failed', served.error.status === 401 ? 'Needs a key' : 'No connection']
     : states.includes('failed') ? ['failed', 'A model failed']
     : states.includes('loading') ? ['loading', 'Loading a model…']
-    : states.length ? ['ready', `${states.length} ${states.length === 1 ? 'model' : 'models'} ready`] : ['', 'No models'];
+    : states.length ? ['ready', ready(states)] : ['', 'No models'];
   at('state-dot').className = `dot ${word}`;
   if (at('state-text').textContent !== text) at('state-text').textContent = text;
 }

@@ -2,8 +2,9 @@
 import { announce, el, fill } from './dom.js';
 
 export class MaskCanvas {
-  /** @param {HTMLElement} place where it stands. @param {HTMLInputElement} brush its size in pixels of the page. */
-  constructor(place, brush) {
+  /** @param {HTMLElement} place where it stands. @param {HTMLInputElement} brush its size in pixels of the page. @param {() => void} onChange */
+  constructor(place, brush, onChange) {
+    this.onChange = onChange;
     this.place = place;
     this.brush = brush;
     this.strokes = [];
@@ -19,12 +20,14 @@ export class MaskCanvas {
     const canvas = el('canvas', { width: image.naturalWidth, height: image.naturalHeight, tabIndex: 0, role: 'application', 'aria-label': 'Mask: paint what should change', 'aria-describedby': 'paint-help' });
     this.canvas = canvas;
     fill(this.place, image, canvas);
+    this.onChange();
     let stroke = null;
     const point = (event) => {
       const box = canvas.getBoundingClientRect();
       return [(event.clientX - box.left) / box.width * canvas.width, (event.clientY - box.top) / box.height * canvas.height];
     };
     canvas.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
       this.strokes.push(stroke = { width: this.width, points: [point(event)] });
       this.draw();
@@ -34,7 +37,7 @@ export class MaskCanvas {
       stroke.points.push(...event.getCoalescedEvents().map(point), point(event));
       this.draw();
     });
-    for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, () => { stroke = null; });
+    for (const name of ['pointerup', 'pointercancel']) canvas.addEventListener(name, () => { stroke = null; this.onChange(); });
     canvas.addEventListener('keydown', (event) => this.key(event));
     canvas.addEventListener('blur', () => { this.cursor = null; this.draw(); });
     return { width: image.naturalWidth, height: image.naturalHeight };
@@ -60,11 +63,12 @@ export class MaskCanvas {
     else return;
     event.preventDefault();
     this.draw();
+    this.onChange();
   }
 
-  undo() { this.strokes.pop(); this.draw(); }
-  clear() { this.strokes = []; this.draw(); }
-  remove() { this.strokes = []; this.canvas = null; fill(this.place); }
+  undo() { this.strokes.pop(); this.draw(); this.onChange(); }
+  clear() { this.strokes = []; this.draw(); this.onChange(); }
+  remove() { this.strokes = []; this.canvas = null; fill(this.place); this.onChange(); }
 
   get isPainted() { return this.strokes.length > 0; }
 
@@ -97,12 +101,12 @@ export class MaskCanvas {
     }
   }
 
-  /** White where it is painted, black elsewhere: `mask_image`. */
+  /** Transparent where it is painted, as OpenAI's clients send a mask. */
   async file() {
     const canvas = el('canvas', { width: this.canvas.width, height: this.canvas.height });
     const context = canvas.getContext('2d');
-    context.fillStyle = '#000000';
     context.fillRect(0, 0, canvas.width, canvas.height);
+    context.globalCompositeOperation = 'destination-out';
     this.paint(context, '#ffffff');
     return new Promise((resolve) => { canvas.toBlob(resolve, 'image/png'); });
   }

@@ -1,12 +1,16 @@
 // Chat: a conversation that streams, can be stopped, and takes pictures and sounds.
-import { announce, at, button, dataURL, el, empty, fill, icon, notice, number, seconds } from './dom.js';
+import { announce, at, button, dataURL, el, empty, fill, icon, keepFocus, notice, number, seconds } from './dom.js';
 import { call, events, modelsOf, offer, served, watch } from './api.js';
 import { blocks } from './markdown.js';
-import { attach, curl, py, pyCall, pyHead, sw, swiftHead, swiftSet } from './snippets.js';
-import { speak } from './voices.js';
+import { attach, curl, fileName, inBase64, pyCall, pyHead, sw, swiftHead, swiftSet } from './snippets.js';
+import { hush, speak } from './voices.js';
 
-/** `{role, content, node?}`; the conversation as the server gets it. */
+/** `{role, content}`; the conversation as the server gets it. Another list is another conversation. */
 let messages = [];
+/** Of a message of the user: where it stands on the page, and its files. */
+const shown = new WeakMap();
+/** What the welcome was made for. */
+let greeted;
 let attached = [];
 let running = null;
 let renewCode = () => {};
@@ -20,19 +24,21 @@ export function start() {
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); }
   });
   at('chat-stop').addEventListener('click', () => running?.abort());
-  at('chat-new').addEventListener('click', () => { running?.abort(); messages = []; greet(); at('chat-text').focus(); });
+  at('chat-new').addEventListener('click', () => { running?.abort(); hush(); messages = []; greet(); at('chat-text').focus(); });
   at('chat-attach').prepend(icon('picture'));
   at('chat-new').setAttribute('aria-label', 'New chat');
   at('chat-attach').addEventListener('click', () => at('chat-file').click());
   at('chat-file').addEventListener('change', () => { attached.push(...at('chat-file').files); at('chat-file').value = ''; showAttachments(); });
   at('chat-options').addEventListener('click', () => toggleOptions(true));
   at('chat-options-close').addEventListener('click', () => toggleOptions(false));
-  at('chat-side').addEventListener('keydown', (event) => { if (event.key === 'Escape') toggleOptions(false); });
+  const isOpen = () => at('chat-side').classList.contains('open');
+  document.addEventListener('keydown', (event) => { if (event.key === 'Escape' && isOpen()) toggleOptions(false); });
+  document.addEventListener('pointerdown', (event) => { if (isOpen() && !at('chat-side').contains(event.target)) toggleOptions(false); });
   for (const name of ['chat-temperature', 'chat-top-p']) at(name).addEventListener('input', () => { at(`${name}-value`).textContent = at(name).value; });
   renewCode = attach(at('chat-code'), code);
   at('chat-side').addEventListener('input', renewCode);
   at('chat-text').addEventListener('input', renewCode);
-  at('chat-model').addEventListener('change', showAbilities);
+  at('chat-model').addEventListener('change', () => { showAbilities(); if (!messages.length) greet(); });
   watch(showModels);
   greet();
 }
@@ -49,8 +55,11 @@ function showModels() {
   const able = modelsOf('text', 'image');
   offer(at('chat-model'), able);
   showAbilities();
-  if (!messages.length) greet();
+  if (!messages.length && greeted !== welcome()) greet();
 }
+
+/** What the welcome depends on: it is not made anew, under somebody's focus, for less. */
+const welcome = () => JSON.stringify([served.models.length, modelsOf('text', 'image').length, model()?.id]);
 
 function showAbilities() {
   const inputs = model()?.input_modalities ?? [];
@@ -63,6 +72,7 @@ function showAbilities() {
 }
 
 function greet() {
+  greeted = welcome();
   const log = at('chat-log');
   if (served.models.length && !modelsOf('text', 'image').length) {
     return fill(log, empty('box', 'No model here can chat', 'Start the server with a language model:', el('pre', { class: 'block', tabIndex: 0 }, 'omni serve smollm2-135m-instruct')));
@@ -89,12 +99,14 @@ function parameters() {
 
 const withSystem = (list) => [...(at('chat-system').value.trim() ? [{ role: 'system', content: at('chat-system').value.trim() }] : []), ...list];
 
+const soundFormat = (file) => (file.type.includes('mpeg') ? 'mp3' : file.type.split(/[/;]/)[1].replace('x-', ''));
+
 async function content(text, files) {
   if (!files.length) return text;
   const parts = await Promise.all(files.map(async (file) => {
     const url = await dataURL(file);
     if (file.type.startsWith('image/')) return { type: 'image_url', image_url: { url } };
-    return { type: 'input_audio', input_audio: { data: url.slice(url.indexOf(',') + 1), format: file.type.includes('mpeg') ? 'mp3' : file.type.split(/[/;]/)[1].replace('x-', '') } };
+    return { type: 'input_audio', input_audio: { data: url.slice(url.indexOf(',') + 1), format: soundFormat(file) } };
   }));
   return [...parts, { type: 'text', text }];
 }
@@ -107,14 +119,28 @@ async function send() {
   showAttachments();
   at('chat-text').value = '';
   if (!messages.length) fill(at('chat-log'));
-  messages.push({ role: 'user', content: await content(text, files) });
-  at('chat-log').append(el('article', { class: 'message user', 'aria-label': 'You' },
+  const message = { role: 'user', content: await content(text, files) };
+  messages.push(message);
+  const node = el('article', { class: 'message user', 'aria-label': 'You' },
     files.length ? el('div', { class: 'media' }, ...files.map((file) => (file.type.startsWith('image/') ? el('img', { src: URL.createObjectURL(file), alt: file.name }) : el('span', { class: 'tag' }, file.name)))) : null,
-    text ? el('div', { class: 'body' }, text) : null));
+    text ? el('div', { class: 'body', dir: 'auto' }, text) : null, el('p', { class: 'small muted unsent', hidden: true }, 'Not part of the conversation'));
+  shown.set(message, { node, files });
+  at('chat-log').append(node);
   await answer();
 }
 
+/** Takes the last message out of the conversation, or back into it: one that was refused would be refused again with the next. */
+function setSent(message, isSent) {
+  if (isSent === messages.includes(message)) return;
+  if (isSent) messages.push(message);
+  else messages.pop();
+  const node = shown.get(message)?.node.querySelector('.unsent');
+  if (node) node.hidden = isSent;
+}
+
 async function answer() {
+  const conversation = messages;
+  const asked = messages.at(-1);
   const view = makeAnswer();
   at('chat-log').append(view.node);
   scroll(true);
@@ -132,14 +158,26 @@ async function answer() {
     announce('The answer is complete.');
   } catch (error) {
     if (error.name === 'AbortError') state.finish = 'stopped';
-    else view.fail(error, () => { view.node.remove(); answer(); });
+    else {
+      state.finish = 'failed';
+      view.fail(error, () => {
+        if (running || view.node !== at('chat-log').lastElementChild) return;
+        if (state.text && messages.at(-1)?.content === state.text) messages.pop();
+        setSent(asked, true);
+        view.node.remove();
+        answer();
+      });
+    }
   } finally {
     setRunning(null);
     view.finish(state, (performance.now() - began) / 1000);
     scroll();
   }
+  // Another conversation has begun meanwhile.
+  if (conversation !== messages) return;
   if (state.text) messages.push({ role: 'assistant', content: state.text });
-  if (state.text && state.finish !== 'stopped' && at('chat-read-aloud').checked && modelsOf('speech').length) speak(state.text);
+  else if (state.finish === 'failed') setSent(asked, false);
+  if (state.text && !['stopped', 'failed'].includes(state.finish) && at('chat-read-aloud').checked && modelsOf('speech').length) speak(state.text).catch(view.fail);
 }
 
 /** Adds a chunk to what has come. */
@@ -162,8 +200,11 @@ function take(data, state, began) {
 
 function setRunning(controller) {
   running = controller;
+  const hadFocus = [at('chat-send'), at('chat-stop')].includes(document.activeElement);
   at('chat-send').hidden = Boolean(controller);
   at('chat-stop').hidden = !controller;
+  if (hadFocus) (controller ? at('chat-stop') : at('chat-send')).focus({ preventScroll: true });
+  keepFocus(controller ? at('chat-stop') : at('chat-text'));
 }
 
 /** Follows the end, unless the reader has gone up to read. */
@@ -176,7 +217,7 @@ function scroll(always) {
 
 function makeAnswer() {
   const reasoning = el('div', { class: 'reasoning', hidden: true });
-  const prose = el('div', { class: 'prose caret' });
+  const prose = el('div', { class: 'prose caret', dir: 'auto' });
   const media = el('div', { class: 'media' });
   const status = el('p', { class: 'muted small' }, 'Thinking…');
   const foot = el('div', { class: 'foot' });
@@ -204,20 +245,30 @@ function makeAnswer() {
       reasoning.hidden = !state.reasoning;
       reasoning.textContent = state.reasoning;
       fill(prose, blocks(state.text));
-      fill(media, state.pictures.map((url) => el('img', { src: url, alt: 'Picture drawn by the model' })));
-      fill(foot, actions(state, node), el('span', { class: 'numbers' }, facts(state, took)));
+      fill(media, state.pictures.map((url) => el('img', { src: url, alt: 'Picture drawn by the model', onload: () => scroll() })));
+      fill(foot, actions(state, node, this.fail), el('span', { class: 'numbers' }, facts(state, took)));
     },
   };
 }
 
-function actions(state, node) {
+function actions(state, node, fail) {
   if (!state.text) return [];
   const isLast = () => node === at('chat-log').lastElementChild;
+  let isHeard = false;
+  const listen = button('Listen', async () => {
+    if (isHeard) return hush();
+    isHeard = true;
+    listen.lastChild.textContent = 'Stop listening';
+    await speak(state.text).catch((error) => fail(error));
+    isHeard = false;
+    listen.lastChild.textContent = 'Listen';
+  }, { kind: 'quiet', draw: 'sound' });
   return [
     button('Copy', () => { navigator.clipboard.writeText(state.text); announce('Copied'); }, { kind: 'quiet', draw: 'copy' }),
-    modelsOf('speech').length ? button('Listen', () => speak(state.text), { kind: 'quiet', draw: 'sound' }) : null,
+    modelsOf('speech').length ? listen : null,
     button('Again', () => {
-      if (running || !isLast()) return;
+      if (running) return;
+      if (!isLast()) return announce('Only the last answer can be made again.');
       messages.pop();
       node.remove();
       answer();
@@ -242,16 +293,25 @@ function facts(state, took) {
 
 // MARK: - In code
 
+/** The message that the code sends: the one being written, else the last; its files by their names. */
+function written() {
+  const last = messages.findLast((message) => message.role === 'user');
+  if (at('chat-text').value.trim() || attached.length || !last) return [at('chat-text').value.trim() || 'Say hi.', attached];
+  return [typeof last.content === 'string' ? last.content : last.content.at(-1).text, shown.get(last)?.files ?? []];
+}
+
 function code() {
-  const text = at('chat-text').value.trim() || messages.findLast((message) => message.role === 'user')?.content || 'Say hi.';
+  const [plain, files] = written();
+  const text = files.length ? [...files.map((file) => (file.type.startsWith('image/')
+    ? { type: 'image_url', image_url: { url: `data:${file.type};base64,${inBase64(file)}` } }
+    : { type: 'input_audio', input_audio: { data: inBase64(file), format: soundFormat(file) } })), { type: 'text', text: plain }] : plain;
   const body = { ...parameters(), messages: withSystem([{ role: 'user', content: text }]), stream: true };
   const known = ['model', 'messages', 'temperature', 'top_p', 'max_tokens', 'seed', 'stream'];
-  const plain = typeof text === 'string' ? text : text.find((part) => part.type === 'text')?.text ?? '';
   const system = at('chat-system').value.trim();
   return {
     curl: curl('/v1/chat/completions', body, { stream: true }),
-    python: `${pyHead()}\n${pyCall('client.chat.completions.create', body, known, 'stream = ')}\nfor chunk in stream:\n    print(chunk.choices[0].delta.content or "", end="", flush=True)`,
-    swift: `${swiftHead()}var request = ChatCompletionRequest(model: ${sw(body.model ?? '')}, [${system ? `.system(${sw(system)}), ` : ''}.user(${sw(plain)})])\n`
+    python: `${pyHead(files.length ? ['base64'] : [])}\n${pyCall('client.chat.completions.create', body, known, 'stream = ')}\nfor chunk in stream:\n    print(chunk.choices[0].delta.content or "", end="", flush=True)`,
+    swift: `${files.length ? 'import Foundation\n' : ''}${swiftHead()}var request = ChatCompletionRequest(model: ${sw(body.model ?? '')}, [${system ? `.system(${sw(system)}), ` : ''}.user(${sw(plain)}${files.length ? `, attachments: [${files.map((file) => `try .file(URL(filePath: ${sw(fileName(file))}))`).join(', ')}]` : ''})])\n`
       + swiftSet([['sampling.temperature', body.temperature], ['sampling.topP', body.top_p], ['maxTokens', body.max_tokens], ['sampling.seed', body.seed]])
       + 'for try await chunk in try await client.chat.stream(request) {\n    print(chunk.text, terminator: "")\n}',
   };

@@ -50,6 +50,12 @@ export const button = (text, onclick, { kind = '', draw, label } = {}) =>
 /** Replaces what `node` holds. */
 export const fill = (node, ...children) => { node.replaceChildren(...children.flat().filter(Boolean)); return node; };
 
+/** Where the focus goes when the control that had it is gone, hidden or disabled. */
+export function keepFocus(next) {
+  const held = document.activeElement;
+  if (!held || held === document.body || held.disabled || held.closest('[hidden]')) next.focus({ preventScroll: true });
+}
+
 /** Said to screen readers. */
 export function announce(text) {
   const region = at('announcer');

@@ -1,11 +1,13 @@
 // Films: jobs that wait, run, show how far they are, and stay in a gallery.
-import { announce, at, button, el, empty, fill, icon, notice, number, save, seconds } from './dom.js';
+import { announce, at, button, el, empty, fill, icon, keepFocus, notice, number, save, seconds } from './dom.js';
 import { base, call, json, modelsOf, offer, served, watch } from './api.js';
 import { attach, curlForm, py, pyHead, sw, swiftHead, swiftSet, swiftSize } from './snippets.js';
 
 let cards = new Map();
 let timer = 0;
 let isShown = false;
+/** Films in the gallery, at most. */
+let room = 50;
 let renewCode = () => {};
 
 const model = () => served.models.find((entry) => entry.id === at('film-model').value);
@@ -16,6 +18,7 @@ export function start() {
   renewCode = attach(at('film-code'), code);
   at('film-form').addEventListener('input', renewCode);
   at('film-model').addEventListener('change', showAbilities);
+  at('film-more').addEventListener('click', () => { room += 50; follow(); });
   watch(showModels);
 }
 
@@ -55,21 +58,27 @@ function fields() {
 /** Films that were begun here: their user waits to see them. */
 const awaited = new Set();
 
-async function film() {
-  fill(at('film-notice'));
+function film() {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields())) form.append(name, String(value));
   const picture = at('film-file').files[0];
   if (picture) form.append('input_reference', picture, picture.name);
+  return send(form, [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join(''));
+}
+
+/** Under the same key a second try makes no second film. */
+async function send(form, idempotencyKey) {
+  fill(at('film-notice'));
   at('film-start').disabled = true;
   try {
-    awaited.add((await json('/v1/videos', { body: form })).id);
+    awaited.add((await json('/v1/videos', { body: form, headers: { 'Idempotency-Key': idempotencyKey } })).id);
     announce('The film is in the queue.');
     await follow();
   } catch (error) {
-    fill(at('film-notice'), notice(error, film));
+    fill(at('film-notice'), notice(error, () => send(form, idempotencyKey)));
   } finally {
     at('film-start').disabled = !modelsOf('video').length;
+    keepFocus(at('film-start'));
   }
 }
 
@@ -83,7 +92,7 @@ async function follow() {
   }
   let jobs;
   try {
-    jobs = (await json('/v1/videos?limit=50')).data;
+    jobs = await list();
   } catch (error) {
     fill(at('film-jobs'), notice(error, follow));
     cards.clear();
@@ -91,6 +100,18 @@ async function follow() {
   }
   showJobs(jobs);
   if (isShown && jobs.some((job) => !isOver(job))) timer = setTimeout(follow, 700);
+}
+
+/** The newest jobs, as many as the gallery has room for. */
+async function list() {
+  const jobs = [];
+  let page;
+  do {
+    page = await json(`/v1/videos?limit=50${jobs.length ? `&after=${jobs.at(-1).id}` : ''}`, { isQuiet: true });
+    jobs.push(...page.data);
+  } while (page.has_more && jobs.length < room);
+  at('film-more').hidden = !page.has_more;
+  return jobs;
 }
 
 function showJobs(jobs) {
@@ -151,7 +172,9 @@ class Card {
   renew(job, isNew) {
     const remove = button(isOver(job) ? 'Delete' : 'Cancel', () => this.remove(isOver(job)), { kind: 'quiet danger', draw: isOver(job) ? 'bin' : 'close' });
     const load = job.status === 'completed' ? button('Download', async () => save(await this.content(), job.file_name ?? 'film.mp4'), { kind: 'quiet', draw: 'save' }) : null;
+    const isWithin = this.actions.contains(document.activeElement);
     fill(this.actions, load, remove);
+    if (isWithin) this.actions.lastElementChild.focus({ preventScroll: true });
     if (job.status === 'completed') isNew || awaited.has(this.id) ? this.play() : this.stand();
     if (job.status === 'failed') this.status.setAttribute('role', 'alert');
   }
@@ -194,6 +217,7 @@ class Card {
       await call(`/v1/videos/${this.id}`, { method: 'DELETE' });
       announce(wasOver ? 'The film is deleted.' : 'The film is cancelled.');
       await follow();
+      keepFocus(at('film-prompt'));
     } catch (error) {
       this.status.textContent = error.message;
     }

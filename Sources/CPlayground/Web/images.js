@@ -1,5 +1,5 @@
 // Pictures: drawn from words, or changed; with previews while they form.
-import { announce, at, bytes, button, el, empty, fill, fromBase64, notice, number, save, seconds } from './dom.js';
+import { announce, at, bytes, button, el, empty, fill, fromBase64, keepFocus, notice, number, save, seconds } from './dom.js';
 import { call, events, json, modelsOf, offer, served, watch } from './api.js';
 import { MaskCanvas } from './canvas.js';
 import { attach, curl, curlForm, py, pyCall, pyHead, sw, swiftHead, swiftSet, swiftSize } from './snippets.js';
@@ -15,13 +15,14 @@ let pricing = 0;
 const model = () => served.models.find((entry) => entry.id === at('picture-model').value);
 
 export function start() {
-  mask = new MaskCanvas(at('picture-paint'), at('paint-brush'));
+  mask = new MaskCanvas(at('picture-paint'), at('paint-brush'), () => { at('paint-save').disabled = !mask.isPainted; renewCode(); });
   at('picture-form').addEventListener('submit', (event) => { event.preventDefault(); draw(); });
   at('picture-stop').addEventListener('click', () => running?.abort());
   at('picture-file').addEventListener('change', () => { if (at('picture-file').files[0]) startFrom(at('picture-file').files[0]); });
   at('paint-undo').addEventListener('click', () => mask.undo());
   at('paint-clear').addEventListener('click', () => mask.clear());
-  at('paint-remove').addEventListener('click', () => { at('picture-file').value = ''; startFrom(null); });
+  at('paint-save').addEventListener('click', async () => save(await mask.file(), 'mask.png'));
+  at('paint-remove').addEventListener('click', () => { at('picture-file').value = ''; startFrom(null); at('picture-prompt').focus(); });
   for (const name of ['paint-brush', 'picture-strength']) at(name).addEventListener('input', () => { at(`${name}-value`).textContent = at(name).value; });
   at('picture-model').addEventListener('change', showAbilities);
   renewCode = attach(at('picture-code'), code);
@@ -91,7 +92,7 @@ async function request() {
   const form = new FormData();
   for (const [name, value] of Object.entries(body)) form.append(name, String(value));
   form.append('image', source, 'picture.png');
-  if (mask.isPainted) form.append('mask_image', await mask.file(), 'mask.png');
+  if (mask.isPainted) form.append('mask', await mask.file(), 'mask.png');
   return call('/v1/images/edits', { body: form, signal: running.signal });
 }
 
@@ -126,8 +127,10 @@ async function draw() {
 }
 
 function setBusy(isBusy) {
+  const hadFocus = [at('picture-draw'), at('picture-stop')].includes(document.activeElement);
   at('picture-draw').disabled = isBusy || !modelsOf('image').length;
   at('picture-stop').hidden = !isBusy;
+  if (hadFocus) (isBusy ? at('picture-stop') : at('picture-draw')).focus({ preventScroll: true });
   at('picture-progress').hidden = !isBusy;
 }
 
@@ -169,18 +172,20 @@ function choose(place) {
   fill(at('picture-actions'), el('span', { class: 'small muted numbers' }, picture.about),
     button('Download', () => save(picture.blob, picture.name), { kind: 'quiet', draw: 'save' }),
     button('Change this picture', () => { startFrom(picture.blob); at('picture-prompt').focus(); }, { kind: 'quiet', draw: 'edit' }));
+  const isWithin = at('picture-strip').contains(document.activeElement);
   fill(at('picture-strip'), pictures.length > 1 ? pictures.map((entry, index) => el('button', { type: 'button', 'aria-pressed': String(index === place), 'aria-label': `Show picture ${pictures.length - index}: ${entry.prompt.slice(0, 60)}`, onclick: () => choose(index) }, el('img', { src: entry.url, alt: '' }))) : []);
+  if (isWithin) at('picture-strip').children[place]?.focus({ preventScroll: true });
 }
 
 async function startFrom(file) {
   source = file;
   at('picture-edit').hidden = !file;
   at('picture-draw').textContent = file ? 'Change it' : 'Draw';
-  renewCode();
   if (!file) return mask.remove();
   try {
     await mask.show(file);
   } catch {
+    at('picture-file').value = '';
     startFrom(null);
     fill(at('picture-notice'), notice(Object.assign(new Error('The browser cannot read this file as a picture. Use PNG, JPEG or WebP.'), { title: 'No picture' })));
   }
@@ -196,7 +201,7 @@ function code() {
   const saving = 'try reply.data[0].bytes?.write(to: URL(filePath: "picture.png"))';
   const write = '\n\nimport base64\nopen("picture.png", "wb").write(base64.b64decode(reply.data[0].b64_json))';
   if (source) {
-    const files = { image: 'picture.png', ...(mask.isPainted ? { mask_image: 'mask.png' } : {}) };
+    const files = { image: 'picture.png', ...(mask.isPainted ? { mask: 'mask.png' } : {}) };
     const { prompt, ...rest } = body;
     return {
       curl: curlForm('/v1/images/edits', body, files),

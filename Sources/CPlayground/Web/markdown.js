@@ -14,7 +14,9 @@ function inline(text) {
   let plain = '';
   for (let place = 0; place < text.length;) {
     const rest = '`*_['.includes(text[place]) ? text.slice(place) : '';
-    const found = rest && marks.map(([pattern, make]) => [rest.match(pattern), make]).find(([match]) => match);
+    // In the middle of a word or a number, a star is a star.
+    const isWithin = /^\*[^*]/.test(rest) && /[\p{L}\p{N}]$/u.test(text.slice(0, place));
+    const found = rest && !isWithin && marks.map(([pattern, make]) => [rest.match(pattern), make]).find(([match]) => match);
     if (!found) { plain += text[place]; place += 1; continue; }
     if (plain) nodes.push(plain);
     plain = '';
@@ -25,7 +27,27 @@ function inline(text) {
   return nodes;
 }
 
-const bullet = /^\s{0,3}(?:[-*+]|(\d+)[.)])\s+(.*)$/;
+const bullet = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/s;
+
+/** The list that begins in line `start`, with those inside it; and the line behind it. */
+function list(lines, start) {
+  const [, indent, number] = lines[start].match(bullet);
+  const node = el(number ? 'ol' : 'ul', number ? { start: Number(number) } : {});
+  let place = start;
+  for (let found; place < lines.length && (found = lines[place].match(bullet));) {
+    const deeper = found[1].length - indent.length;
+    if (deeper > 1 && node.lastChild) {
+      const inner = list(lines, place);
+      node.lastChild.append(inner.node);
+      place = inner.place;
+      continue;
+    }
+    if (deeper < 0 || Boolean(found[2]) !== Boolean(number)) break;
+    node.append(el('li', {}, ...inline(found[3])));
+    place += 1;
+  }
+  return { node, place };
+}
 
 /** `text` as a list of block elements. */
 export function blocks(text) {
@@ -41,13 +63,12 @@ export function blocks(text) {
       out.push(el('pre', { class: 'block', tabIndex: 0 }, el('code', {}, code.join('\n'))));
       continue;
     }
-    const heading = line.match(/^(#{1,4})\s+(.*)$/);
+    const heading = line.match(/^(#{1,4})\s+(.*)$/s);
     if (heading) { out.push(el('h3', {}, ...inline(heading[2]))); place += 1; continue; }
-    const first = line.match(bullet);
-    if (first) {
-      const list = el(first[1] ? 'ol' : 'ul', first[1] ? { start: Number(first[1]) } : {});
-      for (let item; place < lines.length && (item = lines[place].match(bullet)); place += 1) list.append(el('li', {}, ...inline(item[2])));
-      out.push(list);
+    if (bullet.test(line)) {
+      const found = list(lines, place);
+      out.push(found.node);
+      place = found.place;
       continue;
     }
     if (/^\s*>/.test(line)) {
@@ -57,8 +78,9 @@ export function blocks(text) {
       continue;
     }
     if (!line.trim()) { place += 1; continue; }
-    const words = [];
-    for (; place < lines.length && lines[place].trim() && !/^\s*```|^#{1,4}\s/.test(lines[place]) && !bullet.test(lines[place]); place += 1) words.push(lines[place]);
+    // The first line is taken whatever it is, so that this always comes to an end.
+    const words = [line];
+    for (place += 1; place < lines.length && lines[place].trim() && !/^\s*```|^#{1,4}\s/.test(lines[place]) && !bullet.test(lines[place]); place += 1) words.push(lines[place]);
     const paragraph = el('p', {});
     words.forEach((part, index) => paragraph.append(...(index ? [el('br')] : []), ...inline(part)));
     out.push(paragraph);

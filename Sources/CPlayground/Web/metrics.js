@@ -20,9 +20,10 @@ const rate = (name) => (text, last, passed) => {
   return value === null || before === null || !passed ? 0 : Math.max(0, (value - before) / passed);
 };
 
+// `vllm_omni:` counts requests of every kind, `vllm:` those for text once more.
 const tiles = [
-  { name: 'Running', unit: 'requests', read: (text) => (sum(text, 'vllm:num_requests_running') ?? 0) + (sum(text, 'vllm_omni:num_requests_running') ?? 0) },
-  { name: 'Waiting', unit: 'requests', read: (text) => (sum(text, 'vllm:num_requests_waiting') ?? 0) + (sum(text, 'vllm_omni:num_requests_waiting') ?? 0) },
+  { name: 'Running', unit: 'requests', read: (text) => sum(text, 'vllm_omni:num_requests_running') ?? 0 },
+  { name: 'Waiting', unit: 'requests', read: (text) => sum(text, 'vllm_omni:num_requests_waiting') ?? 0 },
   { name: 'Written', unit: 'tokens/s', read: rate('vllm:generation_tokens_total'), digits: 0 },
   { name: 'Read', unit: 'prompt tokens/s', read: rate('vllm:prompt_tokens_total'), digits: 0 },
   { name: 'Answered', unit: 'HTTP requests/s', read: rate('http_requests_total'), digits: 1 },

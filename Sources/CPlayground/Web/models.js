@@ -6,6 +6,8 @@ import { attach, pyHead, swiftHead } from './snippets.js';
 
 let add;
 let timer = 0;
+/** The list that is on the page, as text: it is made anew when it changes. */
+let shown = '';
 
 export function start() {
   add = board(at('metric-tiles'));
@@ -23,7 +25,7 @@ export function leave() { clearTimeout(timer); }
 async function read() {
   clearTimeout(timer);
   try {
-    if (!document.hidden) add(await (await call('/metrics')).text());
+    if (!document.hidden) add(await (await call('/metrics', { isQuiet: true })).text());
   } catch { /* The state at the side says that nobody answers. */ }
   timer = setTimeout(read, 2000);
 }
@@ -33,7 +35,12 @@ function show() {
   if (!served.models.length) {
     return fill(at('model-list'), served.error ? [] : empty('box', 'No models', 'Start the server with one:', el('pre', { class: 'block', tabIndex: 0 }, 'omni serve smollm2-135m-instruct joe')));
   }
+  const now = JSON.stringify(served.models);
+  if (now === shown && at('model-list').children.length === served.models.length) return;
+  shown = now;
+  const held = at('model-list').contains(document.activeElement) ? document.activeElement.closest('article')?.getAttribute('aria-label') : null;
   fill(at('model-list'), served.models.map(card));
+  if (held) [...at('model-list').children].find((node) => node.getAttribute('aria-label') === held)?.querySelector('button')?.focus({ preventScroll: true });
 }
 
 function card(model) {
@@ -50,14 +57,14 @@ function card(model) {
 }
 
 async function change(control, action, model) {
-  control.disabled = true;
+  control.setAttribute('aria-disabled', 'true');
   try {
     await call(`/v1/omni/${action}`, { body: { stage_ids: [], model } });
     announce(action === 'sleep' ? `${model} is asleep.` : `${model} is awake.`);
     await refresh();
   } catch (error) {
     fill(at('model-notice'), notice(error));
-    control.disabled = false;
+    control.removeAttribute('aria-disabled');
   }
 }
 

@@ -1,5 +1,5 @@
 // The same call as curl, Python and Swift, kept in step with the form that it stands under.
-import { base } from './api.js';
+import { base, key } from './api.js';
 import { announce, button, el, fill } from './dom.js';
 
 const languages = ['curl', 'Python', 'Swift'];
@@ -47,18 +47,32 @@ export function attach(place, describe) {
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** A header with the key, which the shell has in OMNI_API_KEY: code is shown to others. */
+export const curlKey = () => (key() ? ['  -H "Authorization: Bearer $OMNI_API_KEY"'] : []);
+
+/** A name that needs no quotes. */
+export const fileName = (file) => file.name.replace(/[^\w.-]/g, '_');
+
+/** Stands for the bytes of a file, in base64, in a body of which code is made. */
+export const inBase64 = (file) => `\u0000${fileName(file)}\u0000`;
+const marked = /\\u0000([\w.-]+)\\u0000/;
+
 /** A line of curl for a JSON body. */
 export function curl(path, body, { out, stream } = {}) {
-  const parts = [`curl ${stream ? '-N ' : ''}${base}${path}`, `  -H 'Content-Type: application/json'`];
+  const parts = [`curl ${stream ? '-N ' : ''}${base}${path}`, `  -H 'Content-Type: application/json'`, ...curlKey()];
   if (out) parts.push(`  -o ${out}`);
-  parts.push(`  -d ${quote(JSON.stringify(shorten(body), null, 2))}`);
-  return parts.join(' \\\n');
+  const pieces = JSON.stringify(shorten(body), null, 2).split(marked);
+  if (pieces.length === 1) return [...parts, `  -d ${quote(pieces[0])}`].join(' \\\n');
+  // A file may be longer than an argument: the body comes through a pipe.
+  const lines = pieces.map((piece, index) => (index % 2 ? `base64 < ${piece} | tr -d '\\n'` : `printf %s ${quote(piece)}`));
+  return `{ ${lines.join('\n')}; } |\n${[...parts, '  -d @-'].join(' \\\n')}`;
 }
 
 /** A line of curl for a form: fields, and files as `{name: file name}`. */
 export function curlForm(path, fields, files = {}) {
-  const parts = [`curl ${base}${path}`];
-  for (const [name, value] of Object.entries(fields)) parts.push(`  -F ${quote(`${name}=${value}`)}`);
+  const parts = [`curl ${base}${path}`, ...curlKey()];
+  // As it is: with -F, text that begins with @ or < is a file's name, and what follows a semicolon a type.
+  for (const [name, value] of Object.entries(fields)) parts.push(`  --form-string ${quote(`${name}=${value}`)}`);
   for (const [name, file] of Object.entries(files)) parts.push(`  -F ${name}=@${file}`);
   return parts.join(' \\\n');
 }
@@ -82,10 +96,14 @@ export function py(value, indent = 0) {
   if (value === false) return 'False';
   if (Array.isArray(value)) return value.length ? `[\n${value.map((item) => pad + py(item, indent + 4)).join(',\n')},\n${' '.repeat(indent)}]` : '[]';
   if (typeof value === 'object') return `{${Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}: ${py(member, indent)}`).join(', ')}}`;
-  return JSON.stringify(value);
+  const [before, file] = JSON.stringify(value).split(marked);
+  return file ? `${before === '"' ? '' : `${before}" + `}base64.b64encode(open("${file}", "rb").read()).decode()` : before;
 }
 
-export const pyHead = () => `from openai import OpenAI\n\nclient = OpenAI(base_url="${base}/v1", api_key="unused")\n`;
+export const pyHead = (modules = []) => {
+  const imports = [...modules, ...(key() ? ['os'] : [])].map((name) => `import ${name}\n`).join('');
+  return `${imports}${imports ? '\n' : ''}from openai import OpenAI\n\nclient = OpenAI(base_url="${base}/v1", api_key=${key() ? 'os.environ["OMNI_API_KEY"]' : '"unused"'})\n`;
+};
 
 /** `name(argument=value, …)`; names that the client does not know go into `extra_body`. */
 export function pyCall(name, body, known, prefix = '') {

@@ -1,6 +1,6 @@
 // Voices: speech that is heard while it is made, and voices of one's own.
 import { announce, at, button, el, fill, notice, save, seconds } from './dom.js';
-import { call, json, modelsOf, offer, served, watch } from './api.js';
+import { call, json, lost, modelsOf, offer, served, watch } from './api.js';
 import { drawWave, Player } from './player.js';
 import { attach, curl, curlForm, pyCall, pyHead, sw, swiftHead, swiftSet } from './snippets.js';
 
@@ -80,17 +80,26 @@ async function speakForm() {
     drawWave(at('voice-wave'), player.pieces, player.count);
     const took = (performance.now() - began) / 1000;
     at('voice-facts').textContent = `${seconds(player.seconds)} of speech, made in ${seconds(took)} · first sound after ${seconds(first)}`;
-    const file = player.wav();
-    at('voice-audio').src = URL.createObjectURL(file);
-    at('voice-audio').hidden = false;
-    fill(at('voice-actions'), button('Download WAV', () => save(file, 'speech.wav'), { kind: 'quiet', draw: 'save' }));
+    keepSound(player);
     announce('The speech is complete.');
     await player.finished();
   } catch (error) {
     if (error.name !== 'AbortError') fill(at('voice-notice'), notice(error, speakForm));
+    if (player?.count) {
+      keepSound(player);
+      at('voice-facts').textContent = `${seconds(player.seconds)} of speech came until it was ${error.name === 'AbortError' ? 'stopped' : 'broken off'}`;
+    }
   } finally {
     setBusy(false);
   }
+}
+
+/** All that has come, to be heard again and kept. */
+function keepSound(sound) {
+  const file = sound.wav();
+  at('voice-audio').src = URL.createObjectURL(file);
+  at('voice-audio').hidden = false;
+  fill(at('voice-actions'), button('Download WAV', () => save(file, 'speech.wav'), { kind: 'quiet', draw: 'save' }));
 }
 
 /** Speaks and plays; `onSound` is told of each piece. Returns the player once everything has come. */
@@ -102,23 +111,29 @@ async function stream(body, onSound = () => {}) {
   player = sound;
   const reply = await call('/v1/audio/speech', { signal: controller.signal, body: { ...body, response_format: 'pcm', stream_format: 'audio', sample_rate: rate } });
   const reader = reply.body.getReader();
-  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    sound.push(piece.value);
-    onSound(sound);
+  try {
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      sound.push(piece.value);
+      onSound(sound);
+    }
+  } catch (error) {
+    throw lost(error);
   }
   return sound;
 }
 
-/** Reads a text aloud with the first voice there is. */
+/** Reads a text aloud with the first voice there is, until `hush`. Throws what went wrong. */
 export async function speak(text) {
   const plain = text.replace(/```[\s\S]*?```/g, ' ').replace(/[*_`#>]/g, '').trim();
   if (!plain) return;
   try {
     await (await stream({ model: modelsOf('speech')[0]?.id, input: plain })).finished();
   } catch (error) {
-    if (error.name !== 'AbortError') announce(error.message);
+    if (error.name !== 'AbortError') throw error;
   }
 }
+
+export { stop as hush };
 
 function stop() {
   controller?.abort();
@@ -126,8 +141,10 @@ function stop() {
 }
 
 function setBusy(isBusy) {
+  const hadFocus = [at('voice-speak'), at('voice-stop')].includes(document.activeElement);
   at('voice-speak').disabled = isBusy;
   at('voice-stop').hidden = !isBusy;
+  if (hadFocus) (isBusy ? at('voice-stop') : at('voice-speak')).focus({ preventScroll: true });
 }
 
 export const leave = () => { if (recorder?.state === 'recording') recorder.stop(); };
