@@ -1,4 +1,5 @@
 """The playground: every tab does its job."""
+import os
 import pathlib
 import re
 import subprocess
@@ -9,6 +10,7 @@ from playwright.sync_api import expect
 
 import swift_code
 from harness import wait_until
+from pictures import png
 from playground import chromium, home, omni, say, visit  # noqa: F401 fixtures among them
 
 
@@ -355,12 +357,12 @@ def test_a_server_that_is_gone_is_named(visit, start):
 
 
 @pytest.mark.parametrize("tab,place", [("chat", "#chat-code"), ("pictures", "#picture-code"), ("voices", "#voice-code"), ("films", "#film-code")])
-def test_the_code_beside_an_action_runs(home, tab, place, tmp_path):
+def test_the_code_beside_an_action_runs(home, omni, tab, place, tmp_path):
     """What the page shows is run as it stands: by a shell, and by Python with the official client. The Swift compiler takes its part."""
     home.tab(tab)
     fields = {
         "chat": {"#chat-max": "8", "#chat-text": "It's a \"fox\"."}, "voices": {"#voice-text": "It's a \"fox\"."},
-        "films": {"#film-prompt": "it's a \"fox\""},
+        "films": {"#film-prompt": "<it's a \"fox\"; type=@home"},
         "pictures": {"#picture-prompt": "it's a \"fox\"", "#picture-size": "32x32", "#picture-steps": "2"},
     }
     for field, value in fields[tab].items():
@@ -370,6 +372,8 @@ def test_the_code_beside_an_action_runs(home, tab, place, tmp_path):
     assert done.returncode == 0 and '"error":{' not in done.stdout, done
     if tab == "chat":
         assert done.stdout.rstrip().endswith("data: [DONE]")
+    if tab == "films":
+        assert omni.get("/v1/videos").json["data"][0]["prompt"] == fields[tab]["#film-prompt"]
     if tab == "voices":
         assert (tmp_path / "speech.mp3").stat().st_size > 1000
     (tmp_path / "speech.mp3").unlink(missing_ok=True)
@@ -390,3 +394,40 @@ def test_the_code_of_edits_and_models_is_swift(home, tmp_path):
             home.tab("models")
         swift = home.snippet(place, "Swift")
         assert "OmniClient(baseURL:" in swift and not swift_code.faults(swift, tmp_path)
+
+
+def test_the_code_of_a_chat_with_a_picture_reads_the_file(home, tmp_path):
+    (tmp_path / "a_b.png").write_bytes(png(64, 64))
+    home.page.select_option("#chat-model", "zimage-turbo")
+    home.page.set_input_files("#chat-file", {"name": "a b.png", "mimeType": "image/png", "buffer": png(64, 64)})
+    home.page.fill("#chat-text", "it's bluer")
+    curl, python, swift = (home.snippet("#chat-code", language) for language in ("curl", "Python", "Swift"))
+    done = subprocess.run(["bash", "-ec", curl], cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0 and "data:image/png;base64," in done.stdout and done.stdout.rstrip().endswith("data: [DONE]"), done
+    done = subprocess.run([sys.executable, "-c", python.split("for chunk")[0] + "assert any(chunk.choices for chunk in stream)"], cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert not swift_code.faults(swift, tmp_path)
+
+
+def test_code_takes_the_key_from_the_environment(visit, start, tmp_path):
+    page = visit(base_url=start("--api-key", "sesame").base_url)
+    page.allowed.add(401)
+    page.page.fill("#key-field", "open")
+    page.page.get_by_role("button", name="Use this key").click()
+    expect(page.page.locator("#key-wrong")).to_be_visible()
+    # Who closes the dialog is not asked by the clock.
+    page.page.get_by_role("button", name="Cancel").click()
+    with page.page.expect_response("**/v1/capabilities") as seen:
+        pass
+    assert seen.value.status == 401
+    expect(page.page.locator("#key-dialog")).to_be_hidden()
+    page.page.get_by_role("button", name="API key").click()
+    page.page.fill("#key-field", "sesame")
+    page.page.get_by_role("button", name="Use this key").click()
+    page.page.wait_for_selector("#state-dot.ready", state="attached")
+    page.page.fill("#chat-max", "8")
+    for program, language in ([sys.executable, "-c"], "Python"), (["bash", "-ec"], "curl"):
+        code = page.snippet("#chat-code", language)
+        assert "sesame" not in code
+        done = subprocess.run([*program, code], cwd=tmp_path, capture_output=True, text=True, timeout=180, env=os.environ | {"OMNI_API_KEY": "sesame"})
+        assert done.returncode == 0 and "Unauthorized" not in done.stdout, done

@@ -18,7 +18,7 @@ def violations(page):
     return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
-@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 820), ("dark", 1280, 820), ("light", 390, 844), ("dark", 390, 844)])
+@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 820), ("dark", 1280, 820), ("light", 390, 844), ("dark", 390, 844), ("light", 320, 640)])
 def test_everyone_can_use_every_tab(visit, omni, scheme, width, height):
     """Labels, roles and contrast, by axe-core; and nothing is wider than the window."""
     omni.post("/v1/videos", {"prompt": "a film to look at"})
@@ -102,3 +102,39 @@ def test_the_reference_can_be_left_out(start):
     server = start("--disable-fastapi-docs")
     assert server.get("/docs").status == 404 and server.get("/openapi.json").status == 404
     assert server.get("/").status == 200
+
+
+def test_the_options_take_the_focus_and_close(visit):
+    page = visit(width=390, height=844).page
+    page.wait_for_selector("#state-dot.ready", state="attached")
+    page.get_by_role("button", name="Options").click()
+    expect(page.locator("#chat-model")).to_be_focused()
+    page.locator("#chat-system").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("#chat-options")).to_be_focused()
+    page.get_by_role("button", name="Options").click()
+    page.locator("#chat-log").click(position={"x": 5, "y": 5})
+    expect(page.locator("#chat-side")).to_be_hidden()
+
+
+def test_the_focus_stays_with_who_uses_keys(home):
+    page = home.page
+    chip = page.locator(".chip").first
+    chip.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("article.message").last.locator(".foot")).to_contain_text("tokens")
+    assert page.evaluate("document.activeElement.id") in ("chat-text", "chat-send")
+    home.tab("pictures")
+    page.fill("#picture-prompt", "a cup")
+    page.fill("#picture-size", "64x64")
+    page.locator("#picture-draw").focus()
+    page.keyboard.press("Enter")
+    page.locator("#picture-actions").get_by_role("button", name="Download").wait_for()
+    expect(page.locator("#picture-draw")).to_be_focused()
+    home.tab("models")
+    page.get_by_role("button", name="Put to sleep").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Wake").first.wait_for()
+    expect(page.get_by_role("button", name="Wake").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Wake")).to_have_count(0)
