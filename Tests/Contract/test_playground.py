@@ -14,6 +14,34 @@ from pictures import png
 from playground import chromium, home, omni, say, visit  # noqa: F401 fixtures among them
 
 
+def fake(home, *texts):
+    """Answers each further chat request with one of the texts; one that ends with ✂ breaks off there, one that begins
+    with ✗ is an error. `window.asked` has the requests."""
+    home.page.evaluate("""texts => {
+        const real = window.fetch;
+        window.asked = [];
+        window.fetch = async (url, options) => {
+            if (!String(url).endsWith('/v1/chat/completions') || !texts.length) return real(url, options);
+            window.asked.push(JSON.parse(options.body).messages);
+            const text = texts.shift();
+            if (text.startsWith('✗')) return new Response(JSON.stringify({ error: { message: text.slice(1) } }), { status: 400 });
+            const chunk = { choices: [{ index: 0, delta: { content: text.replace('✂', '') }, finish_reason: text.endsWith('✂') ? null : 'stop' }] };
+            const body = new ReadableStream({ async start(stream) {
+                stream.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\\n\\n`));
+                await new Promise((done) => setTimeout(done, 50));
+                if (text.endsWith('✂')) return stream.error(new TypeError('network error'));
+                stream.enqueue(new TextEncoder().encode('data: [DONE]\\n\\n'));
+                stream.close();
+            } });
+            return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
+        };
+    }""", list(texts))
+
+
+def roles(home):
+    return home.page.evaluate("window.asked.map(list => list.map(message => `${message.role[0]} ${message.content}`))")
+
+
 # MARK: - Chat
 
 
@@ -42,11 +70,15 @@ def test_chat_can_be_stopped_and_goes_on(home, omni):
 
 
 def test_an_answer_is_read_aloud(home):
+    fake(home, "A long sentence, which takes some seconds to be read aloud, so that there is time to stop it.")
     say(home, "Say hi.", most=12)
-    home.page.locator("article.message").last.get_by_role("button", name="Listen").wait_for()
+    listen = home.page.locator("article.message").last.get_by_role("button", name="Listen", exact=True)
+    listen.wait_for()
     with home.page.expect_response("**/v1/audio/speech") as told:
-        home.page.locator("article.message").last.get_by_role("button", name="Listen").click()
+        listen.click()
     assert told.value.status == 200 and told.value.headers["content-type"] == "audio/pcm"
+    home.page.get_by_role("button", name="Stop listening").click()
+    expect(listen).to_be_visible()
 
 
 def test_what_a_model_writes_never_becomes_html(home):
@@ -70,34 +102,6 @@ def test_errors_say_what_to_do(home):
     notice = home.page.get_by_role("alert")
     expect(notice).to_contain_text("tokens")
     expect(notice.get_by_role("button", name="Try again")).to_be_visible()
-
-
-def fake(home, *texts):
-    """Answers each further chat request with one of the texts; one that ends with ✂ breaks off there, one that begins
-    with ✗ is an error. `window.asked` has the requests."""
-    home.page.evaluate("""texts => {
-        const real = window.fetch;
-        window.asked = [];
-        window.fetch = async (url, options) => {
-            if (!String(url).endsWith('/v1/chat/completions') || !texts.length) return real(url, options);
-            window.asked.push(JSON.parse(options.body).messages);
-            const text = texts.shift();
-            if (text.startsWith('✗')) return new Response(JSON.stringify({ error: { message: text.slice(1) } }), { status: 400 });
-            const chunk = { choices: [{ index: 0, delta: { content: text.replace('✂', '') }, finish_reason: text.endsWith('✂') ? null : 'stop' }] };
-            const body = new ReadableStream({ async start(stream) {
-                stream.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\\n\\n`));
-                await new Promise((done) => setTimeout(done, 50));
-                if (text.endsWith('✂')) return stream.error(new TypeError('network error'));
-                stream.enqueue(new TextEncoder().encode('data: [DONE]\\n\\n'));
-                stream.close();
-            } });
-            return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
-        };
-    }""", list(texts))
-
-
-def roles(home):
-    return home.page.evaluate("window.asked.map(list => list.map(message => `${message.role[0]} ${message.content}`))")
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again_without_its_half(home):
