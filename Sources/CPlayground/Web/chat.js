@@ -142,6 +142,8 @@ async function answer() {
   const conversation = messages;
   const asked = messages.at(-1);
   const view = makeAnswer();
+  // Only the last answer can be made again.
+  for (const control of at('chat-log').querySelectorAll('.again')) control.remove();
   at('chat-log').append(view.node);
   scroll(true);
   setRunning(new AbortController());
@@ -176,7 +178,7 @@ async function answer() {
   // Another conversation has begun meanwhile.
   if (conversation !== messages) return;
   if (state.text) messages.push({ role: 'assistant', content: state.text });
-  else if (state.finish === 'failed') setSent(asked, false);
+  else if (['failed', 'stopped'].includes(state.finish)) setSent(asked, false);
   if (state.text && !['stopped', 'failed'].includes(state.finish) && at('chat-read-aloud').checked && modelsOf('speech').length) speak(state.text).catch(view.fail);
 }
 
@@ -253,7 +255,6 @@ function makeAnswer() {
 
 function actions(state, node, fail) {
   if (!state.text) return [];
-  const isLast = () => node === at('chat-log').lastElementChild;
   let isHeard = false;
   const listen = button('Listen', async () => {
     if (isHeard) return hush();
@@ -268,11 +269,10 @@ function actions(state, node, fail) {
     modelsOf('speech').length ? listen : null,
     button('Again', () => {
       if (running) return;
-      if (!isLast()) return announce('Only the last answer can be made again.');
       messages.pop();
       node.remove();
       answer();
-    }, { kind: 'quiet', draw: 'retry' }),
+    }, { kind: 'quiet again', draw: 'retry' }),
   ];
 }
 

@@ -104,7 +104,7 @@ function render(filter) {
 }
 
 function openNamed() {
-  const details = location.hash && at(decodeURIComponent(location.hash.slice(1)));
+  const details = at(location.hash.slice(1));
   if (details?.tagName !== 'DETAILS') return;
   details.open = true;
   details.scrollIntoView();

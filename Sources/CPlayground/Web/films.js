@@ -40,7 +40,7 @@ function showAbilities() {
     at('film-steps').placeholder = video.num_inference_steps.default;
     at('film-frames').placeholder = video.default_frames;
     at('film-guidance').placeholder = video.guidance_scale.default;
-    at('film-seconds').placeholder = (video.default_frames / video.default_fps).toFixed(1).replace(/\.0$/, '');
+    at('film-seconds').placeholder = String(Math.max(1, Math.round(video.default_frames / video.default_fps)));
     at('film-file').disabled = !video.starts_from_picture;
     at('film-file').required = video.needs_picture;
   }
@@ -119,7 +119,7 @@ function showJobs(jobs) {
     cards.clear();
     return fill(at('film-jobs'), empty('film', 'No films yet', 'Say what should happen. The film waits its turn here, and stays when it is done.'));
   }
-  if (!cards.size) fill(at('film-jobs'), el('div', { class: 'grid' }));
+  if (!cards.size) fill(at('film-jobs'), el('div', { class: 'grid films' }));
   const grid = at('film-jobs').firstElementChild;
   const known = new Map();
   for (const job of jobs) {

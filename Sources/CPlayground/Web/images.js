@@ -198,20 +198,22 @@ function code() {
   if (!body.prompt) body.prompt = 'a cup of coffee on a table';
   const swiftLines = (type) => `${swiftHead()}var request = ${type}(${body.model ? `model: ${sw(body.model)}, ` : ''}${sw(body.prompt)})\n${body.size ? `request.size = ${swiftSize(body.size)}\n` : ''}`
     + swiftSet([['n', body.n], ['drawing.steps', body.num_inference_steps], ['drawing.guidanceScale', body.guidance_scale], ['drawing.negativePrompt', body.negative_prompt], ['drawing.seed', body.seed], ['strength', body.strength]]);
-  const saving = 'try reply.data[0].bytes?.write(to: URL(filePath: "picture.png"))';
-  const write = '\n\nimport base64\nopen("picture.png", "wb").write(base64.b64decode(reply.data[0].b64_json))';
+  const saving = `try reply.data[0].bytes?.write(to: URL(filePath: "picture.${body.output_format ?? 'png'}"))`;
+  const ending = body.output_format ?? 'png';
+  const write = `\nfor index, picture in enumerate(reply.data, 1):\n    open(f"picture-{index}.${ending}", "wb").write(base64.b64decode(picture.b64_json))`;
   if (source) {
     const files = { image: 'picture.png', ...(mask.isPainted ? { mask: 'mask.png' } : {}) };
     const { prompt, ...rest } = body;
     return {
       curl: curlForm('/v1/images/edits', body, files),
-      python: `${pyHead()}\nreply = client.images.edit(\n    image=open("picture.png", "rb"),${mask.isPainted ? '\n    mask=open("mask.png", "rb"),' : ''}\n    prompt=${py(prompt)},\n    extra_body=${py(rest, 4)},\n)${write}`,
+      python: `${pyHead(['base64'])}\nreply = client.images.edit(\n    image=open("picture.png", "rb"),${mask.isPainted ? '\n    mask=open("mask.png", "rb"),' : ''}\n    prompt=${py(prompt)},\n    extra_body=${py(rest, 4)},\n)${write}`,
       swift: `import Foundation\n${swiftLines('ImageEditRequest')}let reply = try await client.images.edit(request, EditInputs(.file("picture.png")${mask.isPainted ? ', mask: .file("mask.png")' : ''}))\n${saving}`,
     };
   }
   return {
-    curl: curl('/v1/images/generations', body),
-    python: `${pyHead()}\n${pyCall('client.images.generate', body, ['model', 'prompt', 'size', 'n', 'output_format'], 'reply = ')}${write}`,
+    // The file itself; of several, a zip.
+    curl: curl('/v1/images/generations', { ...body, response_format: 'file' }, { out: body.n > 1 ? 'pictures.zip' : `picture.${ending}` }),
+    python: `${pyHead(['base64'])}\n${pyCall('client.images.generate', body, ['model', 'prompt', 'size', 'n', 'output_format'], 'reply = ')}${write}`,
     swift: `import Foundation\n${swiftLines('ImageGenerationRequest')}let reply = try await client.images.generate(request)\n${saving}`,
   };
 }
