@@ -306,7 +306,9 @@ def test_a_spoken_answer_in_an_unknown_voice_is_refused_before_it_begins(speakin
 
 def test_a_spoken_answer_names_what_it_ignored(speaking):
     reply = speaking.chat("Hi.", **CHAT, audio={"voice": "alloy", "format": "wav"}, sparkle=1)
-    assert reply.status == 200 and {"sparkle"} < set(reply.headers["x-ignored-params"].split(","))
+    assert reply.status == 200 and set(reply.headers["x-ignored-params"].split(",")) == {"sparkle", "audio.voice"}, "the sound itself was made"
+    assert speaking.chat("Hi.", **CHAT, speaker="alloy").headers["x-ignored-params"] == "speaker"
+    assert "x-ignored-params" not in speaking.chat("Hi.", **CHAT, audio={"voice": "joe", "format": "wav"}).headers
 
 
 # Clients that go.
