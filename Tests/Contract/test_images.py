@@ -120,6 +120,11 @@ def test_metadata_is_stored_on_request(images):
     assert "prompt" not in pictures.texts(base64.b64decode(generate(images).json["data"][0]["b64_json"]))
 
 
+def test_previews_without_a_stream_are_named_as_ignored(images):
+    assert generate(images, partial_images=2).headers["x-ignored-params"] == "partial_images"
+    assert "x-ignored-params" not in generate(images, partial_images=0).headers
+
+
 def test_adapters_come_from_their_folder_only(checkpoint, images, start):
     plain = generate(images, seed=3).json["data"][0]
     adapter = {"name": "a", "path": str(FIXTURES / "adapter.safetensors")}
