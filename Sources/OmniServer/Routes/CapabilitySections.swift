@@ -33,7 +33,9 @@ extension ImageCapabilities {
             (request.width, request.height) = (grid.width, grid.height)
             // A size that the model cannot draw at any price has none.
             guard let price = try? await model.price(request) else { continue }
-            prices.append(MemoryPrice(size, bytes: price.bytes, available: price.available, largestSide: price.largestSide))
+            // No request may ask for more, whatever memory allows.
+            let largest = price.largestSide.map { min($0, Int(Double(limits.drawnPixels).squareRoot())) }
+            prices.append(MemoryPrice(size, bytes: price.bytes, available: price.available, largestSide: largest))
         }
     }
 }
