@@ -24,6 +24,9 @@ struct ImagePlan: Sendable {
     var tilesDecode = false
     var tilesEncode = false
 
+    /// Longest side that is read, pixels; models set limits of their own.
+    static let longestSide = 1 << 16
+
     /// - Throws: ``ImageModelError/invalid(parameter:reason:)`` for what the model cannot do.
     init(_ request: ImageRequest, _ family: any DiffusionFamily) throws {
         let defaults = family.defaults
@@ -31,7 +34,7 @@ struct ImagePlan: Sendable {
         let width = request.width ?? request.input?.width ?? defaults.width
         let height = request.height ?? request.input?.height ?? defaults.height
         let multiple = defaults.multiple
-        guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 1 << 16, height <= 1 << 16 else {
+        guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, max(width, height) <= Self.longestSide else {
             throw invalid("size", "\(width)x\(height) must be positive multiples of \(multiple)")
         }
         let steps = request.steps ?? defaults.steps
@@ -41,11 +44,12 @@ struct ImagePlan: Sendable {
         guard scale.isFinite, (0...1000).contains(scale) else { throw invalid("guidance_scale", "must be between 0 and 1000") }
         guard request.guidanceNormalization.isFinite, request.guidanceNormalization >= 0 else { throw invalid("cfg_normalization", "must not be negative") }
         let side = family.vae.config.scale
-        latents = Plane(width: width / side, height: height / side, channels: family.vae.config.latent_channels) { _, _, _ in 0 }
+        let empty = Plane(width: width / side, height: height / side, channels: family.vae.config.latent_channels, values: [])
         tokens = try family.tokenize(request.prompt)
         guidance = Guidance(scale: scale, normalization: request.guidanceNormalization, truncation: request.guidanceTruncation)
         negativeTokens = guidance.needsNegative ? try family.tokenize(request.negativePrompt ?? "") : []
-        try family.check(latents, tokens: max(tokens.count, negativeTokens.count))
+        try family.check(empty, tokens: max(tokens.count, negativeTokens.count))
+        latents = Plane(width: empty.width, height: empty.height, channels: empty.channels) { _, _, _ in 0 }
         schedule = family.scheduler.schedule(steps: steps, tokens: family.pictureTokens(latents))
         (input, mask, start) = try Self.edit(request, width, height, family, schedule)
         seed = request.seed

@@ -16,7 +16,7 @@ struct Pricing {
     func price(_ request: ImageRequest) throws -> ImagePrice {
         let available = self.available
         let (_, bytes) = try plan(request, available)
-        return ImagePrice(bytes: bytes, available: available, largestSide: try available.flatMap { try largestSide(request, $0) })
+        return ImagePrice(bytes: bytes, available: available, largestSide: available.flatMap { largestSide(request, $0, most: ImagePlan.longestSide) })
     }
 
     /// The request's plan, or what is lacking.
@@ -24,7 +24,9 @@ struct Pricing {
         let available = self.available
         let (plan, bytes) = try plan(request, available)
         if let available, bytes > available {
-            throw ImageModelError.memory(needed: bytes, lacking: bytes - available, largestSide: try largestSide(request, available))
+            // No square that is longer than the picture takes less.
+            let most = max(plan.latents.width, plan.latents.height) * loaded.family.vae.config.scale
+            throw ImageModelError.memory(needed: bytes, lacking: bytes - available, largestSide: largestSide(request, available, most: most))
         }
         return plan
     }
@@ -35,23 +37,33 @@ struct Pricing {
         return (plan, bytes)
     }
 
-    /// Between the smallest square and 2048 pixels a side, by halving.
-    private func largestSide(_ request: ImageRequest, _ available: Int) throws -> Int? {
-        let multiple = loaded.family.defaults.multiple
+    private func largestSide(_ request: ImageRequest, _ available: Int, most: Int) -> Int? {
         var square = request
         (square.input, square.mask) = (nil, nil)
-        func fits(_ count: Int) -> Bool {
-            (square.width, square.height) = (count * multiple, count * multiple)
-            guard let price = try? plan(square, available).1 else { return false }
-            return price <= available
+        return largestSquare(multiple: loaded.family.defaults.multiple, most: most, within: available) { side in
+            (square.width, square.height) = (side, side)
+            return try? plan(square, available).1
         }
-        var (low, high) = (0, max(1, 2048 / multiple))
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if fits(middle) { low = middle } else { high = middle - 1 }
-        }
-        return low > 0 ? low * multiple : nil
     }
+}
+
+/// The largest square whose price is within `available` bytes, pixels a side; nil where even the smallest is not. By halving.
+///
+/// - Parameters:
+///   - most: longest side that is tried.
+///   - price: bytes that a square of that side takes; nil where the model cannot draw it.
+func largestSquare(multiple: Int, most: Int, within available: Int, price: (Int) -> Int?) -> Int? {
+    func fits(_ side: Int) -> Bool {
+        // The pixels alone: what is far too large need not be planned.
+        guard side * side * 3 * MemoryLayout<Float>.size <= available else { return false }
+        return price(side).map { $0 <= available } ?? false
+    }
+    var (low, high) = (0, max(1, most / multiple))
+    while low < high {
+        let middle = (low + high + 1) / 2
+        if fits(middle * multiple) { low = middle } else { high = middle - 1 }
+    }
+    return low > 0 ? low * multiple : nil
 }
 
 extension EngineCore.Loaded {

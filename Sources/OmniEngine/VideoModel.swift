@@ -29,10 +29,13 @@ public struct VideoDefaults: Sendable, Equatable {
     /// Whether a clip can begin with a given picture, and whether it must.
     public var startsFromPicture: Bool
     public var needsPicture: Bool
+    /// Longest side, pixels, and most frames that the model can film at any price; nil where it sets no limit.
+    public var longestSide: Int?
+    public var mostFrames: Int?
 
     public init(
         width: Int, height: Int, frames: Int, fps: Double, steps: Int, guidanceScale: Float, multiple: Int, frameMultiple: Int, startsFromPicture: Bool = false,
-        needsPicture: Bool = false
+        needsPicture: Bool = false, longestSide: Int? = nil, mostFrames: Int? = nil
     ) {
         self.width = width
         self.height = height
@@ -44,6 +47,8 @@ public struct VideoDefaults: Sendable, Equatable {
         self.frameMultiple = frameMultiple
         self.startsFromPicture = startsFromPicture
         self.needsPicture = needsPicture
+        self.longestSide = longestSide
+        self.mostFrames = mostFrames
     }
 }
 

@@ -240,6 +240,15 @@ def test_ignored_fields_are_named(client, model):
     assert "x-ignored-params" not in raw.headers
 
 
+@pytest.mark.parametrize("wish", [["image"], ["text", "image"]])
+def test_what_a_text_model_cannot_make_is_refused(server, model, wish):
+    """API.md, section 7.1."""
+    reply = server.chat("Hi.", model=model, max_tokens=1, modalities=wish)
+    assert reply.status == 400 and reply.error["param"] == "modalities" and reply.error["type"] == "BadRequestError", reply
+    assert "Supported modalities: text" in reply.error["message"]
+    assert server.chat("Hi.", model=model, max_tokens=1, modalities=["text"]).status == 200
+
+
 def test_ignored_fields_are_named_on_streams(client, model):
     raw = client.with_raw_response.chat.completions.create(model=model, messages=HI, max_tokens=1, stream=True, extra_body={"colour": "red"})
     assert raw.headers["x-ignored-params"] == "colour" and raw.headers["content-type"].startswith("text/event-stream")

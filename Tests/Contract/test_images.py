@@ -120,6 +120,20 @@ def test_metadata_is_stored_on_request(images):
     assert "prompt" not in pictures.texts(base64.b64decode(generate(images).json["data"][0]["b64_json"]))
 
 
+def test_previews_without_a_stream_are_named_as_ignored(images):
+    assert generate(images, partial_images=2).headers["x-ignored-params"] == "partial_images"
+    assert "x-ignored-params" not in generate(images, partial_images=0).headers
+
+
+def test_the_largest_side_that_is_told_is_one_that_a_request_may_have(start, checkpoint):
+    """The tiny model's axes have 64 patches of 4 pixels, and memory for that there is; the server may allow less."""
+    for flags, side in (((), 256), (("--max-generated-image-size", 100 * 100), 100)):
+        server = start(*flags, models=[checkpoint])
+        prices = server.get("/v1/capabilities?size=64x64").json["data"][0]["image"]["memory"]
+        assert [price["largest_side"] for price in prices] == [side, side]
+        generate(server, size=f"{side}x{side}", num_inference_steps=1)
+
+
 def test_adapters_come_from_their_folder_only(checkpoint, images, start):
     plain = generate(images, seed=3).json["data"][0]
     adapter = {"name": "a", "path": str(FIXTURES / "adapter.safetensors")}

@@ -130,6 +130,12 @@ def test_what_is_wrong_is_named(speaking, fields, param):
         assert refused(speaking, **streamed, **fields)["param"] == param, "also before a stream begins"
 
 
+def test_the_longest_text_is_told(speaking):
+    told = next(m for m in speaking.get("/v1/capabilities").json["data"] if m["kind"] == "speech")["speech"]["max_input_characters"]
+    reply = speaking.post("/v1/audio/speech", {"input": "é" * (told + 1)})
+    assert reply.status == 413 and str(told) in reply.error["message"]
+
+
 def test_ignored_fields_are_named(speaking):
     reply = speak(speaking, "Hi.", voice="alloy", instructions="sadly", sparkle=1, max_new_tokens=5)
     assert set(reply.headers["x-ignored-params"].split(",")) == {"voice", "instructions", "sparkle", "max_new_tokens"}
@@ -306,7 +312,9 @@ def test_a_spoken_answer_in_an_unknown_voice_is_refused_before_it_begins(speakin
 
 def test_a_spoken_answer_names_what_it_ignored(speaking):
     reply = speaking.chat("Hi.", **CHAT, audio={"voice": "alloy", "format": "wav"}, sparkle=1)
-    assert reply.status == 200 and {"sparkle"} < set(reply.headers["x-ignored-params"].split(","))
+    assert reply.status == 200 and set(reply.headers["x-ignored-params"].split(",")) == {"sparkle", "audio.voice"}, "the sound itself was made"
+    assert speaking.chat("Hi.", **CHAT, speaker="alloy").headers["x-ignored-params"] == "speaker"
+    assert "x-ignored-params" not in speaking.chat("Hi.", **CHAT, audio={"voice": "joe", "format": "wav"}).headers
 
 
 # Clients that go.

@@ -133,9 +133,10 @@ def test_faults_make_no_job(films, fields, param):
 
 def test_unknown_jobs_and_jobs_that_are_not_done(films):
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/content"), ("GET", "/events")):
-        assert films.request(method, f"/v1/videos/nope{path}").error["message"].startswith("Video not found")
+        assert films.request(method, f"/v1/videos/nope{path}").error["message"].startswith("Video not found. There is")
     identifier = made(films, **LONG)
-    assert films.get(f"/v1/videos/{identifier}/content").status == 404
+    early = films.get(f"/v1/videos/{identifier}/content")
+    assert early.status == 404 and early.error["message"].startswith("Generation is still in-progress. Ask")
     assert films.request("DELETE", f"/v1/videos/{identifier}").status == 200
     assert films.get("/v1/videos/../videos/nope").status == 404
 

@@ -130,10 +130,40 @@ def test_a_clip_begins_with_a_picture(start):
     assert_tidy(server)
 
 
-def test_a_model_that_knows_no_pictures_says_so_at_once(films):
-    reply = create(films, files=[("input_reference", "a.png", png(32, 32))])
-    assert reply.status == 200 and reply.json["status"] == "failed" and "picture" in reply.json["error"]["message"]
-    assert create(films, path="/v1/videos/sync", files=[("input_reference", "a.png", png(32, 32))]).status == 400
+@pytest.mark.parametrize("path", ["/v1/videos", "/v1/videos/sync"])
+def test_a_model_that_knows_no_pictures_says_so_at_once(films, path):
+    before = films.get("/v1/videos").json["data"]
+    reply = create(films, path=path, files=[("input_reference", "a.png", png(32, 32))])
+    assert reply.status == 400 and "picture" in reply.error["message"] and reply.error["param"] == "body.input_reference"
+    assert films.get("/v1/videos").json["data"] == before
+
+
+# What no clip of the model's can be.
+
+@pytest.mark.parametrize("fields", [{"size": "99999x99999"}, {"num_frames": 50000}, {"seconds": "1000"}, {"width": 20000, "height": 32}])
+def test_what_the_model_cannot_film_is_refused_at_once(films, fields):
+    before = films.get("/v1/videos").json["data"]
+    for path in ("/v1/videos", "/v1/videos/sync"):
+        reply = create(films, path=path, **fields)
+        assert reply.status == 400 and reply.error["param"] == f"body.{next(iter(fields))}", reply
+    assert films.get("/v1/videos").json["data"] == before
+
+
+def test_capabilities_tell_the_limits_and_price_a_length(films):
+    def told(query=""):
+        return films.get("/v1/capabilities" + query).json["data"][0]["video"]
+
+    (standard,) = told()["memory"]
+    limits = told()
+    assert standard["frames"] == 9 and limits["max_frames"] == 1 + 1023 * 4 and limits["max_side"] == 16384
+    assert standard["largest_side"] <= limits["max_side"]
+    same, longer = told("?num_frames=401")["memory"]
+    assert longer["frames"] == 401 and longer["size"] == standard["size"] and longer["bytes"] > standard["bytes"]
+    assert [(p["size"], p["frames"]) for p in told("?num_frames=33&size=96x64")["memory"]][1:] == [("96x64", 33)]
+    assert len(told("?num_frames=50000")["memory"]) == 1, "what cannot be filmed has no price"
+    assert films.get("/v1/capabilities?num_frames=0").error["param"] == "query.num_frames"
+    # One frame more than is told is one too many.
+    assert create(films, num_frames=limits["max_frames"] + 1).status == 400
 
 
 # Webhooks.

@@ -41,6 +41,8 @@ struct ErrorTests {
         #expect(error.status == 404 && error.type == "NotFoundError" && error.param == "model")
         #expect(error.fullMessage == "The model `x` does not exist. Served models: a, b.")
         #expect(APIError.modelNotFound("x", served: []).fullMessage == "The model `x` does not exist.")
+        #expect(APIError(.notFound, "Video not found", remedy: "Ask again.").fullMessage == "Video not found. Ask again.")
+        #expect(APIError(.notFound, "Video not found").fullMessage == "Video not found")
     }
 
     @Test("a field's path is written with dots from the body on, and read out without it")

@@ -134,6 +134,16 @@ import Testing
         #expect(try await Self.images(engine, large).count == 1)
     }
 
+    @Test func theLargestSquareIsTheLargestThatMemoryOrTheModelAllows() async throws {
+        // 64 patches of 4 pixels a side.
+        let roomy = try await Self.engine { $0.memoryLimit = 64 << 30 }
+        #expect(try await roomy.price(Self.request()).largestSide == 256)
+        #expect(largestSquare(multiple: 16, most: 1 << 16, within: 2_400_000_000) { $0 * $0 * 24 } == 10_000)
+        #expect(largestSquare(multiple: 16, most: 4096, within: 2_400_000_000) { $0 * $0 * 24 } == 4096)
+        #expect(largestSquare(multiple: 16, most: 1 << 16, within: 2_400_000_000) { $0 > 512 ? nil : 1 } == 512)
+        #expect(largestSquare(multiple: 16, most: 1 << 16, within: 1000) { _ in 1001 } == nil)
+    }
+
     @Test(arguments: ["adapter", "adapter-flat"]) func adaptersChangeThePictureAsInTheReference(file: String) async throws {
         let engine = try await Self.engine()
         var request = PictureParityTests.request(50, steps: 4)

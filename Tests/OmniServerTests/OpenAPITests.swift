@@ -111,6 +111,32 @@ import Testing
         #expect(images?["n"]?["default"]?.intValue == 1)
     }
 
+    /// A default is a value that its own schema allows.
+    @Test func defaultsKeepToTheirSchemas() throws {
+        func check(_ json: JSONValue, _ place: String) throws {
+            if case .array(let elements) = json { return try elements.enumerated().forEach { try check($1, "\(place)/\($0)") } }
+            guard let object = json.objectValue else { return }
+            if let standard = object["default"], let type = object["type"]?.stringValue {
+                let types = [standard.typeName, standard.intValue == nil ? "" : "integer", standard.doubleValue == nil ? "" : "number"]
+                #expect(types.contains(type) || (type == "boolean" && standard.boolValue != nil), "\(place): \(standard.jsonText) is no \(type)")
+                if let pattern = object["pattern"]?.stringValue, let text = standard.stringValue {
+                    #expect(try Regex(pattern).wholeMatch(in: text) != nil, "\(place): \(text) is not as \(pattern)")
+                }
+                if let choices = object["enum"]?.arrayValue { #expect(choices.contains(standard), "\(place): \(standard.jsonText)") }
+            }
+            for (key, value) in object.members where key != "example" { try check(value, "\(place)/\(key)") }
+        }
+        try check(document.json, "")
+    }
+
+    @Test func theSizeOfAnEditIsDescribedAsItIsTaken() throws {
+        let pattern = try Regex(try #require(ImageEditRequest.schema["properties"]?["size"]?["pattern"]?.stringValue))
+        for text in ["auto", "AUTO", "64x32", " 64 x 32 ", "64X32", "64", "autox", "", "\t64x32"] {
+            let isTaken = (try? ImageEditRequest(json: ["prompt": "x", "size": .string(text)])) != nil
+            #expect(isTaken == (text.wholeMatch(of: pattern) != nil), "\(text)")
+        }
+    }
+
     /// The examples of the document are requests that the server takes.
     @Test func examplesAreValidRequests() throws {
         func example(_ path: String) throws -> JSONValue {

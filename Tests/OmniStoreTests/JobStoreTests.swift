@@ -78,17 +78,6 @@ private final class Clock: Sendable {
         #expect(job.webhookAt != nil, "its end is told")
     }
 
-    @Test(arguments: Kind.allCases) func aJobIsRefusedOnlyWhileItWaits(kind: Kind) async throws {
-        let bench = try Bench(kind)
-        _ = try await bench.make("a")
-        let refusal = JobChange.refused(VideoJobError(code: 400, message: "no pictures"))
-        #expect(try await bench.store.change("a", refusal)?.status == .failed)
-        #expect(try await bench.store.claim(models: ["wan"]) == nil)
-        _ = try await bench.make("b")
-        _ = try await bench.store.claim(models: ["wan"])
-        #expect(try await bench.store.change("b", refusal) == nil)
-    }
-
     @Test(arguments: Kind.allCases) func aStopInGoodOrderCountsForNothing(kind: Kind) async throws {
         let bench = try Bench(kind)
         let made = try await bench.make("a").job
@@ -187,10 +176,9 @@ private final class Clock: Sendable {
 
     @Test(arguments: Kind.allCases) func failedJobsGoAsLateAsCompletedOnes(kind: Kind) async throws {
         let bench = try Bench(kind)
-        for id in ["failed", "refused", "deadly", "waiting"] { _ = try await bench.make(id, model: id) }
+        for id in ["failed", "deadly", "waiting"] { _ = try await bench.make(id, model: id) }
         for model in ["failed", "deadly"] { _ = try await bench.store.claim(models: [model]) }
         _ = try await bench.store.change("failed", .failed(attempt: 1, VideoJobError(code: 400, message: "no")))
-        _ = try await bench.store.change("refused", .refused(VideoJobError(code: 400, message: "no pictures")))
         for attempt in 1...StoredJob.mostDeaths {
             _ = try await bench.store.change("deadly", .interrupted(attempt: attempt, .workerDied("signal 6")))
             _ = try await bench.store.claim(models: ["deadly"])
@@ -198,7 +186,7 @@ private final class Clock: Sendable {
         bench.clock.advance(60 + JobLimits.rowsOutlive - 1)
         #expect(try await bench.store.expired().isEmpty, "a late poll still learns the reason")
         bench.clock.advance(1)
-        #expect(Set(try await bench.store.expired().map(\.id)) == ["failed", "refused", "deadly"])
+        #expect(Set(try await bench.store.expired().map(\.id)) == ["failed", "deadly"])
     }
 
     @Test func jobsOutliveTheirServer() async throws {

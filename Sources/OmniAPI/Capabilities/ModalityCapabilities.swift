@@ -67,6 +67,8 @@ public struct VideoCapabilities: WireObject, Equatable {
     public var guidanceScale = ParameterRange()
     public var startsFromPicture = false
     public var needsPicture = false
+    public var maxSide: Int?
+    public var maxFrames: Int?
     public var formats: [String] = []
     public var prices: [MemoryPrice] = []
 
@@ -80,8 +82,10 @@ public struct VideoCapabilities: WireObject, Equatable {
             .sent("default_fps", \.fps, .number()), .sent("num_inference_steps", \.steps, .object()),
             .sent("guidance_scale", \.guidanceScale, .object()),
             .sent("starts_from_picture", \.startsFromPicture, .bool), .sent("needs_picture", \.needsPicture, .bool),
+            .optional("max_side", \.maxSide, .integer(1 ... .max), "Longest side, pixels."),
+            .optional("max_frames", \.maxFrames, .integer(1 ... .max), "Most frames of a clip."),
             .sent("output_formats", \.formats, .list(of: .string)),
-            .sent("memory", \.prices, .list(of: .object()), "What a clip of the default length takes: of the default size, and of the size asked for."),
+            .sent("memory", \.prices, .list(of: .object()), "What a clip takes: of the default size and length, and of those asked for."),
         ]
     }
 }
@@ -114,6 +118,7 @@ public struct SpeechCapabilities: WireObject, Equatable {
     /// Seconds of a sample to imitate.
     public var sampleSeconds = ParameterRange()
     public var maxSampleBytes = 0
+    public var maxInputCharacters: Int?
 
     public init() {}
 
@@ -127,6 +132,7 @@ public struct SpeechCapabilities: WireObject, Equatable {
             .sent("cloning_needs_text", \.cloningNeedsText, .bool), .sent("honours_seed", \.honoursSeed, .bool),
             .sent("honours_instructions", \.honoursInstructions, .bool),
             .sent("voice_sample_seconds", \.sampleSeconds, .object()), .sent("max_voice_sample_bytes", \.maxSampleBytes, .integer(1 ... .max)),
+            .optional("max_input_characters", \.maxInputCharacters, .integer(1 ... .max), "Longest text of a request, Unicode scalars."),
         ]
     }
 }

@@ -84,7 +84,7 @@ public struct MemoryPrice: WireObject, Equatable {
     public var bytes = 0
     /// Bytes that the machine can still give.
     public var availableBytes: Int?
-    /// The largest square that fits into them, pixels a side.
+    /// The largest square that fits into them and that a request may ask for, pixels a side.
     public var largestSide: Int?
 
     public init() {}
@@ -94,7 +94,7 @@ public struct MemoryPrice: WireObject, Equatable {
             .sent("size", \.size, .string, "WIDTHxHEIGHT."), .optional("frames", \.frames, .integer(1 ... .max)),
             .sent("bytes", \.bytes, .integer(0 ... .max), "Beyond what the loaded model holds."),
             .optional("available_bytes", \.availableBytes, .integer(0 ... .max), "What the machine can still give."),
-            .optional("largest_side", \.largestSide, .integer(1 ... .max), "The largest square that fits, pixels a side."),
+            .optional("largest_side", \.largestSide, .integer(1 ... .max), "The largest square that fits and that a request may ask for, pixels a side."),
         ]
     }
 }

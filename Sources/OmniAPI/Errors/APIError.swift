@@ -37,8 +37,11 @@ public struct APIError: Error, Sendable, Equatable {
     public var status: Int { code.status }
     public var type: String { code.type }
 
-    /// The sentence a client sees.
-    public var fullMessage: String { remedy.map { "\(message) \($0)" } ?? message }
+    /// The sentences a client sees. The peer's own words have no full stop; where a remedy follows they get one.
+    public var fullMessage: String {
+        guard let remedy else { return message }
+        return message + (message.last.map { ".!?".contains($0) } ?? true ? " " : ". ") + remedy
+    }
 
     /// The wire envelope.
     public var json: JSONValue {

@@ -21,6 +21,12 @@ public protocol DrawingRequest: WireObject {
     var drawing: DrawingParameters { get set }
     /// Fields that are taken and checked and have no effect.
     static var unusedNames: [String] { get }
+    /// Fields that have no effect beside the others of this request.
+    var idleNames: [String] { get }
+}
+
+extension DrawingRequest {
+    public var idleNames: [String] { [] }
 }
 
 extension DrawingRequest {

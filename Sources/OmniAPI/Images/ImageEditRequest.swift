@@ -24,6 +24,8 @@ public struct ImageEditRequest: DrawingRequest {
         "user", "background", "guidance_scale_2", "generator_device", "bot_task", "sys_type", "system_prompt", "layers",
     ]
 
+    public var idleNames: [String] { partialImages > 0 && !stream ? ["partial_images"] : [] }
+
     public static var fields: [Field<ImageEditRequest>] {
         [
             .required("prompt", \.prompt, .string, "What to change."),

@@ -22,6 +22,8 @@ public struct ImageGenerationRequest: DrawingRequest {
         "user", "system_prompt", "bot_task", "use_system_prompt", "flow_shift", "generator_device", "layers", "vae_use_slicing", "vae_use_tiling",
     ]
 
+    public var idleNames: [String] { partialImages > 0 && !stream ? ["partial_images"] : [] }
+
     public static var fields: [Field<ImageGenerationRequest>] {
         [
             .required("prompt", \.prompt, .string, "What to draw; may be empty."),

@@ -40,8 +40,11 @@ extension WireType where Value == ImageSize {
                 return size
             },
             encode: { .string($0.description) },
-            schema: { ["type": "string", "pattern": "^\\s*[0-9]+\\s*x\\s*[0-9]+\\s*$"] })
+            schema: { ["type": "string", "pattern": .string("^\(sides(anyCase: anyCase))$")] })
     }
+
+    /// What a size looks like, as a regular expression.
+    fileprivate static func sides(anyCase: Bool) -> String { " *[0-9]+ *\(anyCase ? "[xX]" : "x") *[0-9]+ *" }
 }
 
 extension WireType where Value == ImageSize? {
@@ -53,6 +56,7 @@ extension WireType where Value == ImageSize? {
                 if json.isNull || json.stringValue?.lowercased() == "auto" { return nil }
                 return try size.decode(json, path)
             },
-            encode: { $0.map(size.encode) ?? "auto" }, schema: size.schema)
+            encode: { $0.map(size.encode) ?? "auto" },
+            schema: { ["type": "string", "pattern": .string("^([aA][uU][tT][oO]|\(WireType<ImageSize>.sides(anyCase: false)))$")] })
     }
 }

@@ -136,7 +136,8 @@ public struct Field<Root: Sendable>: Sendable {
     static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {
         guard case .object(var object) = schema else { return schema }
         if !about.isEmpty { object["description"] = .string(about) }
-        if let standard { object["default"] = standard }
+        // Null stands for a field that is not given, and mostly cannot be sent.
+        if let standard, !standard.isNull { object["default"] = standard }
         return .object(object)
     }
 }

@@ -23,6 +23,9 @@ struct VideoPlan: Sendable {
     /// Set where whole frames would take too much memory.
     var tiling: FilmTiling?
 
+    /// Longest side that is read, pixels; models set limits of their own.
+    static let longestSide = 1 << 16
+
     /// - Throws: ``VideoModelError`` for what the model cannot do.
     init(_ request: VideoRequest, _ family: any VideoFamily) throws {
         let defaults = family.defaults
@@ -32,7 +35,7 @@ struct VideoPlan: Sendable {
         }
         let (width, height) = (request.width ?? request.picture?.width ?? defaults.width, request.height ?? request.picture?.height ?? defaults.height)
         let multiple = defaults.multiple
-        let fits = width > 0 && height > 0 && width % multiple == 0 && height % multiple == 0 && width <= 1 << 16 && height <= 1 << 16
+        let fits = width > 0 && height > 0 && width % multiple == 0 && height % multiple == 0 && max(width, height) <= Self.longestSide
         try require(fits, "size", "\(width)x\(height) must be positive multiples of \(multiple)")
         let frames = request.frames ?? defaults.frames
         try require(

@@ -68,7 +68,7 @@ struct VideoPricing {
     func price(_ request: VideoRequest) throws -> VideoPrice {
         let available = loaded.availableBytes(options)
         let bytes = try plan(request, available).1
-        return VideoPrice(bytes: bytes, available: available, largestSide: try available.flatMap { try largestSide(request, $0) })
+        return VideoPrice(bytes: bytes, available: available, largestSide: available.flatMap { largestSide(request, $0, most: longestSide) })
     }
 
     /// The request's plan, or what is lacking.
@@ -76,7 +76,8 @@ struct VideoPricing {
         let available = loaded.availableBytes(options)
         let (plan, bytes) = try plan(request, available)
         if let available, bytes > available {
-            throw ImageModelError.memory(needed: bytes, lacking: bytes - available, largestSide: try largestSide(request, available))
+            // No square that is longer than the clip takes less.
+            throw ImageModelError.memory(needed: bytes, lacking: bytes - available, largestSide: largestSide(request, available, most: max(plan.width, plan.height)))
         }
         return plan
     }
@@ -87,23 +88,15 @@ struct VideoPricing {
         return (plan, bytes)
     }
 
-    /// Between the smallest square and 2048 pixels a side, by halving.
-    private func largestSide(_ request: VideoRequest, _ available: Int) throws -> Int? {
-        let multiple = loaded.family.defaults.multiple
+    private var longestSide: Int { loaded.family.defaults.longestSide ?? VideoPlan.longestSide }
+
+    private func largestSide(_ request: VideoRequest, _ available: Int, most: Int) -> Int? {
         var square = request
         square.latents = nil
-        func fits(_ count: Int) -> Bool {
-            let side = count * multiple
+        return largestSquare(multiple: loaded.family.defaults.multiple, most: most, within: available) { side in
             (square.width, square.height) = (side, side)
             if request.picture != nil { square.picture = FloatImage(width: side, height: side, values: [Float](repeating: 0, count: 3 * side * side)) }
-            guard let price = try? plan(square, available).1 else { return false }
-            return price <= available
+            return try? plan(square, available).1
         }
-        var (low, high) = (0, max(1, 2048 / multiple))
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if fits(middle) { low = middle } else { high = middle - 1 }
-        }
-        return low > 0 ? low * multiple : nil
     }
 }

@@ -37,11 +37,14 @@ public struct SpeechAbilities: Sendable, Equatable {
     public var honoursInstructions: Bool
     /// Hz of the model itself; requests may ask for any rate of 8000…48000, which is resampled.
     public var sampleRate: Int
+    /// Longest text of a request, Unicode scalars; nil where there is no limit.
+    public var longestText: Int?
 
     public init(
         clones: Bool = false, cloningNeedsText: Bool = false, honoursSeed: Bool = false, isDeterministic: Bool = false,
-        honoursInstructions: Bool = false, sampleRate: Int
+        honoursInstructions: Bool = false, sampleRate: Int, longestText: Int? = nil
     ) {
+        self.longestText = longestText
         self.clones = clones
         self.cloningNeedsText = cloningNeedsText
         self.honoursSeed = honoursSeed

@@ -37,9 +37,8 @@ public struct BackendStatus: Sendable, Equatable {
     /// Names of a speech model's own voices, and whether it can imitate others.
     public var voices: [String] = []
     public var clonesVoices = false
-    /// Whether a video model can begin a clip with a picture, and whether it must; nil until it is known.
-    public var startsFromPicture: Bool?
-    public var needsPicture: Bool?
+    /// What a video model can film, without prices; nil until it is known.
+    public var video: VideoCapabilities?
     /// Hz of a speech model's own sound.
     public var sampleRate: Int?
     public var root: String

@@ -31,8 +31,7 @@ public final class WorkerBackend: Backend {
         var voices: [String] = []
         var clonesVoices = false
         var sampleRate: Int?
-        var startsFromPicture: Bool?
-        var needsPicture: Bool?
+        var video: VideoCapabilities?
         var readySince: ContinuousClock.Instant?
         var process: Task<Void, Never>?
         var stopProcess: AsyncStream<Void>.Continuation?
@@ -88,8 +87,7 @@ public final class WorkerBackend: Backend {
             status.voices = shared.voices
             status.clonesVoices = shared.clonesVoices
             status.sampleRate = shared.sampleRate
-            status.startsFromPicture = shared.startsFromPicture
-            status.needsPicture = shared.needsPicture
+            status.video = shared.video
             return status
         }
     }
@@ -331,8 +329,7 @@ public final class WorkerBackend: Backend {
                     shared.voices = report["voices"]?.arrayValue?.compactMap(\.stringValue) ?? []
                     shared.clonesVoices = report["clones_voices"]?.boolValue ?? false
                     shared.sampleRate = report["details"]?["sample_rate"]?.intValue
-                    shared.startsFromPicture = report["starts_from_picture"]?.boolValue
-                    shared.needsPicture = report["needs_picture"]?.boolValue
+                    shared.video = report["video"].flatMap { try? VideoCapabilities(json: $0) }
                 }
                 logger.info("model ready")
                 apply(.loaded)

@@ -103,15 +103,10 @@ public actor JobRunner {
 
     // MARK: - Jobs
 
-    /// Keeps a job and queues it, or with a `refusal` has it failed at once. Its folder, if it needs one, is there already.
-    public func submit(_ job: NewJob, refusal: VideoJobError? = nil) async throws -> JobCreation {
+    /// Keeps a job and queues it. Its folder, if it needs one, is there already.
+    public func submit(_ job: NewJob) async throws -> JobCreation {
         guard !isDraining else { throw APIError(.unavailable, "The server is about to end.", remedy: "Try again in a moment.", retryAfter: 5) }
         let creation = try await store.create(job, mostQueued: settings.mostQueued)
-        if case .made = creation, let refusal, let refused = try await store.change(job.id, .refused(refusal)) {
-            meter.ended(refused)
-            await onDisk { [files] in files.remove(job.id) }
-            return .made(refused)
-        }
         fill()
         return creation
     }

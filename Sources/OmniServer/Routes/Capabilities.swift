@@ -9,11 +9,13 @@ import OmniGateway
 struct CapabilityQuery: WireObject {
     var model: String?
     var size: ImageSize?
+    var frames: Int?
 
     static var fields: [Field<CapabilityQuery>] {
         [
             .optional("model", \.model, .string, "Only this model."),
             .optional("size", \.size, .imageSize, "Price a picture, or a clip, of this size too."),
+            .optional("num_frames", \.frames, .integer(1...Int(Int32.max)), "Price a clip of this many frames too; one that the model cannot film has no price."),
         ]
     }
 }
@@ -33,7 +35,7 @@ extension GatewayRoutes {
             var list = CapabilityList()
             list.data = await withTaskGroup(of: (Int, ModelCapabilities).self) { group in
                 for (place, entry) in entries.enumerated() {
-                    group.addTask { (place, await capabilities(of: entry, size: query.size, context.limits)) }
+                    group.addTask { (place, await capabilities(of: entry, query, context.limits)) }
                 }
                 return await group.reduce(into: [Int: ModelCapabilities]()) { $0[$1.0] = $1.1 }.sorted { $0.key < $1.key }.map(\.value)
             }
@@ -42,13 +44,13 @@ extension GatewayRoutes {
     }
 
     /// A model that does not serve now is not woken or waited for: it tells its kind only.
-    private func capabilities(of entry: CatalogueEntry, size: ImageSize?, _ limits: RequestLimits) async -> ModelCapabilities {
+    private func capabilities(of entry: CatalogueEntry, _ query: CapabilityQuery, _ limits: RequestLimits) async -> ModelCapabilities {
         let status = entry.backend.status
         var told = ModelCapabilities()
         if status.state == .ready {
             let path = entry.kind == nil ? "/v1/capabilities" : "/internal/capabilities"
-            let query = size.map { "?size=\($0)" } ?? ""
-            let request = UpstreamRequest(method: "GET", path: path + query, headers: [])
+            let asked = [query.size.map { "size=\($0)" }, query.frames.map { "num_frames=\($0)" }].compactMap(\.self)
+            let request = UpstreamRequest(method: "GET", path: path + (asked.isEmpty ? "" : "?" + asked.joined(separator: "&")), headers: [])
             if let reply = try? await entry.backend.send(request), reply.status == 200, let text = try? await reply.text(upTo: 1 << 20),
                 let json = try? JSONValue.parse(text) {
                 // A server elsewhere answers with the list of its models.
@@ -80,7 +82,7 @@ extension WorkerRoutes {
             told.kind = model.card.kind.rawValue
             switch model {
             case let model as any ImageModel: told.image = await ImageCapabilities(model, limits: context.limits.images, size: query.size)
-            case let model as any VideoModel: told.video = await VideoCapabilities(model, size: query.size)
+            case let model as any VideoModel: told.video = await VideoCapabilities(model, size: query.size, frames: query.frames)
             case let model as any SpeechModel: told.speech = SpeechCapabilities(model)
             default: told.text = TextCapabilities(model.card)
             }

@@ -33,32 +33,56 @@ extension ImageCapabilities {
             (request.width, request.height) = (grid.width, grid.height)
             // A size that the model cannot draw at any price has none.
             guard let price = try? await model.price(request) else { continue }
-            prices.append(MemoryPrice(size, bytes: price.bytes, available: price.available, largestSide: price.largestSide))
+            // No request may ask for more, whatever memory allows.
+            let largest = price.largestSide.map { min($0, Int(Double(limits.drawnPixels).squareRoot())) }
+            prices.append(MemoryPrice(size, bytes: price.bytes, available: price.available, largestSide: largest))
         }
     }
 }
 
 extension VideoCapabilities {
-    init(_ model: any VideoModel, size: ImageSize?) async {
+    /// All but the prices.
+    init(_ defaults: VideoDefaults) {
         self.init()
-        let defaults = model.videoDefaults
-        let own = ImageSize(width: defaults.width, height: defaults.height)
-        defaultSize = own.description
+        defaultSize = ImageSize(width: defaults.width, height: defaults.height).description
         multiple = defaults.multiple
         (defaultFrames, frameMultiple, fps) = (defaults.frames, defaults.frameMultiple, defaults.fps)
         steps = ParameterRange(1...200, default: defaults.steps)
         guidanceScale = ParameterRange(0...20, default: defaults.guidanceScale.asWritten)
         (startsFromPicture, needsPicture) = (defaults.startsFromPicture, defaults.needsPicture)
+        maxSide = min(FilmPlan.longestSide, defaults.longestSide ?? .max)
+        maxFrames = min(FilmPlan.mostFrames, defaults.mostFrames ?? .max)
         formats = ["mp4"]
-        for size in [own] + (size.map { [$0] } ?? []) {
-            let grid = size.onGrid(defaults.multiple)
-            var request = VideoRequest(prompt: "", seed: 0)
-            (request.width, request.height, request.frames) = (grid.width, grid.height, defaults.frames)
-            guard let price = try? await model.price(request) else { continue }
-            var told = MemoryPrice(size, bytes: price.bytes, available: price.available, largestSide: price.largestSide)
-            told.frames = defaults.frames
+    }
+
+    init(_ model: any VideoModel, size: ImageSize?, frames: Int?) async {
+        let defaults = model.videoDefaults
+        self.init(defaults)
+        var asked = [VideoGenerationRequest()]
+        if size != nil || frames != nil {
+            asked.append(VideoGenerationRequest())
+            (asked[1].size, asked[1].frames) = (size, frames)
+        }
+        for asked in asked {
+            // What the model cannot film at any price has none.
+            guard let plan = try? FilmPlan(asked, defaults, picture: nil) else { continue }
+            guard let price = try? await model.price(VideoRequest(asked, seed: 0, plan, picture: nil, adapters: [])) else { continue }
+            let largest = price.largestSide.map { min($0, FilmPlan.longestSide) }
+            var told = MemoryPrice(plan.size, bytes: price.bytes, available: price.available, largestSide: largest)
+            told.frames = plan.frames
             prices.append(told)
         }
+    }
+}
+
+extension VideoDefaults {
+    /// As a worker tells them; nil where that cannot be read.
+    init?(_ told: VideoCapabilities) {
+        guard let size = ImageSize(told.defaultSize), told.multiple > 0, told.frameMultiple > 0 else { return nil }
+        self.init(
+            width: size.width, height: size.height, frames: told.defaultFrames, fps: told.fps, steps: told.steps.standard.map { Int($0) } ?? 1,
+            guidanceScale: Float(told.guidanceScale.standard ?? 1), multiple: told.multiple, frameMultiple: told.frameMultiple,
+            startsFromPicture: told.startsFromPicture, needsPicture: told.needsPicture, longestSide: told.maxSide, mostFrames: told.maxFrames)
     }
 }
 
@@ -75,6 +99,7 @@ extension SpeechCapabilities {
         (honoursSeed, honoursInstructions) = (abilities.honoursSeed, abilities.honoursInstructions)
         sampleSeconds = ParameterRange(VoiceUpload.sampleSeconds)
         maxSampleBytes = VoiceUpload.largestSample
+        maxInputCharacters = abilities.longestText
     }
 }
 

@@ -10,6 +10,7 @@ extension GatewayRoutes {
             let body = try await context.collectJSON(request)
             if let spoken = try await spokenAnswer(body, context) { return spoken }
             let entry = try chatEntry(body.json)
+            try entry.checkModalities(body.json)
             let ignored = try entry.kind == .image ? context.decodeImageChat(body.json).ignored : context.decodeChat(body).ignored
             return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
         }
@@ -17,11 +18,20 @@ extension GatewayRoutes {
             let body = try await context.collectJSON(request)
             let conversations = try ChatBatch(body.json)
             let entry = try chatEntry(body.json)
+            try entry.checkModalities(body.json)
             for json in conversations.requests {
                 if entry.kind == .image { _ = try context.decodeImageChat(json) } else { _ = try context.decodeChat(JSONBody(bytes: body.bytes, json: json)) }
             }
             return try await forward(request, body: body.bytes, to: entry, context: context)
         }
+    }
+}
+
+extension CatalogueEntry {
+    /// Throws 400 where a chat asks a text model for anything but text. Sound is another model's, and the gateway's affair.
+    fileprivate func checkModalities(_ json: JSONValue) throws {
+        guard kind == .text, let other = json["modalities"]?.arrayValue?.compactMap(\.stringValue).first(where: { $0 != "text" }) else { return }
+        throw APIError.invalid("modalities", "Unsupported output modalities \(other.prefix(32)) for this model. Supported modalities: text.")
     }
 }
 

@@ -87,7 +87,7 @@ extension OmniContext {
         if limits.strictParameters, let name = ignored.names.first {
             throw APIError(.badRequest, "Unknown field `\(name)`.", remedy: "The server runs with --strict-params.", param: "body.\(name)")
         }
-        ignored.names += Body.unusedNames.filter { body.json[$0].map { !$0.isNull } ?? false }
+        ignored.names += Body.unusedNames.filter { body.json[$0].map { !$0.isNull } ?? false } + value.idleNames
         return (value, joined(ignored, to: header))
     }
 }

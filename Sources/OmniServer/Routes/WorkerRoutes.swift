@@ -80,8 +80,7 @@ public struct WorkerRoutes: Sendable {
                     "input_parts": .array(model.card.inputParts.map { .string($0) }), "details": .object(model.card.details),
                     "voices": .array(((model as? any SpeechModel)?.voices ?? []).map { .string($0.name) }),
                     "clones_voices": .bool((model as? any SpeechModel)?.abilities.clones ?? false),
-                    "starts_from_picture": (model as? any VideoModel).map { .bool($0.videoDefaults.startsFromPicture) } ?? .null,
-                    "needs_picture": (model as? any VideoModel).map { .bool($0.videoDefaults.needsPicture) } ?? .null,
+                    "video": (model as? any VideoModel).map { VideoCapabilities($0.videoDefaults).json } ?? .null,
                     "stalled_seconds": .number(model.stalledFor?.seconds ?? 0),
                 ])
             }

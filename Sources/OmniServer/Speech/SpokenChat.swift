@@ -11,8 +11,15 @@ struct SpokenChat: Sendable {
     /// `audio` of the request, and which of text and sound is wanted.
     struct Wish: Sendable {
         var voice: String?
+        /// Where the voice was named, as `x-ignored-params` has it: `audio.voice`, `voice` or `speaker`.
+        var voiceField = "audio.voice"
         var format = AudioFormat.wav
         var wantsText = true
+        /// Fields about the sound that have no effect.
+        var ignored: [String] = []
+
+        /// The request's members that are read here, and not by the chat model.
+        static let members = ["audio", "voice", "speaker"]
 
         /// Nil when the request asks for text alone.
         init?(_ json: JSONValue) throws {
@@ -21,7 +28,11 @@ struct SpokenChat: Sendable {
                 throw APIError.invalid("modalities", "Unsupported output modalities \(other) for this model. Supported modalities: text, audio.")
             }
             wantsText = modalities.contains("text")
-            voice = json["audio"]?["voice"]?.stringValue ?? json["voice"]?.stringValue ?? json["speaker"]?.stringValue
+            ignored = (json["audio"]?.objectValue?.keys ?? []).filter { !["voice", "format"].contains($0) }.map { "audio.\($0)" }
+            for (field, name) in [("audio.voice", json["audio"]?["voice"]), ("voice", json["voice"]), ("speaker", json["speaker"])] {
+                guard let name, !name.isNull else { continue }
+                if voice == nil, let text = name.stringValue { (voice, voiceField) = (text, field) } else { ignored.append(field) }
+            }
             guard let name = json["audio"]?["format"]?.stringValue else { return }
             guard let known = AudioFormat(rawValue: name == "pcm16" ? "pcm" : name) else {
                 throw APIError.invalid("audio.format", "Unsupported audio format \(name).", remedy: "Supported: wav, pcm, pcm16, flac, mp3, opus, aac.")
@@ -54,7 +65,7 @@ struct SpokenChat: Sendable {
     /// The request as the chat model sees it: text only, streamed, with counts.
     func textRequest(_ json: JSONValue) -> UpstreamRequest {
         var members = json.objectValue ?? JSONObject()
-        for key in ["modalities", "audio", "voice", "speaker"] { members[key] = nil }
+        for key in ["modalities"] + Wish.members { members[key] = nil }
         members["stream"] = true
         members["stream_options"] = ["include_usage": true]
         return UpstreamRequest(
@@ -205,7 +216,9 @@ extension GatewayRoutes {
         var json = body.json.objectValue ?? JSONObject()
         let pipeline = pipelines.first { $0.id == json["model"]?.stringValue }
         if let pipeline { json["model"] = .string(pipeline.chat) }
-        let (chat, unknown) = try context.decodeChat(JSONBody(bytes: body.bytes, json: .object(json)))
+        var asked = json
+        for key in SpokenChat.Wish.members { asked[key] = nil }
+        let (chat, unknown) = try context.decodeChat(JSONBody(bytes: body.bytes, json: .object(asked)))
         guard chat.n == 1 else { throw APIError.invalid("n", "A spoken answer has one choice; n is \(chat.n).") }
         let entry = try gateway.catalogue.entry(named: chat.model, kinds: [.text], task: "chat")
         let speech = try gateway.catalogue.entry(named: pipeline?.speech, kinds: [.speech], task: "speech")
@@ -213,7 +226,8 @@ extension GatewayRoutes {
         // A voice that is not there is told before a word is said.
         let voice = try await voices.prepare(spoken.voiceMember, for: speech, in: gateway.catalogue)
         var unused = IgnoredFields()
-        unused.names = voice.ignored
+        // The sound is made all the same, in another voice.
+        unused.names = wish.ignored + (voice.ignored.isEmpty ? [] : [wish.voiceField])
         let ignored = context.joined(unused, to: unknown)
         let reply = try await context.cancelOnDisconnect { [json] in try await entry.backend.send(spoken.textRequest(.object(json))) }
         // What is wrong with the request comes back as the chat model's own reply.

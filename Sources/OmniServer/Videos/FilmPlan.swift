@@ -23,15 +23,23 @@ struct FilmPlan: Sendable, Equatable {
         let own = ImageSize(width: defaults.width, height: defaults.height)
         let standard = picture.map { own.area(inProportionsOf: $0, multiple: defaults.multiple) } ?? own
         size = ImageSize(width: request.size?.width ?? request.width ?? standard.width, height: request.size?.height ?? request.height ?? standard.height)
-        guard (2...Self.longestSide).contains(size.width), (2...Self.longestSide).contains(size.height) else {
-            throw APIError.invalid("body.size", "A clip of \(size) cannot be made: sides are from 2 to \(Self.longestSide) pixels.")
+        let longest = min(Self.longestSide, defaults.longestSide ?? .max)
+        guard (2...longest).contains(size.width), (2...longest).contains(size.height) else {
+            let field = request.size != nil ? "size" : request.width.map { !(2...longest).contains($0) } ?? false ? "width" : request.height != nil ? "height" : "size"
+            throw APIError.invalid("body.\(field)", "\(field): a clip of \(size) cannot be made; sides are from 2 to \(longest) pixels.")
         }
-        fps = request.fps ?? defaults.fps
-        let wanted = request.frames.map(Double.init) ?? request.seconds.map { (Double($0) * (request.fps ?? defaults.fps)).rounded() } ?? Double(defaults.frames)
-        guard wanted <= Double(Self.mostFrames) else {
-            throw APIError.invalid(request.frames == nil ? "body.seconds" : "body.num_frames", "A clip has at most \(Self.mostFrames) frames, not \(Int(wanted)).")
+        let fps = request.fps ?? defaults.fps
+        let most = min(Self.mostFrames, defaults.mostFrames ?? .max)
+        let wanted = request.frames.map(Double.init) ?? request.seconds.map { (Double($0) * fps).rounded() } ?? Double(defaults.frames)
+        guard wanted <= Double(most) else {
+            guard request.frames == nil, let seconds = request.seconds else {
+                throw APIError.invalid("body.num_frames", "num_frames: the model films at most \(most) frames, not \(Int(wanted)).")
+            }
+            throw APIError.invalid(
+                "body.seconds",
+                "seconds: \(seconds) are \(Int(wanted)) frames at \(JSONValue.number(fps).jsonText) a second; the model films at most \(most), which is \(Int(Double(most) / fps)) seconds.")
         }
-        frames = max(1, Int(wanted))
+        (self.fps, frames) = (fps, max(1, Int(wanted)))
         drawnSize = size.onGrid(defaults.multiple)
         drawnFrames = 1 + (frames - 1 + defaults.frameMultiple - 1) / defaults.frameMultiple * defaults.frameMultiple
     }

@@ -34,6 +34,7 @@ public struct VideoDesk: Sendable {
     ///   - isSync: somebody waits for it, and it goes with its answer.
     func submit(_ request: VideoGenerationRequest, files: SpooledForm, to entry: CatalogueEntry, key: String?, isSync: Bool) async throws -> StoredJob {
         try Self.checkReferences(request, files)
+        try Self.check(request, pictureField: Self.pictureField(request, files), entry.backend.status.video)
         let print = Self.fingerprint(request, files)
         let picture = try await picture(request, files)
         var asked = request
@@ -55,7 +56,7 @@ public struct VideoDesk: Sendable {
             }
         }
         do {
-            let creation = try await runner.submit(job, refusal: Self.refusal(hasPicture: picture != nil, entry.backend.status))
+            let creation = try await runner.submit(job)
             if case .existing = creation { store.remove(id) }
             return creation.job
         } catch {
@@ -103,8 +104,8 @@ public struct VideoDesk: Sendable {
     }
 
     private func picture(_ request: VideoGenerationRequest, _ files: SpooledForm) async throws -> PictureSource? {
-        let upload = files["input_reference"].first ?? files["input_references"].first
-        let param = upload.map { "body.\($0.name)" } ?? (request.inputReference == nil ? "body.image_reference" : "body.input_reference")
+        guard let field = Self.pictureField(request, files) else { return nil }
+        let (upload, param) = (files["input_reference"].first ?? files["input_references"].first, "body.\(field)")
         if let upload { return try await checked(upload, param) }
         guard let reference = request.pictureReference else { return nil }
         do {
@@ -117,11 +118,20 @@ public struct VideoDesk: Sendable {
         }
     }
 
-    /// The peer makes a job of such a request, too; here it need not wait for its turn to learn of it.
-    private static func refusal(hasPicture: Bool, _ status: BackendStatus) -> VideoJobError? {
-        if hasPicture, status.startsFromPicture == false { return VideoJobError(code: 400, message: FilmSet.takesNoPicture) }
-        if !hasPicture, status.needsPicture == true { return VideoJobError(code: 400, message: FilmSet.needsPicture) }
-        return nil
+    /// The field that brings the picture to start from.
+    private static func pictureField(_ request: VideoGenerationRequest, _ files: SpooledForm) -> String? {
+        if let upload = files["input_reference"].first ?? files["input_references"].first { return upload.name }
+        return request.inputReference != nil ? "input_reference" : request.imageReferences != nil ? "image_reference" : nil
+    }
+
+    /// Throws 400 for what the model cannot film at any price. A model that does not serve yet finds it out when the job runs.
+    static func check(_ request: VideoGenerationRequest, pictureField: String?, _ told: VideoCapabilities?) throws {
+        guard let told, let defaults = VideoDefaults(told) else { return }
+        if let pictureField, !defaults.startsFromPicture {
+            throw APIError.invalid("body.\(pictureField)", "\(pictureField): the model does not start from a picture.", remedy: "Leave it out, or name a model that does.")
+        }
+        if pictureField == nil, defaults.needsPicture { throw APIError.invalid("body.input_reference", FilmSet.needsPicture) }
+        _ = try FilmPlan(request, defaults, picture: nil)
     }
 
     private func checked(_ upload: Upload, _ param: String) async throws -> PictureSource {

@@ -14,7 +14,7 @@ extension SpeechEngine {
         return ["sherpa-onnx-", "vits-piper-", "vits-"].reduce(name) { $0.hasPrefix($1) ? String($0.dropFirst($1.count)) : $0 }
     }
 
-    static func abilities(_ voice: PreparedVoice, sampleRate: Int) -> SpeechAbilities {
+    static func abilities(_ voice: PreparedVoice, sampleRate: Int, longestText: Int) -> SpeechAbilities {
         let isQuiet =
             switch voice.family {
             case .piper: voice.noiseScale == 0 && voice.noiseScaleW == 0
@@ -23,6 +23,7 @@ extension SpeechEngine {
             }
         return SpeechAbilities(
             clones: voice.family == .zipvoice || voice.family == .pocket, cloningNeedsText: voice.family == .zipvoice,
-            honoursSeed: voice.family == .pocket || voice.family == .supertonic, isDeterministic: isQuiet, sampleRate: sampleRate)
+            honoursSeed: voice.family == .pocket || voice.family == .supertonic, isDeterministic: isQuiet, sampleRate: sampleRate,
+            longestText: longestText)
     }
 }

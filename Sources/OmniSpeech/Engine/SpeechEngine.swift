@@ -51,7 +51,7 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
         espeakLanguages = facts.languages
         espeakVoice = voice.espeakVoice
         voices = Self.voices(voice, count: facts.speakers, name: options.voiceName ?? Self.name(of: folder.path))
-        abilities = Self.abilities(voice, sampleRate: facts.sampleRate)
+        abilities = Self.abilities(voice, sampleRate: facts.sampleRate, longestText: options.longestText)
         self.options = options
         self.logger = logger
         card = ModelCard(kind: .speech, root: path, details: JSONObject([

@@ -41,7 +41,7 @@ public final class LlamaSpeechEngine: SpeechModel, MeteredModel {
     private init(_ files: LlamaSpeechFiles, _ thread: SynthesisThread<LlamaSpeaker>, _ facts: LlamaSpeaker.Facts, options: SpeechOptions, logger: Logger) {
         family = files.family
         voices = [SpeechVoice(name: (options.voiceName ?? URL(filePath: files.model).deletingPathExtension().lastPathComponent).lowercased())]
-        abilities = SpeechAbilities(clones: facts.sampleRateHeard != nil, honoursSeed: true, sampleRate: facts.sampleRate)
+        abilities = SpeechAbilities(clones: facts.sampleRateHeard != nil, honoursSeed: true, sampleRate: facts.sampleRate, longestText: options.longestText)
         card = ModelCard(kind: .speech, root: files.model, details: JSONObject([
             ("family", .string(family.rawValue)), ("sample_rate", .int(facts.sampleRate)), ("voices", .int(1)), ("clones", .bool(abilities.clones)),
             ("languages", .array(facts.languages.map { .string($0) })),

@@ -7,8 +7,6 @@ public enum JobChange: Sendable {
     case claimed
     case completed(attempt: Int, JobResult)
     case failed(attempt: Int, VideoJobError)
-    /// Failed before anybody took it: its model is known not to be able.
-    case refused(VideoJobError)
     /// Back into the queue, in its old place; given up where that has happened too often.
     case interrupted(attempt: Int, Interruption)
     /// A server elsewhere has taken it.
@@ -59,9 +57,6 @@ extension StoredJob {
             (status, self.result) = (.completed, result)
         case .failed(let attempt, let error):
             guard isRunning(attempt) else { return false }
-            (status, self.error) = (.failed, error)
-        case .refused(let error):
-            guard status == .queued else { return false }
             (status, self.error) = (.failed, error)
         case .interrupted(let attempt, let cause):
             guard isRunning(attempt) else { return false }

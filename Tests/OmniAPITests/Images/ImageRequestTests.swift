@@ -72,6 +72,14 @@ import Testing
         #expect { try Self.chat(fields) } throws: { ($0 as? APIError)?.status == 400 }
     }
 
+    @Test func previewsAreIdleWithoutAStream() throws {
+        for (text, idle) in [(#""partial_images":2"#, true), (#""partial_images":2,"stream":true"#, false), (#""partial_images":0"#, false)] {
+            let json = try JSONValue.parse(#"{"prompt":"x",\#(text)}"#)
+            #expect(try ImageGenerationRequest(json: json).idleNames == (idle ? ["partial_images"] : []))
+            #expect(try ImageEditRequest(json: json).idleNames == (idle ? ["partial_images"] : []))
+        }
+    }
+
     @Test func picturesAreAskedForByTheirParameters() throws {
         for (text, asks) in [
             (#"{"messages":[]}"#, false), (#"{"extra_body":{"height":1}}"#, true), (#"{"num_inference_steps":1}"#, true),

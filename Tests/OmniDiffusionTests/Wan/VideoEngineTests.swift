@@ -51,7 +51,7 @@ import Testing
 
     @Test func defaultsAreTheCheckpoints() async throws {
         let engine = try await Self.engine()
-        let defaults = VideoDefaults(width: 48, height: 32, frames: 9, fps: 8, steps: 4, guidanceScale: 4, multiple: 16, frameMultiple: 4)
+        let defaults = VideoDefaults(width: 48, height: 32, frames: 9, fps: 8, steps: 4, guidanceScale: 4, multiple: 16, frameMultiple: 4, longestSide: 16384, mostFrames: 4093)
         #expect(engine.videoDefaults == defaults)
         #expect(engine.card.kind == .video)
         let (either, only) = (try await Self.engine("ti2v").videoDefaults, try await Self.engine("a14b").videoDefaults)
@@ -224,6 +224,31 @@ import Testing
         #expect(frames.count == 5 && frames[0].width == 320 && frames[0].height == 272)
         let distance = peakSignalToNoise(frames.flatMap(\.values), reference.flatMap(\.values))
         #expect(distance > 20 && distance < 100, "PSNR \(distance)")
+    }
+
+    @Test func theModelsLimitsAreThoseItTells() async throws {
+        let engine = try await Self.engine()
+        let (side, most) = (try #require(engine.videoDefaults.longestSide), try #require(engine.videoDefaults.mostFrames))
+        for (width, frames, fits) in [(32, most, true), (32, most + 4, false), (side, 1, true), (side + engine.videoDefaults.multiple, 1, false)] {
+            var request = Self.request()
+            (request.width, request.height, request.frames) = (width, engine.videoDefaults.multiple * 2, frames)
+            let isTaken = (try? await engine.price(request)) != nil
+            #expect(isTaken == fits, "\(width), \(frames)")
+        }
+    }
+
+    @Test func theLargestSquareIsTheLargestThatMemoryOrTheModelAllows() async throws {
+        for limit in [4 << 30, 1 << 50] {
+            let engine = try await Self.engine { $0.memoryLimit = limit }
+            var request = Self.request(frames: 1)
+            let side = try #require(try await engine.price(request).largestSide)
+            #expect(side > 2048)
+            (request.width, request.height) = (side, side)
+            #expect(try await engine.price(request).bytes <= limit)
+            (request.width, request.height) = (side + 16, side + 16)
+            let larger = try? await engine.price(request)
+            #expect(larger.map { $0.bytes > limit } ?? true)
+        }
     }
 
     @Test func whatDoesNotFitIsRefusedWithWhatWould() async throws {

@@ -51,11 +51,12 @@ extension WanFamily {
         let (wishes, options) = (try checkpoint.wishes(), checkpoint.options)
         // TI2V-5B of Wan 2.2 was made for 24 frames a second, its relatives for 16.
         let (width, height, frames, fps) = start == .frame ? (1280, 704, 121, 24.0) : (832, 480, 81, 16.0)
+        let multiple = vae.scale * max(config.patch_size[1], config.patch_size[2])
         return VideoDefaults(
             width: wishes.width ?? width, height: wishes.height ?? height, frames: wishes.frames ?? frames, fps: wishes.fps ?? fps,
             steps: options.steps ?? wishes.steps ?? 50, guidanceScale: options.guidanceScale ?? wishes.guidance_scale ?? 5,
-            multiple: vae.scale * max(config.patch_size[1], config.patch_size[2]), frameMultiple: vae.frameScale, startsFromPicture: start != .none,
-            needsPicture: start == .channels)
+            multiple: multiple, frameMultiple: vae.frameScale, startsFromPicture: start != .none, needsPicture: start == .channels,
+            longestSide: config.longestAxis * multiple, mostFrames: 1 + (config.longestAxis - 1) * vae.frameScale)
     }
 
     static func eye(_ checkpoint: Checkpoint, _ features: Int) throws -> (CLIPVisionEncoder, WeightStore) {
