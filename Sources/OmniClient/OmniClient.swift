@@ -53,7 +53,7 @@ public struct OmniClient: Sendable {
             while base.hasSuffix("/") { base.removeLast() }
             if base.hasSuffix("/v1") { base.removeLast(3) }
             self.baseURL = base
-            self.apiKey = apiKey ?? given("OMNI_API_KEY")
+            self.apiKey = (apiKey ?? given("OMNI_API_KEY"))?.trimmingCharacters(in: .whitespacesAndNewlines)
         }
 
         public static let standardBaseURL = "http://localhost:8091"

@@ -73,13 +73,14 @@ extension OmniError: CustomStringConvertible {
 }
 
 extension OmniError {
-    /// The error that a reply's body tells. Reads the wire's envelope, FastAPI's `detail`, and plain text.
-    init(status: Int, body bytes: [UInt8], requestID: String?, retryAfter: Duration?) {
+    /// The error that a reply's body tells. Reads the wire's envelope, FastAPI's `detail`, and plain text that is no page.
+    init(url: String, status: Int, body bytes: [UInt8], requestID: String?, retryAfter: Duration?) {
         let json = try? JSONValue.parse(bytes)
         self.init(json: json ?? .null, status: status, requestID: requestID)
         if message.isEmpty {
             let text = String(decoding: bytes.prefix(500), as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
-            message = json?["detail"]?.stringValue ?? json?["error"]?.stringValue ?? (json == nil ? text : nil) ?? "The server answered with status \(status)."
+            let told = json == nil && text?.first { !$0.isWhitespace } != "<" ? text : nil
+            message = json?["detail"]?.stringValue ?? json?["error"]?.stringValue ?? told ?? "\(url) answered with status \(status)."
         }
         self.retryAfter = retryAfter
     }

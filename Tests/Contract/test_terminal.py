@@ -1,4 +1,5 @@
 """The terminal client as people and scripts use it: through pipes, with --json, by its exit status, and in a real terminal."""
+import http.server
 import json
 import os
 import pty
@@ -8,12 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
 
 import pytest
 
 import pictures
-from harness import LIMIT, ROOT, Server, binary, starter_model, wait_until
+from harness import LIMIT, ROOT, Server, binary, is_alive, starter_model, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,8 @@ def test_chat_answers_an_argument_and_a_pipe(omni):
     assert answer["finish_reason"] == "length" and answer["usage"]["completion_tokens"] == 8 and answer["model"]
     other = json.loads(omni("chat", "Name three rivers.", "--system", "Answer in capitals.", "--max-tokens", 8, "--json").stdout)
     assert other["usage"]["prompt_tokens"] != answer["usage"]["prompt_tokens"]
+    both = json.loads(omni("chat", "Say this in French:", "--max-tokens", 1, "--json", stdin="Name three rivers.").stdout)
+    assert both["usage"]["prompt_tokens"] > answer["usage"]["prompt_tokens"]
 
 
 def test_image_draws_edits_and_tells(omni, tmp_path):
@@ -116,6 +121,14 @@ def test_exit_status_says_what_went_wrong(omni, tmp_path, everything):
     assert "cannot be written" in omni("speak", "x", "-o", "no/such/folder/a.wav", status=73).stderr
     assert "no model that transcribes" in omni("transcribe", binary(), status=65).stderr
     assert "empty" in omni("chat", stdin=" \n", status=64).stderr
+    for command in ("chat", "image", "speak", "video"):
+        assert "empty" in omni(command, " ", status=64).stderr and "empty" in omni(command, status=64).stderr
+    for words in (["jobs", "show", ""], ["jobs", "cancel", ""], ["jobs", "wait", ""], ["voices", "remove", ""]):
+        assert "is empty" in omni(*words, status=64).stderr
+    for url in ("", "ftp://localhost:8091", "http://"):
+        assert "--base-url must be http://" in omni("voices", "--base-url", url, status=64).stderr
+    assert "must end in .mp4" in omni("video", "x", "-o", "cat.avi", status=64).stderr
+    assert "nosuch, which is not found" in omni("speak", "x", "--play", status=69, OMNI_PLAYER="nosuch").stderr
     assert "No program to play sound with" in omni("speak", "x", "--play", status=69, PATH=str(tmp_path)).stderr
 
 
@@ -148,13 +161,86 @@ def test_interrupt_stops_the_server_too(everything, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("wedged", [False, True], ids=["playing", "wedged"])
+def test_interrupt_ends_the_player(everything, tmp_path, wedged):
+    """While it plays what it has read, and while it reads nothing."""
+    # Not a shell, which would unblock the signals that it inherits as blocked.
+    player = tmp_path / "player.py"
+    reading = "" if wedged else "sys.stdin.buffer.read()\n"
+    player.write_text(f"import os, signal, sys\n{reading}open('part', 'w').write(str(os.getpid()))\nos.rename('part', 'pid')\nsignal.pause()\n")
+    process = subprocess.Popen(
+        [binary(), "speak", "A sentence that is long enough to fill a pipe. " * (20 if wedged else 1), "--play"], stdin=subprocess.DEVNULL, cwd=tmp_path,
+        env=settings(everything, OMNI_PLAYER=f"{sys.executable} {player}"))
+    pid = int(wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "the player"))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(LIMIT) == 130
+    wait_until(lambda: not is_alive(pid), "the player's end")
+    everything.wait_idle()
+
+
+def test_output_that_is_lost_is_told(everything, tmp_path):
+    for command in (["chat", "hi", "--max-tokens", "4"], ["chat", "hi", "--max-tokens", "4", "--json"], ["speak", "hi", "-o", "-"],
+                    ["image", "x", "--size", "32x32", "--steps", "1", "-o", "-"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [binary(), *command], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT, cwd=tmp_path,
+                env=settings(everything))
+        assert done.returncode == 73 and "The standard output cannot be written: No space" in done.stderr, (command, done)
+
+
+def test_a_reader_that_goes_away_ends_the_request(everything, tmp_path):
+    process = subprocess.Popen(
+        [binary(), "chat", "Write a poem with four hundred verses about the sea.", "--max-tokens", "4000"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        cwd=tmp_path, env=settings(everything))
+    assert process.stdout.read(5)
+    process.stdout.close()
+    assert process.wait(LIMIT) == 0
+    everything.wait_idle()
+
+
+@pytest.fixture
+def broken():
+    """The address of a server that breaks off: its answers stop after a word, and of its films nothing more is heard."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def reply(self, body, kind="application/json", length=None):
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(length or len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def do_GET(self):
+            if self.path == "/v1/models":
+                self.reply(json.dumps({"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]}))
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == "/v1/videos":
+                return self.reply(json.dumps({"id": "video_gen_1", "object": "video", "model": "m", "status": "queued", "progress": 0, "created_at": 1}))
+            self.reply("data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": "Half"}}]}) + "\n\n", "text/event-stream", length=9999)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_server_that_dies_does_not_take_the_job_along(omni, broken):
+    told = omni("video", "a cat", "-o", "cat.mp4", "--base-url", broken, status=70).stderr
+    assert "The job goes on. Wait again: omni jobs wait video_gen_1 -o cat.mp4" in told and "closed the connection." in told
+
+
 # MARK: - A real terminal
 
 
 class Window:
     """A client in a terminal of its own."""
 
-    def __init__(self, server, folder, *arguments, columns=80, rows=24):
+    def __init__(self, server, folder, *arguments, columns=80, rows=24, **environment):
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
@@ -163,7 +249,7 @@ class Window:
             import termios
 
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.execve(binary(), ["omni", *map(str, arguments)], settings(server, OMNI_HOME=str(folder), COLORTERM="truecolor"))
+            os.execve(binary(), ["omni", *map(str, arguments)], settings(server, OMNI_HOME=str(folder), COLORTERM="truecolor", **environment))
         self.shown = ""
 
     def read(self):
@@ -229,7 +315,7 @@ def test_conversation_goes_on_after_ctrl_c(window, everything, tmp_path):
     chat.wait_for(r"river\.\r\x1b\[\d+C\r+\n")
     chat.type("/system Typed ahead.\r")
     shown = chat.wait_for("system prompt is set")
-    assert "/system" not in shown[: shown.index("\x1b[?2004h")]
+    assert "/system" not in shown[: re.search(PROMPT, shown).start()]
     chat.wait_for(PROMPT)
     chat.type("/system Be kind")
     chat.wait_for("Be kind")
@@ -265,6 +351,59 @@ def test_history_and_several_lines(window, tmp_path):
     chat.type("/quit\r")
     assert chat.end() == 0
     assert json.loads((tmp_path / "a.json").read_text())[0]["content"] == "one\ntwo\nthree \nfour"
+
+
+def test_a_paste_during_an_answer_is_one_message(window, everything):
+    chat = window("chat", "--seed", 4, "--max-tokens", 400)
+    chat.wait_for(PROMPT)
+    chat.type("Write a poem with four hundred verses about the sea.\r")
+    # Nobody has told the terminal to stop marking pastes.
+    assert "\x1b[?2004l" not in chat.wait_for(r"sea\.\r\x1b\[\d+C\r+\n(.*\n)?.*\w \w+")
+    chat.type("\x1b[200~/save a.json\r/quit\r\x1b[201~")
+    # Not as a key: that would throw away what was typed before it.
+    os.kill(chat.pid, signal.SIGINT)
+    assert "\x1b[?2004l" not in chat.wait_for("/quit")
+    chat.type("\x7f\x15\x7f\x15/quit\r")
+    assert chat.end() == 0
+    assert "messages are in" not in chat.shown and chat.shown.endswith("\x1b[?2004l")
+
+
+def test_ctrl_c_at_the_prompt_stops_no_answer(window, everything):
+    """Where the terminal edits the line itself, so that Ctrl-C comes as a signal."""
+    chat = window("chat", "--max-tokens", 4, "--temperature", 0, TERM="dumb")
+    chat.wait_for("› ")
+    chat.type("\x03")
+    chat.wait_for("Ctrl-D or /quit ends")
+    chat.type("Name a river.\n")
+    assert "stopped" not in chat.wait_for(r"\w+[^›]*› ")
+    chat.type("\x04")
+    assert chat.end() == 0
+
+
+def test_a_conversation_outlives_a_refused_attachment(window, tmp_path):
+    (tmp_path / "dot.png").write_bytes(pictures.png(8, 8))
+    chat = window("chat", "--max-tokens", 4)
+    for text, shown in (
+            ("/image dot.png", "Goes with"), ("What is this?", "What was attached is dropped"),
+            ("Name a river.", r"river\.\r\x1b\[\d+C\r+\n.*\w"), ("/save a.json", "messages are in")):
+        chat.wait_for(PROMPT)
+        chat.type(text + "\r")
+        chat.wait_for(shown)
+    chat.wait_for(PROMPT)
+    chat.type("\x04")
+    assert chat.end() == 0
+    assert [m["content"] for m in json.loads((tmp_path / "a.json").read_text())][:1] == ["Name a river."]
+
+
+def test_half_an_answer_is_kept_when_the_connection_breaks(window, broken, tmp_path):
+    chat = window("chat", "--base-url", broken)
+    chat.wait_for(PROMPT)
+    chat.type("Name a river.\r")
+    chat.wait_for(r"Half\r\nomni: The connection broke")
+    chat.wait_for(PROMPT)
+    chat.type("/save a.json\r/quit\r")
+    assert chat.end() == 0
+    assert [m["content"] for m in json.loads((tmp_path / "a.json").read_text())] == ["Name a river.", "Half"]
 
 
 def test_progress_and_picture_in_a_narrow_window(window):

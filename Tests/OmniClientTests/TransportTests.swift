@@ -65,7 +65,7 @@ struct TransportTests {
             error = await self.error { _ = try await client.embeddings.create(EmbeddingRequest(["x"])) }
             #expect(error?.message == "Not Found")
             error = await self.error { _ = try await client.chat.create(ChatCompletionRequest([.user("x")])) }
-            #expect(error?.message == "<h1>Bad Gateway</h1>" && error?.status == 502)
+            #expect(error?.message == "\(server.baseURL)/v1/chat/completions answered with status 502." && error?.status == 502)
         }
     }
 
@@ -82,6 +82,17 @@ struct TransportTests {
             #expect(wrong?.kind == .unreadable)
             let silent = await error { _ = try await client.speech.create(SpeechRequest("x"), CallOptions(timeout: .milliseconds(50))) }
             #expect(silent?.kind == .timedOut && silent?.isTransient == true)
+        }
+    }
+
+    @Test("a key's line end is no part of it, and no key is told in an error")
+    func key() async throws {
+        try await StandIn.serving { [models] _ in .json(models) } _: { server in
+            _ = try await OmniClient(.init(baseURL: server.baseURL, apiKey: "secret\r\n", environment: [:])).models.list()
+            #expect(server.seen[0].header("Authorization") == "Bearer secret")
+            let bad = OmniClient(.init(baseURL: server.baseURL, apiKey: "sec\rret", environment: [:]))
+            let error = await error { _ = try await bad.models.list() }
+            #expect(error?.message.contains("header") == true && error?.message.contains("ret") == false)
         }
     }
 

@@ -99,7 +99,7 @@ struct MultipartForm: Sendable {
         case .upload(let upload):
             guard case .file(let url) = upload.source else { return .bytes(try upload.buffer()) }
             guard let handle = try? FileHandle(forReadingFrom: url) else { throw OmniError(.file, "\(url.path) cannot be read.") }
-            return .file(handle)
+            return .file(handle, url.path)
         }
     }
 
@@ -113,7 +113,8 @@ struct MultipartForm: Sendable {
     struct Body: AsyncSequence, Sendable {
         enum Piece: Sendable {
             case bytes(ByteBuffer)
-            case file(FileHandle)
+            /// And its path.
+            case file(FileHandle, String)
         }
 
         let pieces: [Piece]
@@ -127,9 +128,9 @@ struct MultipartForm: Sendable {
                     case .bytes(let buffer):
                         left.removeFirst()
                         return buffer
-                    case .file(let handle):
+                    case .file(let handle, let path):
                         // Reading blocks, so it does not happen on the threads that tasks share.
-                        let buffer = try await NIOThreadPool.singleton.runIfActive { try Self.nextBytes(of: handle) }
+                        let buffer = try await NIOThreadPool.singleton.runIfActive { try Self.nextBytes(of: handle, at: path) }
                         if buffer.readableBytes > 0 { return buffer }
                         left.removeFirst()
                     }
@@ -138,13 +139,13 @@ struct MultipartForm: Sendable {
             }
 
             /// The next bytes; empty at the end. Not with `FileHandle.read`, whose data may live as long as its thread on Apple's systems.
-            private static func nextBytes(of handle: FileHandle) throws -> ByteBuffer {
+            private static func nextBytes(of handle: FileHandle, at path: String) throws -> ByteBuffer {
                 var buffer = ByteBuffer()
                 try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 64 << 10) { room in
                     while true {
                         let count = read(handle.fileDescriptor, room.baseAddress, Swift.min(room.count, 64 << 10))
                         if count >= 0 { return count }
-                        guard errno == EINTR else { throw OmniError(.file, "A file cannot be read on: \(String(cString: strerror(errno)))") }
+                        guard errno == EINTR else { throw OmniError(.file, "\(path) cannot be read: \(String(cString: strerror(errno))).") }
                     }
                 }
                 return buffer

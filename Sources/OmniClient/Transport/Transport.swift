@@ -57,7 +57,9 @@ struct Transport: Sendable {
         guard (200..<300).contains(reply.status) else {
             let body = (try? await reply.collect(upTo: 1 << 20)) ?? []
             try Task.checkCancellation()
-            throw OmniError(status: reply.status, body: body, requestID: reply.requestID, retryAfter: RetryAfter.duration(reply.header("retry-after"), now: Date()))
+            throw OmniError(
+                url: request.url, status: reply.status, body: body, requestID: reply.requestID,
+                retryAfter: RetryAfter.duration(reply.header("retry-after"), now: Date()))
         }
         return reply
     }
@@ -94,6 +96,9 @@ struct Transport: Sendable {
             return OmniError(.unreachable, "\(base) is not a URL of a server.")
         case is NIOConnectionError, is IOError: return OmniError(.unreachable, "No server answers at \(base).")
         case let error as HTTPClientError where error == .connectTimeout: return OmniError(.unreachable, "No server answers at \(base).")
+        case let error as HTTPClientError where error == .remoteConnectionClosed: return OmniError(.interrupted, "The server at \(base) closed the connection.")
+        // Not the whole error, which may hold the key.
+        case let error as HTTPClientError: return OmniError(.interrupted, "The connection to \(base) failed: \(error.shortDescription).")
         default: return OmniError(.interrupted, "The connection to \(base) failed: \(error)")
         }
     }

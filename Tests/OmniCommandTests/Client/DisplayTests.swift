@@ -55,6 +55,28 @@ struct DisplayTests {
         #expect(text.contains("#180;2;100;0;0") && text.contains("#180!5~$-#180!5@$-"))
     }
 
+    @Test("only a terminal's reply is read as one")
+    func sixelReply() {
+        #expect(Sixel.offers(Array("\u{1B}[?62;4c".utf8)) && Sixel.offers(Array("\u{1B}[?4c".utf8)))
+        #expect(!Sixel.offers(Array("\u{1B}[?62;14c".utf8)) && !Sixel.offers(Array("ls 4;c".utf8)) && !Sixel.offers([]))
+        #expect(Sixel.isBegun(Array("\u{1B}[?6".utf8)) && !Sixel.isBegun(Array("l".utf8)) && !Sixel.isBegun(Array("\u{1B}[A".utf8)))
+    }
+
+    @Test("a job's id is never cut")
+    func jobLine() throws {
+        var job = VideoJob()
+        job.id = "video_gen_" + String(repeating: "0", count: 32)
+        job.status = .inProgress
+        job.progress = 45
+        job.prompt = "a cat on a very long wall"
+        #expect(JobsCommand.line(job, columns: nil) == "\(job.id)  in_progress  45 %  a cat on a very long wall")
+        #expect(JobsCommand.line(job, columns: 40) == "\(job.id)\n  in_progress  45 %  a cat on a very lon")
+        #expect(JobsCommand.line(job, columns: 80).count == 80)
+    }
+
+    @Test("a sentence has one full stop")
+    func fullStop() { #expect(FileFault.unwritable("f", "The folder is gone.").message == "f cannot be written: The folder is gone.") }
+
     @Test("how to start a server is said for this machine only")
     func startCommand() {
         #expect(ClientExit.startCommand("http://localhost:8091") == "omni serve")

@@ -57,6 +57,23 @@ struct LineBufferTests {
         #expect(layout.rows == ["abcdefgh", ""] && layout.cursorRow == 1 && layout.cursorColumn == 0)
     }
 
+    @Test("of a text higher than the window, the rows up to the cursor")
+    func highLayout() {
+        var line = LineBuffer("1\n2\n3\n4")
+        var layout = line.layout(columns: 10, indent: 2, limit: 2)
+        #expect(layout.rows == ["  3", "  4"] && layout.cursorRow == 1 && layout.isCutAbove)
+        for _ in 1...3 { _ = line.moveLine(-1) }
+        layout = line.layout(columns: 10, indent: 2, limit: 2)
+        #expect(layout.rows == ["1", "  2"] && layout.cursorRow == 0 && !layout.isCutAbove)
+    }
+
+    @Test("tabs become blanks, typed or pasted")
+    func tabs() {
+        var line = LineBuffer("a\tb")
+        line.insert("\t")
+        #expect(line.string == "a    b    ")
+    }
+
     @Test("history keeps messages of several lines, each once in a row, for its owner only")
     func history() throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("omni-history-\(UUID().uuidString)/chat_history")
@@ -65,5 +82,24 @@ struct LineBufferTests {
         for entry in ["one\ntwo \\n", "one\ntwo \\n", "  ", "three"] { history.add(entry) }
         #expect(InputHistory(file: file).entries == ["one\ntwo \\n", "three"])
         #expect(try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o600)
+    }
+
+    @Test("two conversations at once keep one history, and a byte that is no text spoils nothing")
+    func sharedHistory() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("omni-history-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data([0x61, 0xFF, 0x0A]).write(to: file)
+        let histories = [InputHistory(file: file), InputHistory(file: file)]
+        for (number, history) in (histories + histories).enumerated() { history.add("\(number)") }
+        #expect(InputHistory(file: file).entries == ["a\u{FFFD}", "0", "1", "2", "3"])
+    }
+
+    @Test("a history that has grown too long is cut at the start")
+    func longHistory() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("omni-history-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try (0...InputHistory.most).map { "\($0)\n" }.joined().write(to: file, atomically: true, encoding: .utf8)
+        _ = InputHistory(file: file)
+        #expect(try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init) == (1...InputHistory.most).map(String.init))
     }
 }

@@ -23,6 +23,13 @@ extension ClientCommand {
     }
 }
 
+extension ParsableArguments {
+    /// An empty name in a path would ask for something else.
+    func checkNotEmpty(_ value: String, _ name: String) throws {
+        if value.allSatisfy(\.isWhitespace) { throw ValidationError("\(name) is empty.") }
+    }
+}
+
 /// Which server, and in what form its answers are printed.
 struct ConnectionFlags: ParsableArguments {
     @Option(help: ArgumentHelp("The server; $OMNI_BASE_URL, else \(OmniClient.Configuration.standardBaseURL).", valueName: "url"))
@@ -33,6 +40,13 @@ struct ConnectionFlags: ParsableArguments {
 
     @Flag(help: "Print one JSON object, for scripts.")
     var json = false
+
+    func validate() throws {
+        let base = client.configuration.baseURL
+        guard baseURL != "", let url = URL(string: base), url.scheme?.lowercased().hasPrefix("http") == true, url.host?.isEmpty == false else {
+            throw ValidationError("\(baseURL == nil ? "OMNI_BASE_URL" : "--base-url") must be http://HOST:PORT, not \(baseURL ?? base).")
+        }
+    }
 
     var client: OmniClient { OmniClient(baseURL: baseURL, apiKey: apiKey) }
 }
@@ -108,11 +122,12 @@ struct FileFault: Error {
 
     static func unreadable(_ path: String) -> FileFault { FileFault(message: "\(path) cannot be read.", code: 66) }
     static func unwritable(_ path: String, _ reason: String = "") -> FileFault {
-        FileFault(message: "\(path) cannot be written\(reason.isEmpty ? "" : ": \(reason)").", code: 73)
+        let reason = reason.hasSuffix(".") ? String(reason.dropLast()) : reason
+        return FileFault(message: "\(path) cannot be written\(reason.isEmpty ? "" : ": \(reason)").", code: 73)
     }
 }
 
-/// The two streams of a program. Writes are whole; a reader that has gone away is no error.
+/// The two streams of a program. Writes are whole. Where the standard output takes no more, the program ends, and with it the request.
 enum Output {
     static func write(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
     static func line(_ text: String) { write(text + "\n") }
@@ -129,8 +144,16 @@ enum Output {
                 _ = Foundation.poll(&poll, 1, -1)
                 continue
             }
+            if count <= 0, descriptor == STDOUT_FILENO { end(errno) }
             guard count > 0 else { return }
             left = left.dropFirst(count)
         }
+    }
+
+    /// A reader that has gone away is no error.
+    private static func end(_ code: Int32) -> Never {
+        if code == EPIPE { exit(0) }
+        note("omni: \(FileFault.unwritable("The standard output", String(cString: strerror(code))).message)")
+        exit(73)
     }
 }

@@ -49,17 +49,29 @@ enum Files {
         let url = URL(fileURLWithPath: path)
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { throw FileFault.unwritable(path, "it is a folder") }
+        if FileManager.default.fileExists(atPath: path), !FileManager.default.isWritableFile(atPath: path) { throw FileFault.unwritable(path, "it is read-only") }
         let folder = url.deletingLastPathComponent().path
         guard FileManager.default.isWritableFile(atPath: folder) else { throw FileFault.unwritable(path, "there is no folder \(folder) that can be written to") }
     }
 
-    /// All of the standard input, as text.
-    static func standardInput() -> String { String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
+    /// All of the standard input, as text without blanks around it.
+    static func standardInput() -> String {
+        String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Whether the standard input is a pipe or a file, and so meant to be read beside an argument.
+    static var isInputPiped: Bool {
+        var status = stat()
+        return fstat(STDIN_FILENO, &status) == 0 && [S_IFIFO, S_IFREG].contains(status.st_mode & S_IFMT)
+    }
 
     /// The text of a command: its argument, or the standard input for `-` and for none.
     static func text(_ argument: String?, of command: String) throws -> String {
-        if let argument, argument != "-" { return argument }
-        guard isatty(STDIN_FILENO) == 0 else { throw FileFault(message: "Say what to \(command): omni \(command) \"…\", or send it through a pipe.", code: 64) }
-        return standardInput().trimmingCharacters(in: .whitespacesAndNewlines)
+        if argument == nil || argument == "-", isatty(STDIN_FILENO) == 1 {
+            throw FileFault(message: "Say what to \(command): omni \(command) \"…\", or send it through a pipe.", code: 64)
+        }
+        let text = argument.flatMap { $0 == "-" ? nil : $0 } ?? standardInput()
+        guard text.contains(where: { !$0.isWhitespace }) else { throw FileFault(message: "There is nothing to \(command): the text is empty.", code: 64) }
+        return text
     }
 }

@@ -34,7 +34,7 @@ struct ImageCommand: ClientCommand {
 
     func perform(_ client: OmniClient) async throws {
         let prompt = try Files.text(prompt, of: "image")
-        if let output { try Files.checkWritable(output) }
+        try Files.checkWritable(output ?? Files.free("picture", "png"))
         let start = ContinuousClock.now
         let bar = ProgressBar()
         defer { bar.end() }

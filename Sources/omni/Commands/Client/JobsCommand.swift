@@ -33,6 +33,8 @@ struct JobsCommand: AsyncParsableCommand {
         @Argument(help: "The job's id.") var id: String
         @OptionGroup var connection: ConnectionFlags
 
+        func validate() throws { try checkNotEmpty(id, "ID") }
+
         func perform(_ client: OmniClient) async throws {
             let job = try await client.videos.retrieve(id)
             Output.line(connection.json ? job.json.jsonText : JobsCommand.line(job))
@@ -47,13 +49,15 @@ struct JobsCommand: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionFlags
 
         func validate() throws {
-            if output == "-", connection.json { throw ValidationError("-o - and --json both want the standard output.") }
+            try checkNotEmpty(id, "ID")
+            try JobWatch.checkOutput(output, json: connection.json)
         }
 
         func perform(_ client: OmniClient) async throws {
-            if let output { try Files.checkWritable(output) }
+            let path = output ?? Files.free("film", "mp4")
+            try Files.checkWritable(path)
             let job = try await client.videos.retrieve(id)
-            try await JobWatch.finish(job, client, output: output ?? Files.free("film", "mp4"), json: connection.json)
+            try await JobWatch.finish(job, client, output: path, json: connection.json)
         }
     }
 
@@ -62,20 +66,25 @@ struct JobsCommand: AsyncParsableCommand {
         @Argument(help: "The job's id.") var id: String
         @OptionGroup var connection: ConnectionFlags
 
+        func validate() throws { try checkNotEmpty(id, "ID") }
+
         func perform(_ client: OmniClient) async throws {
             let reply = try await client.videos.delete(id)
             Output.line(connection.json ? reply.json.jsonText : "\(reply.id) is gone.")
         }
     }
 
-    /// `video_gen_…  in_progress  45 %  denoise 9/20  a cat on a …`, cut to the window.
-    static func line(_ job: VideoJob) -> String {
-        var parts = [job.id, job.status.rawValue, "\(job.progress) %"]
+    /// `video_gen_…  in_progress  45 %  denoise 9/20  a cat on a …`, cut to the window; in a narrow one the id has a line of its own.
+    ///
+    /// - Parameter columns: nil cuts nothing.
+    static func line(_ job: VideoJob, columns: Int? = Terminal.showsOutput ? Terminal.size(STDOUT_FILENO).columns : nil) -> String {
+        var parts = [job.status.rawValue, "\(job.progress) %"]
         if let stage = job.stage, job.status == .inProgress { parts.append(stage + (job.steps.map { " \(job.step ?? 0)/\($0)" } ?? "")) }
         if job.status == .queued, let place = job.queuePosition { parts.append("\(place) before it") }
         if let eta = job.etaSeconds, !job.status.isOver { parts.append("\(ProgressBar.time(eta)) left") }
         parts.append(Terminal.harmless(job.prompt ?? "").replacingOccurrences(of: "\n", with: " "))
-        let text = parts.joined(separator: "  ")
-        return Terminal.showsOutput ? Terminal.fitted(text, Terminal.size(STDOUT_FILENO).columns) : text
+        let text = "  " + parts.joined(separator: "  ")
+        guard let columns else { return job.id + text }
+        return columns < 80 ? "\(job.id)\n\(Terminal.fitted(text, columns))" : Terminal.fitted(job.id + text, columns)
     }
 }

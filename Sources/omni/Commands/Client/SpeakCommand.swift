@@ -49,22 +49,26 @@ struct SpeakCommand: ClientCommand {
 
     private func playIt(_ client: OmniClient, _ request: SpeechRequest) async throws {
         let player = try Player()
+        // Whatever ends this before the sound is heard ends the player too.
+        defer { player.stop() }
+        let bytes = try await withTaskCancellationHandler {
+            let bytes = try await send(client, request, to: player)
+            try await player.finish()
+            return bytes
+        } onCancel: { player.stop() }
+        if connection.json { Output.line(JSONValue.object(JSONObject([("played_bytes", .int(bytes))])).jsonText) }
+    }
+
+    private func send(_ client: OmniClient, _ request: SpeechRequest, to player: Player) async throws -> Int {
         let bar = ProgressBar()
         defer { bar.end() }
         bar.show(.init(stage: "speaking"))
         var bytes = 0
-        do {
-            for try await chunk in try await client.speech.stream(request) {
-                try player.write(chunk)
-                bytes += chunk.count
-            }
-        } catch {
-            player.stop()
-            throw error
+        for try await chunk in try await client.speech.stream(request) {
+            try player.write(chunk)
+            bytes += chunk.count
         }
-        bar.end()
-        try await player.finish()
-        if connection.json { Output.line(JSONValue.object(JSONObject([("played_bytes", .int(bytes))])).jsonText) }
+        return bytes
     }
 }
 
@@ -73,6 +77,8 @@ struct SpeakCommand: ClientCommand {
 final class Player: @unchecked Sendable {
     private let process = Process()
     private let input = Pipe()
+    /// Its exit status, once.
+    private let ended: AsyncStream<Int32>
 
     private static let known: [(name: String, arguments: [String])] = [
         ("aplay", ["-q", "-"]), ("ffplay", ["-nodisp", "-autoexit", "-loglevel", "error", "-i", "-"]), ("play", ["-q", "-t", "wav", "-"]),
@@ -87,6 +93,7 @@ final class Player: @unchecked Sendable {
         }
         let asked = environment["OMNI_PLAYER"].map { $0.split(separator: " ").map(String.init) } ?? []
         let candidates = asked.first.map { [(name: $0, arguments: Array(asked.dropFirst()))] } ?? Self.known
+        if let name = asked.first, path(name) == nil { throw FileFault(message: "OMNI_PLAYER names \(name), which is not found.", code: 69) }
         guard let (program, arguments) = candidates.lazy.compactMap({ one in path(one.name).map { ($0, one.arguments) } }).first else {
             throw FileFault(
                 message: "No program to play sound with. Install one of \(Self.known.map(\.name).joined(separator: ", ")), name one in OMNI_PLAYER, or save it with -o FILE.", code: 69)
@@ -95,11 +102,18 @@ final class Player: @unchecked Sendable {
         process.arguments = arguments
         process.standardInput = input
         process.standardOutput = FileHandle.nullDevice
+        let (ended, ending) = AsyncStream<Int32>.makeStream()
+        self.ended = ended
+        process.terminationHandler = {
+            ending.yield($0.terminationStatus)
+            ending.finish()
+        }
         do { try process.run() } catch { throw FileFault(message: "\(program) does not start: \(error.localizedDescription)", code: 69) }
     }
 
     func write(_ chunk: Data) throws {
         do { try input.fileHandleForWriting.write(contentsOf: chunk) } catch {
+            try Task.checkCancellation()
             throw FileFault(message: "\(process.executableURL?.lastPathComponent ?? "The player") ended before the sound did.", code: 70)
         }
     }
@@ -107,21 +121,13 @@ final class Player: @unchecked Sendable {
     /// Waits until all is heard.
     func finish() async throws {
         try? input.fileHandleForWriting.close()
-        let process = process
-        let status = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                DispatchQueue.global().async {
-                    process.waitUntilExit()
-                    continuation.resume(returning: process.terminationStatus)
-                }
-            }
-        } onCancel: { process.terminate() }
+        let status = await ended.first { _ in true }
         try Task.checkCancellation()
-        if status != 0 { throw FileFault(message: "\(process.executableURL?.lastPathComponent ?? "The player") ended with status \(status).", code: 70) }
+        if let status, status != 0 { throw FileFault(message: "\(process.executableURL?.lastPathComponent ?? "The player") ended with status \(status).", code: 70) }
     }
 
+    /// Not with SIGTERM: a program started from a thread of Swift's inherits that it is blocked.
     func stop() {
-        try? input.fileHandleForWriting.close()
-        process.terminate()
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     }
 }

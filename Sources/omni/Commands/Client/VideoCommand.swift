@@ -30,8 +30,10 @@ struct VideoCommand: ClientCommand {
 
     func validate() throws {
         if let size, ImageSize(size) == nil { throw ValidationError("--size must be WIDTHxHEIGHT in pixels, such as 832x480; not \(size).") }
-        if output == "-", connection.json { throw ValidationError("-o - and --json both want the standard output.") }
+        try JobWatch.checkOutput(output, json: connection.json)
     }
+
+    private var waits: Bool { wait || output != nil }
 
     func perform(_ client: OmniClient) async throws {
         var request = VideoGenerationRequest(model: model, try Files.text(prompt, of: "video"))
@@ -43,30 +45,37 @@ struct VideoCommand: ClientCommand {
         request.guidanceScale = guidance
         request.negativePrompt = negative
         request.seed = seed
-        if let output { try Files.checkWritable(output) }
+        let path = output ?? Files.free("film", "mp4")
+        if waits { try Files.checkWritable(path) }
         let job = try await client.videos.create(request, inputReference: try image.map(Files.upload))
-        guard wait || output != nil else {
+        guard waits else {
             return Output.line(connection.json ? job.json.jsonText : job.id)
         }
-        try await JobWatch.finish(job, client, output: output ?? Files.free("film", "mp4"), json: connection.json)
+        try await JobWatch.finish(job, client, output: path, json: connection.json)
     }
 }
 
 /// Waits for a job and fetches its film.
 enum JobWatch {
+    static func checkOutput(_ output: String?, json: Bool) throws {
+        if output == "-", json { throw ValidationError("-o - and --json both want the standard output.") }
+        if let output, output != "-", (output as NSString).pathExtension.lowercased() != "mp4" { throw ValidationError("\(output) must end in .mp4.") }
+    }
+
     static func finish(_ job: VideoJob, _ client: OmniClient, output: String, json: Bool) async throws {
         let bar = ProgressBar()
         defer { bar.end() }
         let done: VideoJob
+        let bytes: Int
         do {
             done = try await client.videos.wait(for: job) { bar.show(state($0)) }
-        } catch is CancellationError {
+            bar.show(.init(stage: "fetching"))
+            bytes = try await Files.save(try await client.videos.content(done.id), to: output)
+        } catch where error is CancellationError || (error as? OmniError)?.isTransient == true {
             bar.end()
             Output.note("The job goes on. Wait again: omni jobs wait \(job.id) -o \(output)\nEnd it: omni jobs cancel \(job.id)")
-            throw CancellationError()
+            throw error
         }
-        bar.show(.init(stage: "fetching"))
-        let bytes = try await Files.save(try await client.videos.content(done.id), to: output)
         bar.end()
         if json {
             var object = done.json.objectValue ?? JSONObject()

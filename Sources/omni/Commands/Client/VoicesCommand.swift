@@ -44,6 +44,8 @@ struct VoicesCommand: AsyncParsableCommand {
         @Argument(help: "The voice's name.") var name: String
         @OptionGroup var connection: ConnectionFlags
 
+        func validate() throws { try checkNotEmpty(name, "NAME") }
+
         func perform(_ client: OmniClient) async throws {
             let reply = try await client.voices.delete(name)
             Output.line(connection.json ? reply.json.jsonText : Terminal.harmless(reply.message))

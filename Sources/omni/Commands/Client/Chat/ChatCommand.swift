@@ -7,7 +7,7 @@ struct ChatCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "chat", abstract: "Talk with a model.",
         discussion: """
-            With a PROMPT, or with text from a pipe, one answer is printed; otherwise a conversation begins. In it Enter sends, \
+            With a PROMPT, with text from a pipe or a file, or with both, one answer is printed; otherwise a conversation begins. In it Enter sends, \
             Alt-Enter or a backslash at the end of a line begins a new line, Ctrl-C stops an answer, Ctrl-D ends, and /help lists the rest.
 
             \(ClientExit.help)
@@ -52,11 +52,11 @@ struct ChatCommand: ClientCommand {
     /// One answer. Text from a pipe comes after the prompt.
     private func single(_ session: ChatSession) async throws {
         var session = session
-        var text = prompt == "-" ? "" : prompt ?? ""
-        if prompt == nil || prompt == "-" {
-            text = try Files.text(nil, of: "chat")
+        var text = try Files.text(prompt, of: "chat")
+        if let prompt, prompt != "-", Files.isInputPiped {
+            let piped = Files.standardInput()
+            if !piped.isEmpty { text += "\n\n" + piped }
         }
-        guard text.contains(where: { !$0.isWhitespace }) else { throw FileFault(message: "There is nothing to say: the message is empty.", code: 64) }
         if connection.json {
             let answer = try await session.answer(text) { _ in }
             Output.line(answer.json.jsonText)

@@ -16,12 +16,19 @@ struct ChatLoop {
         try await greet()
         // Held over every message, so that what is typed between the editor and the answer does not show either.
         // A terminal that cannot move the cursor edits its lines itself, and must echo.
-        let quiet = Terminal.isDumb ? nil : RawMode(keepsSignals: true)
+        let quiet = Terminal.isDumb ? nil : RawMode(keepsSignals: true, marksPastes: true)
         defer { withExtendedLifetime(quiet) {} }
+        // Ctrl-C outside of an answer ends nothing.
+        try await Interrupt.calls(Self.tellHowToEnd) { try await converse() }
+    }
+
+    private static let tellHowToEnd: @Sendable () -> Void = { Output.line("\u{1B}[2m(Ctrl-D or /quit ends)\u{1B}[0m") }
+
+    private mutating func converse() async throws {
         while true {
             switch await editor.read() {
             case .ended: return
-            case .interrupted: Output.line("\u{1B}[2m(Ctrl-D or /quit ends)\u{1B}[0m")
+            case .interrupted: Self.tellHowToEnd()
             case .message(let text):
                 let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
                 if text.isEmpty { continue }
@@ -44,28 +51,27 @@ struct ChatLoop {
     }
 
     private mutating func say(_ text: String) async throws {
-        let printer = AnswerPrinter(show: session.display)
         let start = session
         // What is typed meanwhile is not shown in the middle of the answer; it is the beginning of the next message.
         let quiet = RawMode(keepsSignals: true)
         defer { withExtendedLifetime(quiet) {} }
-        do {
-            session = try await Interrupt.cancels {
-                var session = start
-                let printer = AnswerPrinter(show: session.display)
-                do {
-                    _ = try await session.answer(text) { printer.print($0) }
-                    printer.end()
-                } catch is CancellationError {
-                    printer.end()
-                    Output.line("\u{1B}[2m(stopped)\u{1B}[0m")
-                }
-                return session
+        session = try await Interrupt.cancels {
+            var session = start
+            let printer = AnswerPrinter(show: session.display)
+            do {
+                _ = try await session.answer(text) { printer.print($0) }
+                printer.end()
+            } catch is CancellationError {
+                printer.end()
+                Output.line("\u{1B}[2m(stopped)\u{1B}[0m")
+            } catch {
+                printer.end()
+                // A conversation outlives what goes wrong in it.
+                _ = ClientExit.report(error, json: false, client: session.client)
+                let isForgotten = session.messages.count == start.messages.count && session.attachments.count < start.attachments.count
+                if isForgotten { Output.note("What was attached is dropped.") }
             }
-        } catch {
-            printer.end()
-            // A conversation outlives what goes wrong in it.
-            _ = ClientExit.report(error, json: false, client: session.client)
+            return session
         }
     }
 

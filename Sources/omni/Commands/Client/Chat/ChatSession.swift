@@ -55,8 +55,8 @@ struct ChatSession: Sendable {
         attachments = []
     }
 
-    /// Sends a message and hands on the answer as it comes. What has come of an answer that was stopped is kept, and so is the
-    /// message; after an error neither is.
+    /// Sends a message and hands on the answer as it comes. What has come of an answer that was stopped or broke off is kept, and
+    /// so is the message; without any answer neither is, and attachments stay for the next try unless the server refuses them.
     mutating func answer(_ text: String, _ show: (Piece) -> Void) async throws -> Answer {
         let message: ChatMessage = attachments.isEmpty ? .user(text) : .user(text, attachments: attachments)
         var request = template
@@ -64,9 +64,9 @@ struct ChatSession: Sendable {
         var answer = Answer()
         do {
             for try await chunk in try await client.chat.stream(request) { Self.add(chunk, to: &answer, show) }
-        } catch is CancellationError {
-            if !answer.text.isEmpty { keep(message, answer) }
-            throw CancellationError()
+        } catch {
+            if !answer.text.isEmpty { keep(message, answer) } else if let error = error as? OmniError, error.kind == .refused, !error.isTransient { attachments = [] }
+            throw error
         }
         keep(message, answer)
         return answer

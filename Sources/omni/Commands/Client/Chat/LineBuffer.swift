@@ -12,18 +12,21 @@ struct LineBuffer: Equatable {
     var isEmpty: Bool { text.isEmpty }
 
     mutating func set(_ string: String) {
-        text = Array(string)
+        text = Array(Self.withoutTabs(string))
         cursor = text.count
     }
 
     mutating func insert(_ string: String) {
         // Joined with what is before it, a mark may become one character with that.
-        let before = String(text[..<cursor]) + string
+        let before = String(text[..<cursor]) + Self.withoutTabs(string)
         let after = text[cursor...]
         text = Array(before)
         cursor = text.count
         text += after
     }
+
+    /// A tab has no width of its own.
+    private static func withoutTabs(_ string: String) -> String { string.replacing("\t", with: "    ") }
 
     mutating func deleteBack() {
         guard cursor > 0 else { return }
@@ -87,8 +90,8 @@ struct LineBuffer: Equatable {
     }
 
     /// The text as rows of a window with the cursor's row and column. The first row begins after a prompt of `indent` columns,
-    /// further lines of the text after as many blanks.
-    func layout(columns: Int, indent: Int) -> (rows: [String], cursorRow: Int, cursorColumn: Int) {
+    /// further lines of the text after as many blanks. Of more rows than `limit`, those that lead up to the cursor.
+    func layout(columns: Int, indent: Int, limit: Int = .max) -> (rows: [String], cursorRow: Int, cursorColumn: Int, isCutAbove: Bool) {
         var rows = [""]
         var column = indent
         var place = (row: 0, column: indent)
@@ -115,7 +118,8 @@ struct LineBuffer: Equatable {
             }
             place = (rows.count - 1, column)
         }
-        return (rows, place.row, place.column)
+        let above = max(0, place.row - limit + 1)
+        return (Array(rows.dropFirst(above).prefix(limit)), place.row - above, place.column, above > 0)
     }
 }
 

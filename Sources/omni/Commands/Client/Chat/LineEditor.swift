@@ -23,9 +23,6 @@ final class LineEditor {
     func read() -> Result {
         guard !Terminal.isDumb, let raw = RawMode() else { return plainRead() }
         defer { withExtendedLifetime(raw) {} }
-        // Bracketed paste: line ends in what is pasted send nothing.
-        Output.write("\u{1B}[?2004h")
-        defer { Output.write("\u{1B}[?2004l") }
         var buffer = LineBuffer()
         var place = history.entries.count
         var draft = ""
@@ -48,7 +45,7 @@ final class LineEditor {
             case .newLine: buffer.insert("\n")
             case .text(let text): buffer.insert(text)
             case .paste(let text): buffer.insert(text)
-            case .tab: buffer.insert("    ")
+            case .tab: buffer.insert("\t")
             case .control("c"):
                 finish(&buffer)
                 return .interrupted
@@ -99,8 +96,9 @@ final class LineEditor {
 
     /// Writes the text anew over what was shown.
     private func draw(_ buffer: LineBuffer) {
-        let layout = buffer.layout(columns: Terminal.size(STDOUT_FILENO).columns, indent: Terminal.width(prompt))
-        var text = "\r" + (shownRow > 0 ? "\u{1B}[\(shownRow)A" : "") + "\u{1B}[J" + prompt
+        let window = Terminal.size(STDOUT_FILENO)
+        let layout = buffer.layout(columns: window.columns, indent: Terminal.width(prompt), limit: window.rows)
+        var text = "\r" + (shownRow > 0 ? "\u{1B}[\(shownRow)A" : "") + "\u{1B}[J" + (layout.isCutAbove ? "" : prompt)
         text += layout.rows.joined(separator: "\r\n")
         let below = layout.rows.count - 1 - layout.cursorRow
         text += (below > 0 ? "\u{1B}[\(below)A" : "") + "\r" + (layout.cursorColumn > 0 ? "\u{1B}[\(layout.cursorColumn)C" : "")
@@ -127,30 +125,38 @@ final class LineEditor {
 final class InputHistory {
     private(set) var entries: [String] = []
     private let file: URL?
+    /// Said once.
+    private var isLost = false
     /// Most entries that are kept.
     static let most = 1000
 
     /// - Parameter file: nil keeps it in memory only.
     init(file: URL?) {
         self.file = file
-        guard let file, let text = try? String(contentsOf: file, encoding: .utf8) else { return }
-        entries = text.split(separator: "\n").suffix(Self.most).map { Self.unescaped(String($0)) }
+        guard let file, let bytes = try? Data(contentsOf: file) else { return }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        entries = lines.suffix(Self.most).map { Self.unescaped(String($0)) }
+        if lines.count > Self.most { write(entries, O_TRUNC) }
     }
 
     func add(_ entry: String) {
         guard entry.contains(where: { !$0.isWhitespace }), entry != entries.last else { return }
         entries.append(entry)
         if entries.count > Self.most { entries.removeFirst() }
-        guard let file else { return }
+        write([entry], O_APPEND)
+    }
+
+    /// Appended in one piece, so that several conversations can keep one history.
+    private func write(_ entries: [String], _ mode: Int32) {
+        guard let file, !isLost else { return }
         try? FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        let text = entries.map { Self.escaped($0) + "\n" }.joined()
-        // Made before it is filled, so that its mode is right from the start.
-        if !FileManager.default.fileExists(atPath: file.path) {
-            _ = FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600])
+        let bytes = Array(entries.map { Self.escaped($0) + "\n" }.joined().utf8)
+        let descriptor = open(file.path, O_WRONLY | O_CREAT | O_CLOEXEC | mode, 0o600)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, Foundation.write(descriptor, bytes, bytes.count) == bytes.count else {
+            isLost = true
+            return Output.note("omni: \(FileFault.unwritable(file.path, String(cString: strerror(errno))).message) What you type is not kept.")
         }
-        guard let handle = try? FileHandle(forWritingTo: file) else { return }
-        try? handle.truncate(atOffset: 0)
-        try? handle.write(contentsOf: Data(text.utf8))
     }
 
     static func escaped(_ text: String) -> String { text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\n", with: "\\n") }

@@ -9,17 +9,25 @@ enum Interrupt {
     /// Calls may stand within one another: the innermost takes the Ctrl-C.
     static func cancels<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let task = Task { try await body() }
-        _ = source
         let presses = Mutex(0)
+        let handler: @Sendable () -> Void = {
+            task.cancel()
+            if presses.withLock({ $0 += 1; return $0 }) > 1 { Foundation.exit(130) }
+        }
+        return try await calls(handler) {
+            try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        }
+    }
+
+    /// Runs `body`; Ctrl-C calls `handler` and nothing else.
+    static func calls<Value>(_ handler: @escaping @Sendable () -> Void, during body: () async throws -> Value) async rethrows -> Value {
+        _ = source
         let depth = handlers.withLock { handlers in
-            handlers.append {
-                task.cancel()
-                if presses.withLock({ $0 += 1; return $0 }) > 1 { Foundation.exit(130) }
-            }
+            handlers.append(handler)
             return handlers.count
         }
         defer { handlers.withLock { $0.removeSubrange((depth - 1)...) } }
-        return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        return try await body()
     }
 
     private static let handlers = Mutex<[@Sendable () -> Void]>([])

@@ -45,19 +45,32 @@ enum Sixel {
         return level(0) * 36 + level(1) * 6 + level(2)
     }
 
-    /// Asks the terminal what it can (primary device attributes; 4 is sixel), and waits a fifth of a second.
+    /// Asks the terminal what it can (primary device attributes; 4 is sixel), and waits a fifth of a second. Does not ask where input
+    /// waits, and reads no further than the reply: the rest was typed.
     static func isOffered() -> Bool {
         guard Terminal.isInteractive, let raw = RawMode() else { return false }
         defer { withExtendedLifetime(raw) {} }
-        Output.write("\u{1B}[c")
-        var answer = ""
         var wait = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-        while answer.utf8.count < 64, poll(&wait, 1, 200) > 0 {
+        guard poll(&wait, 1, 0) == 0 else { return false }
+        Output.write("\u{1B}[c")
+        var reply: [UInt8] = []
+        while isBegun(reply), poll(&wait, 1, 200) > 0 {
             var byte: UInt8 = 0
             guard read(STDIN_FILENO, &byte, 1) == 1 else { break }
-            answer.unicodeScalars.append(Unicode.Scalar(byte))
-            if byte == UInt8(ascii: "c") { break }
+            reply.append(byte)
         }
-        return answer.dropFirst(3).dropLast().split(separator: ";").contains("4")
+        return offers(reply)
     }
+
+    /// Whether `reply` is the beginning of `ESC [ ? 62 ; 4 c`.
+    static func isBegun(_ reply: [UInt8]) -> Bool {
+        zip(reply, head).allSatisfy(==) && reply.count < 64 && reply.dropFirst(head.count).allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: ";")).contains($0) }
+    }
+
+    static func offers(_ reply: [UInt8]) -> Bool {
+        guard reply.last == UInt8(ascii: "c"), isBegun(reply.dropLast()), reply.count > head.count else { return false }
+        return reply.dropFirst(head.count).dropLast().split(separator: UInt8(ascii: ";")).contains([UInt8(ascii: "4")])
+    }
+
+    private static let head = Array("\u{1B}[?".utf8)
 }
