@@ -201,10 +201,12 @@ import Testing
 }
 
 extension WeightArrangement {
-    func apply<Value>(_ values: [Value], _ shape: [Int]) -> [Value] {
+    func apply<Value: BitwiseCopyable>(_ values: [Value], _ shape: [Int]) -> [Value] {
         let width = MemoryLayout<Value>.size
         return [Value](unsafeUninitializedCapacity: count(values.count, shape)) { target, count in
-            if let start = target.baseAddress { apply(values, bytes: values.count * width, width: width, into: start) }
+            values.withUnsafeBytes { source in
+                if let start = target.baseAddress, let first = source.baseAddress { apply(first, bytes: source.count, width: width, into: start) }
+            }
             count = target.count
         }
     }

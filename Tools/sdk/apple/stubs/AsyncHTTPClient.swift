@@ -5,8 +5,10 @@ import NIOHTTP1
 
 public struct HTTPClientError: Error, Equatable, CustomStringConvertible {
     public var description: String { "" }
+    public var shortDescription: String { "" }
     public static let cancelled = Self(), deadlineExceeded = Self(), readTimeout = Self(), writeTimeout = Self(), invalidURL = Self()
     public static let emptyHost = Self(), emptyScheme = Self(), connectTimeout = Self()
+    public static let remoteConnectionClosed = Self()
 }
 
 @available(macOS 10.15, iOS 13, tvOS 13, watchOS 6, *)

@@ -77,6 +77,7 @@ public struct URL: Hashable, Sendable {
 
 public struct CharacterSet: Hashable, Sendable {
     public init(charactersIn text: String) {}
+    public static var whitespacesAndNewlines: CharacterSet { .init(charactersIn: "") }
 }
 
 open class Formatter: NSObject {}
@@ -122,5 +123,6 @@ extension Error {
 }
 
 extension StringProtocol {
+    public func trimmingCharacters(in characters: CharacterSet) -> String { "" }
     public func addingPercentEncoding(withAllowedCharacters characters: CharacterSet) -> String? { nil }
 }
