@@ -65,6 +65,8 @@ def option(home, selector, value):
 
 
 def say(home, text, most=24):
+    # While an answer comes, nothing can be sent.
+    expect(home.page.locator("#chat-send")).to_be_visible()
     option(home, "#chat-max", str(most))
     home.page.fill("#chat-text", text)
     home.page.press("#chat-text", "Enter")
