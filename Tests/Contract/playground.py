@@ -70,3 +70,31 @@ def say(home, text, most=24):
     option(home, "#chat-max", str(most))
     home.page.fill("#chat-text", text)
     home.page.press("#chat-text", "Enter")
+
+
+def fake(home, *texts):
+    """Answers each further chat request with one of the texts; one that ends with ✂ breaks off there, one that begins
+    with ✗ is an error. `window.asked` has the requests."""
+    home.page.evaluate("""texts => {
+        const real = window.fetch;
+        window.asked = [];
+        window.fetch = async (url, options) => {
+            if (!String(url).endsWith('/v1/chat/completions') || !texts.length) return real(url, options);
+            window.asked.push(JSON.parse(options.body).messages);
+            const text = texts.shift();
+            if (text.startsWith('✗')) return new Response(JSON.stringify({ error: { message: text.slice(1) } }), { status: 400 });
+            const chunk = { choices: [{ index: 0, delta: { content: text.replace('✂', '') }, finish_reason: text.endsWith('✂') ? null : 'stop' }] };
+            const body = new ReadableStream({ async start(stream) {
+                stream.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\\n\\n`));
+                await new Promise((done) => setTimeout(done, 50));
+                if (text.endsWith('✂')) return stream.error(new TypeError('network error'));
+                stream.enqueue(new TextEncoder().encode('data: [DONE]\\n\\n'));
+                stream.close();
+            } });
+            return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
+        };
+    }""", list(texts))
+
+
+def roles(home):
+    return home.page.evaluate("window.asked.map(list => list.map(message => `${message.role[0]} ${message.content}`))")

@@ -12,7 +12,7 @@ import pytest
 
 import pictures
 from drawing import ENDLESS, checkpoint, drawn, edit, form, generate, images  # noqa: F401 fixtures among them
-from harness import ENDLESS as WITHOUT_END, Stream, chat_body, delta_text, wait_until
+from harness import ENDLESS as WITHOUT_END, Stream, chat_body, delta_text, starter_model, wait_until
 
 
 def cpu_seconds(pid):
@@ -166,13 +166,16 @@ def test_a_shard_cut_short_is_named(checkpoint, start, tmp_path):
 # MARK: - Several models
 
 
-def test_without_a_name_the_parameters_choose(checkpoint, start):
-    from harness import starter_model
-
+@pytest.fixture
+def text():
+    """The starter text model's file."""
     try:
-        text = starter_model()
+        return starter_model()
     except FileNotFoundError:
         pytest.skip("the starter text model is not in place")
+
+
+def test_without_a_name_the_parameters_choose(checkpoint, text, start):
     server = start(models=[text, checkpoint])
     states = server.model_states()
     assert len(states) == 2
@@ -187,14 +190,8 @@ def test_without_a_name_the_parameters_choose(checkpoint, start):
     assert wrong.status == 404 and wrong.error["param"] == "model"
 
 
-def test_chat_flows_while_eight_pictures_are_drawn(checkpoint, start):
+def test_chat_flows_while_eight_pictures_are_drawn(checkpoint, text, start):
     """Between any two of the pictures words arrive. The longest gap is printed: a machine's speed is not asserted."""
-    from harness import starter_model
-
-    try:
-        text = starter_model()
-    except FileNotFoundError:
-        pytest.skip("the starter text model is not in place")
     server = start(models=[text, checkpoint])
     chat = Stream(server, chat_body(stream=True, **WITHOUT_END))
     chat.tokens(2)

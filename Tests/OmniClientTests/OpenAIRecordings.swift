@@ -11,32 +11,26 @@ private let recordings = ProcessInfo.processInfo.environment["OMNI_OPENAI_RECORD
 struct OpenAIRecordings {
     private struct Recorded: Sendable {
         var name: String
-        var path: String
-        var request: JSONValue
-        var status: Int
-        var contentType: String
-        var body: [UInt8]
-        var isStream: Bool { contentType.hasPrefix("text/event-stream") }
+        var line: Recording.Line
+        var isStream: Bool { line.contentType.hasPrefix("text/event-stream") }
 
         /// The whole reply, or the data of its events.
         func json() throws -> [JSONValue] {
-            guard isStream else { return [try JSONValue.parse(body)] }
-            return try String(decoding: body, as: UTF8.self).split(whereSeparator: \.isNewline)
+            guard isStream else { return [try JSONValue.parse(line.body)] }
+            return try String(decoding: line.body, as: UTF8.self).split(whereSeparator: \.isNewline)
                 .filter { $0.hasPrefix("data: ") && $0 != "data: [DONE]" }.map { try JSONValue.parse(String($0.dropFirst(6))) }
         }
     }
 
+    private func values() throws -> [JSONValue] { try Recording.values(in: URL(filePath: try #require(recordings))) }
+
     @Test("every reply is read, and says what its JSON says")
     func replies() async throws {
         var counts: [String: Int] = [:]
-        for text in try String(contentsOfFile: try #require(recordings), encoding: .utf8).split(separator: "\n") {
-            let json = try JSONValue.parse(String(text))
-            let recorded = Recorded(
-                name: json["file"]?.stringValue ?? "", path: json["path"]?.stringValue ?? "", request: json["request"] ?? .null, status: json["status"]?.intValue ?? 0,
-                contentType: json["content_type"]?.stringValue ?? "", body: Array(Data(base64Encoded: json["base64"]?.stringValue ?? "") ?? Data()))
-            counts["\(recorded.path) \(recorded.status)\(recorded.isStream ? " streamed" : "")", default: 0] += 1
-            let answer = StandIn.Answer(status: recorded.status, headers: [("Content-Type", recorded.contentType)], pieces: [recorded.body])
-            try await StandIn.serving { _ in answer } _: { server in
+        for json in try values() {
+            let recorded = Recorded(name: json["file"]?.stringValue ?? "", line: Recording.Line(json))
+            counts["\(recorded.line.path) \(recorded.line.status)\(recorded.isStream ? " streamed" : "")", default: 0] += 1
+            try await StandIn.serving { _ in recorded.line.answer } _: { server in
                 var configuration = OmniClient.Configuration(baseURL: server.baseURL, environment: [:])
                 configuration.retries = .never
                 do {
@@ -53,8 +47,7 @@ struct OpenAIRecordings {
     @Test("every chat request is one that our server decodes, but for those with files")
     func requests() throws {
         var taken = 0
-        for text in try String(contentsOfFile: try #require(recordings), encoding: .utf8).split(separator: "\n") {
-            let json = try JSONValue.parse(String(text))
+        for json in try values() {
             guard json["path"] == "/v1/chat/completions", let request = json["request"], case .object = request else { continue }
             do {
                 _ = try ChatCompletionRequest(json: request)
@@ -69,14 +62,14 @@ struct OpenAIRecordings {
 
     private func check(_ recorded: Recorded, _ client: OmniClient) async throws {
         let json = try recorded.json()
-        guard recorded.status < 400 else {
+        guard recorded.line.status < 400 else {
             let told = json[0]["error"] ?? .null
             let error = await #expect(throws: OmniError.self) { _ = try await client.chat.create(ChatCompletionRequest([.user("x")])) }
-            #expect(error?.status == recorded.status && error?.message == told["message"]?.stringValue && error?.type == told["type"]?.stringValue)
+            #expect(error?.status == recorded.line.status && error?.message == told["message"]?.stringValue && error?.type == told["type"]?.stringValue)
             #expect(error?.code == told["code"]?.stringValue && error?.param == told["param"]?.stringValue, "\(recorded.name)")
             return
         }
-        switch recorded.path {
+        switch recorded.line.path {
         case "/v1/chat/completions": try await checkChat(recorded, json, client)
         case "/v1/completions": try await checkCompletion(recorded, json, client)
         case "/v1/embeddings":
@@ -87,7 +80,7 @@ struct OpenAIRecordings {
         case "/v1/images/generations":
             let reply = try await client.images.generate(ImageGenerationRequest("x"))
             #expect(!reply.data.isEmpty && reply.data.map(\.url) == json[0]["data"]?.arrayValue?.map { $0["url"]?.stringValue }, "\(recorded.name)")
-        default: Issue.record("nothing reads \(recorded.path)")
+        default: Issue.record("nothing reads \(recorded.line.path)")
         }
     }
 

@@ -1,5 +1,5 @@
 // Chat: a conversation that streams, can be stopped, and takes pictures and sounds.
-import { announce, at, button, dataURL, el, empty, fill, icon, keepFocus, notice, number, seconds } from './dom.js';
+import { announce, at, button, dataURL, el, empty, fill, icon, keepFocus, notice, number, seconds, swap } from './dom.js';
 import { call, events, modelsOf, offer, served, watch } from './api.js';
 import { blocks } from './markdown.js';
 import { attach, curl, fileName, inBase64, pyCall, pyHead, sw, swiftHead, swiftSet } from './snippets.js';
@@ -99,17 +99,18 @@ function parameters() {
 
 const withSystem = (list) => [...(at('chat-system').value.trim() ? [{ role: 'system', content: at('chat-system').value.trim() }] : []), ...list];
 
-const soundFormat = (file) => (file.type.includes('mpeg') ? 'mp3' : file.type.split(/[/;]/)[1].replace('x-', ''));
-
-async function content(text, files) {
+/** What a message says; `data` holds its files in base64. */
+function content(text, files, data) {
   if (!files.length) return text;
-  const parts = await Promise.all(files.map(async (file) => {
-    const url = await dataURL(file);
-    if (file.type.startsWith('image/')) return { type: 'image_url', image_url: { url } };
-    return { type: 'input_audio', input_audio: { data: url.slice(url.indexOf(',') + 1), format: soundFormat(file) } };
-  }));
+  const parts = files.map((file, place) => {
+    if (file.type.startsWith('image/')) return { type: 'image_url', image_url: { url: `data:${file.type};base64,${data[place]}` } };
+    const format = file.type.includes('mpeg') ? 'mp3' : file.type.split(/[/;]/)[1].replace('x-', '');
+    return { type: 'input_audio', input_audio: { data: data[place], format } };
+  });
   return [...parts, { type: 'text', text }];
 }
+
+const base64 = async (file) => { const url = await dataURL(file); return url.slice(url.indexOf(',') + 1); };
 
 async function send() {
   const text = at('chat-text').value.trim();
@@ -119,7 +120,7 @@ async function send() {
   showAttachments();
   at('chat-text').value = '';
   if (!messages.length) fill(at('chat-log'));
-  const message = { role: 'user', content: await content(text, files) };
+  const message = { role: 'user', content: content(text, files, await Promise.all(files.map(base64))) };
   messages.push(message);
   const node = el('article', { class: 'message user', 'aria-label': 'You' },
     files.length ? el('div', { class: 'media' }, ...files.map((file) => (file.type.startsWith('image/') ? el('img', { src: URL.createObjectURL(file), alt: file.name }) : el('span', { class: 'tag' }, file.name)))) : null,
@@ -202,10 +203,10 @@ function take(data, state, began) {
 
 function setRunning(controller) {
   running = controller;
-  const hadFocus = [at('chat-send'), at('chat-stop')].includes(document.activeElement);
-  at('chat-send').hidden = Boolean(controller);
-  at('chat-stop').hidden = !controller;
-  if (hadFocus) (controller ? at('chat-stop') : at('chat-send')).focus({ preventScroll: true });
+  swap([at('chat-send'), at('chat-stop')], () => {
+    at('chat-send').hidden = Boolean(controller);
+    at('chat-stop').hidden = !controller;
+  });
   keepFocus(controller ? at('chat-stop') : at('chat-text'));
 }
 
@@ -302,10 +303,7 @@ function written() {
 
 function code() {
   const [plain, files] = written();
-  const text = files.length ? [...files.map((file) => (file.type.startsWith('image/')
-    ? { type: 'image_url', image_url: { url: `data:${file.type};base64,${inBase64(file)}` } }
-    : { type: 'input_audio', input_audio: { data: inBase64(file), format: soundFormat(file) } })), { type: 'text', text: plain }] : plain;
-  const body = { ...parameters(), messages: withSystem([{ role: 'user', content: text }]), stream: true };
+  const body = { ...parameters(), messages: withSystem([{ role: 'user', content: content(plain, files, files.map(inBase64)) }]), stream: true };
   const known = ['model', 'messages', 'temperature', 'top_p', 'max_tokens', 'seed', 'stream'];
   const system = at('chat-system').value.trim();
   return {

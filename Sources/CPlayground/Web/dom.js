@@ -56,6 +56,13 @@ export function keepFocus(next) {
   if (!held || held === document.body || held.disabled || held.closest('[hidden]')) next.focus({ preventScroll: true });
 }
 
+/** Shows, hides or disables two controls that stand for each other; the focus goes along. */
+export function swap(controls, change) {
+  const hadFocus = controls.includes(document.activeElement);
+  change();
+  if (hadFocus) controls.find((control) => !control.hidden && !control.disabled)?.focus({ preventScroll: true });
+}
+
 /** Said to screen readers. */
 export function announce(text) {
   const region = at('announcer');

@@ -1,5 +1,5 @@
 // Pictures: drawn from words, or changed; with previews while they form.
-import { announce, at, bytes, button, el, empty, fill, fromBase64, keepFocus, notice, number, save, seconds } from './dom.js';
+import { announce, at, bytes, button, el, empty, fill, fromBase64, notice, number, save, seconds, swap } from './dom.js';
 import { call, events, json, modelsOf, offer, served, watch } from './api.js';
 import { MaskCanvas } from './canvas.js';
 import { attach, curl, curlForm, py, pyCall, pyHead, sw, swiftHead, swiftSet, swiftSize } from './snippets.js';
@@ -127,10 +127,10 @@ async function draw() {
 }
 
 function setBusy(isBusy) {
-  const hadFocus = [at('picture-draw'), at('picture-stop')].includes(document.activeElement);
-  at('picture-draw').disabled = isBusy || !modelsOf('image').length;
-  at('picture-stop').hidden = !isBusy;
-  if (hadFocus) (isBusy ? at('picture-stop') : at('picture-draw')).focus({ preventScroll: true });
+  swap([at('picture-draw'), at('picture-stop')], () => {
+    at('picture-draw').disabled = isBusy || !modelsOf('image').length;
+    at('picture-stop').hidden = !isBusy;
+  });
   at('picture-progress').hidden = !isBusy;
 }
 

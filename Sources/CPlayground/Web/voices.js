@@ -1,5 +1,5 @@
 // Voices: speech that is heard while it is made, and voices of one's own.
-import { announce, at, button, el, fill, notice, save, seconds } from './dom.js';
+import { announce, at, button, el, fill, notice, save, seconds, swap } from './dom.js';
 import { call, json, lost, modelsOf, offer, served, watch } from './api.js';
 import { drawWave, Player } from './player.js';
 import { attach, curl, curlForm, pyCall, pyHead, sw, swiftHead, swiftSet } from './snippets.js';
@@ -141,10 +141,10 @@ function stop() {
 }
 
 function setBusy(isBusy) {
-  const hadFocus = [at('voice-speak'), at('voice-stop')].includes(document.activeElement);
-  at('voice-speak').disabled = isBusy;
-  at('voice-stop').hidden = !isBusy;
-  if (hadFocus) (isBusy ? at('voice-stop') : at('voice-speak')).focus({ preventScroll: true });
+  swap([at('voice-speak'), at('voice-stop')], () => {
+    at('voice-speak').disabled = isBusy;
+    at('voice-stop').hidden = !isBusy;
+  });
 }
 
 export const leave = () => { if (recorder?.state === 'recording') recorder.stop(); };

@@ -29,6 +29,16 @@ extension DrawingRequest {
     public var idleNames: [String] { [] }
 }
 
+/// A drawing that can be streamed, with previews.
+public protocol StreamedDrawingRequest: DrawingRequest {
+    var stream: Bool { get }
+    var partialImages: Int { get }
+}
+
+extension StreamedDrawingRequest {
+    public var idleNames: [String] { partialImages > 0 && !stream ? ["partial_images"] : [] }
+}
+
 extension DrawingRequest {
     static func drawingFields(
         _ path: WritableKeyPath<Self, DrawingParameters> & Sendable, guidance: ClosedRange<Double>, lora: WireType<LoRAReference>,

@@ -1,5 +1,5 @@
 /// `POST /v1/images/edits`, all but its pictures: the text fields of the form.
-public struct ImageEditRequest: DrawingRequest {
+public struct ImageEditRequest: StreamedDrawingRequest {
     public var prompt = ""
     public var model: String?
     public var n = 1
@@ -23,8 +23,6 @@ public struct ImageEditRequest: DrawingRequest {
     public static let unusedNames = [
         "user", "background", "guidance_scale_2", "generator_device", "bot_task", "sys_type", "system_prompt", "layers",
     ]
-
-    public var idleNames: [String] { partialImages > 0 && !stream ? ["partial_images"] : [] }
 
     public static var fields: [Field<ImageEditRequest>] {
         [

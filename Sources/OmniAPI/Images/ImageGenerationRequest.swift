@@ -1,5 +1,5 @@
 /// `POST /v1/images/generations`: OpenAI's fields and vLLM-Omni's additions.
-public struct ImageGenerationRequest: DrawingRequest {
+public struct ImageGenerationRequest: StreamedDrawingRequest {
     public var prompt = ""
     public var model: String?
     public var n = 1
@@ -21,8 +21,6 @@ public struct ImageGenerationRequest: DrawingRequest {
     public static let unusedNames = [
         "user", "system_prompt", "bot_task", "use_system_prompt", "flow_shift", "generator_device", "layers", "vae_use_slicing", "vae_use_tiling",
     ]
-
-    public var idleNames: [String] { partialImages > 0 && !stream ? ["partial_images"] : [] }
 
     public static var fields: [Field<ImageGenerationRequest>] {
         [
