@@ -17,7 +17,7 @@ help: ## Show this list
 
 # Scripts of engines that this checkout does not have yet are skipped.
 setup: ## System packages, native libraries, starter models
-	@for part in system native sherpa models voice; do \
+	@for part in system native sherpa whisper models voice transcription; do \
 		[ ! -f scripts/$$part.sh ] || bash scripts/$$part.sh || exit 1; \
 	done
 
@@ -26,12 +26,16 @@ serve: release ## Set up, build, and serve the starter models on port 8091 (ARGS
 
 build: setup ## Set up and build for development
 	swift build
+	@bash scripts/check-kernels.sh .build/debug/omni || echo 'Broken kernels: see above. Workers that die of them start again on plain ones.' >&2
 
 release: setup ## Set up and build the release binary
 	swift build -c release --product omni
+	@bash scripts/check-kernels.sh $(RELEASE) || echo 'Broken kernels: see above. Workers that die of them start again on plain ones.' >&2
 
 test: setup ## Set up and run every test: Swift, then the contract tests through the OpenAI client
+	@bash scripts/lint.sh
 	swift build --build-tests
+	@bash scripts/check-kernels.sh .build/debug/omni --again
 	@bash scripts/tidily.sh swift test --skip-build --disable-xctest
 	@OMNI_TEST_ALONE=1 bash scripts/tidily.sh swift test --skip-build --disable-xctest --no-parallel --filter 'OmniMediaTests.*FaultTests'
 	@bash scripts/contract.sh
@@ -43,6 +47,7 @@ test-full: test ## The tests again under the sanitizers, and the long ones (soak
 	@OMNI_TEST_FULL=1 bash scripts/contract.sh
 	@bash scripts/sdk-sample.sh
 	@[ "$$(uname -s)" != Linux ] || bash Tools/sdk/apple/check.sh
+	@[ "$$(uname -sm)" != "Linux x86_64" ] || { bash Tools/kernels/arm64.sh && bash Tools/kernels/emulate.sh; }
 
 bench: release ## Every Benchmarks/*/run, against llama-server from the same source
 	@server="$$(bash scripts/native.sh --server)" || exit 1; \
@@ -54,7 +59,7 @@ bench: release ## Every Benchmarks/*/run, against llama-server from the same sou
 
 clean: ## Remove what was built in this checkout
 	rm -rf .build .build-tsan .build-asan
-	@for link in deps deps-sherpa; do [ ! -L $$link ] || rm $$link; done
+	@for link in deps deps-sherpa deps-whisper; do [ ! -L $$link ] || rm $$link; done
 
 distclean: clean ## Remove the shared cache of native builds too (models stay)
 	rm -rf "$(OMNI_CACHE)"

@@ -6,10 +6,11 @@ let deps = Context.packageDirectory + "/deps"
 let nativeLink: [LinkerSetting] = [
     .unsafeFlags(["-L\(deps)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
 ]
+// What every x86-64 CPU since 2013 has; the kernels of CTensor are compiled for more of them and chosen when the program runs.
 #if arch(x86_64)
-let nativeCPU = ["-march=native"]
+    let everyCPU = ["-march=x86-64-v3"]
 #else
-let nativeCPU: [String] = []
+    let everyCPU: [String] = []
 #endif
 
 // sherpa-onnx and ONNX Runtime stand in deps-sherpa/, a link that scripts/sherpa.sh makes.
@@ -19,9 +20,19 @@ let sherpaLink: [LinkerSetting] = [
     .linkedLibrary("sherpa-onnx-c-api"), .linkedLibrary("onnxruntime"),
 ]
 
+// libwhisper stands in deps-whisper/, a link that scripts/whisper.sh makes.
+let depsWhisper = Context.packageDirectory + "/deps-whisper"
+let whisperLink: [LinkerSetting] = [
+    .unsafeFlags(["-L\(depsWhisper)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(depsWhisper)/lib"])
+]
+
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 // It supports no iOS; whoever takes OmniClient there plans this package too.
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess", condition: .when(platforms: [.linux, .macOS]))
@@ -53,67 +64,118 @@ let package = Package(
         // -O3 in debug builds too: sampling runs over the whole vocabulary for each token.
         .target(
             name: "CLlamaChat",
-            cSettings: [.unsafeFlags(["-O3"] + nativeCPU)],
+            cSettings: [.unsafeFlags(["-O3"] + everyCPU)],
             cxxSettings: [.headerSearchPath("../../deps/include"), .headerSearchPath("../../deps/include/llama-common")],
             linkerSettings: [.linkedLibrary("llama-common"), .linkedLibrary("llama")]),
         .target(
             name: "CFFmpeg",
             linkerSettings: ["avformat", "avcodec", "swscale", "swresample", "avutil"].map { .linkedLibrary($0) }),
+        .systemLibrary(name: "CZlib"),
         .target(name: "CSherpa", linkerSettings: sherpaLink),
+        .systemLibrary(name: "CWhisper"),
         // The playground's files, embedded by the compiler.
         .target(name: "CPlayground", exclude: ["Web"]),
-        // -O3 in debug builds too: its loops are the autoencoder's.
-        .target(name: "CTensor", cSettings: [.unsafeFlags(["-O3"] + nativeCPU)]),
+        // -O3 in debug builds too: its loops are the autoencoder's. Each file of `variants` says itself which CPU it is for.
+        .target(name: "CTensor", cSettings: [.unsafeFlags(["-O3"])]),
+
+        // Products by their definition, for the least CPU: what kernels are compared with.
+        .target(name: "CKernelReference", cSettings: [.unsafeFlags(["-O3"])]),
 
         // What everything stands on
         .target(name: "OmniAPI"),
+        .target(name: "OmniAnswerSchema", dependencies: ["OmniAPI"]),
+        .target(name: "OmniWorkerAPI", dependencies: ["OmniAPI"]),
         .target(name: "OmniEngine", dependencies: ["OmniAPI", logging]),
         .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
-        .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniDevices", dependencies: ["CLlama"], linkerSettings: nativeLink),
+        .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniDevices", "OmniEngine"], linkerSettings: nativeLink),
+        .target(name: "OmniKernelCheck", dependencies: ["CKernelReference", "CLlama", "CTensor", "OmniAPI"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
-        .target(name: "OmniLlama", dependencies: ["CLlama", "OmniAPI", "OmniEngine", "OmniGGUF", logging], linkerSettings: nativeLink),
+        .target(
+            name: "OmniLlama", dependencies: ["CLlama", "OmniAPI", "OmniDevices", "OmniEngine", "OmniGGUF", logging],
+            linkerSettings: nativeLink),
+
+        // Checkpoints of transformers as GGUF
+        .target(name: "OmniConversion", dependencies: ["CLlama", "OmniLlama", "OmniTensor", logging], linkerSettings: nativeLink),
 
         // What people write applications with; nothing under it has unsafe flags, so that other packages can take it by version
         .target(
             name: "OmniClient",
-            dependencies: ["OmniAPI", httpClient, nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
+            dependencies: [
+                "OmniAPI", httpClient, nioCore, nioHTTP1, nioPosix, .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+            ]),
 
         // The engines; none knows another
-        .target(name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniEngine", "OmniGGUF", "OmniLlama", logging], linkerSettings: nativeLink),
-        .target(name: "OmniDiffusion", dependencies: ["OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
+        .target(
+            name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniAnswerSchema", "OmniEngine", "OmniGGUF", "OmniLlama", logging],
+            linkerSettings: nativeLink),
+        .target(name: "OmniDiffusion", dependencies: ["OmniDevices", "OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
         .target(name: "OmniSpeech", dependencies: ["CLlama", "CSherpa", "OmniEngine", "OmniLlama", "OmniMedia", logging]),
+        .target(
+            name: "OmniTranscription", dependencies: ["CLlama", "CWhisper", "CZlib", "OmniAPI", "OmniEngine", "OmniGGUF", logging],
+            linkerSettings: nativeLink + whisperLink),
 
         // The server
         .target(
             name: "OmniModels",
-            dependencies: ["OmniAPI", "OmniEngine", "OmniGGUF", httpClient, logging, nioCore, .product(name: "Crypto", package: "swift-crypto")]),
-        .target(name: "OmniStore", dependencies: ["OmniAPI", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: [
+                "OmniAPI", "OmniConversion", "OmniEngine", "OmniGGUF", crypto, httpClient, logging, nioCore, nioHTTP1, nioPosix,
+            ]),
+        .target(name: "OmniStore", dependencies: ["OmniAPI", "OmniWorkerAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "OmniGateway",
-            dependencies: ["OmniAPI", "OmniEngine", "OmniStore", httpClient, logging, nioCore, subprocess, .product(name: "SystemPackage", package: "swift-system")]),
-        .target(
-            name: "OmniServer",
             dependencies: [
-                "CPlayground", "OmniAPI", "OmniEngine", "OmniGateway", "OmniMedia", "OmniStore", httpClient, nioPosix,
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Hummingbird", package: "hummingbird"),
+                "OmniAPI", "OmniEngine", "OmniStore", "OmniWorkerAPI", httpClient, logging, nioCore, subprocess,
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .target(
+            name: "OmniHTTP",
+            dependencies: [
+                "CZlib", "OmniAPI", "OmniEngine", httpClient, hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(name: "OmniRequests", dependencies: ["OmniAPI", "OmniEngine", "OmniHTTP", "OmniMedia", hummingbird, nioCore, nioPosix]),
+        .target(
+            name: "OmniWorkerServer",
+            dependencies: [
+                "OmniAPI", "OmniEngine", "OmniHTTP", "OmniMedia", "OmniRequests", "OmniStore", "OmniWorkerAPI", crypto, hummingbird,
+                logging, nioCore,
+                nioPosix, serviceLifecycle,
+            ]),
+        .target(
+            name: "OmniGatewayServer",
+            dependencies: [
+                "CPlayground", "OmniAPI", "OmniAnswerSchema", "OmniEngine", "OmniGateway", "OmniHTTP", "OmniMedia", "OmniRequests",
+                "OmniStore", "OmniWorkerAPI", crypto,
+                hummingbird, logging, nioCore, nioPosix, serviceLifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
             name: "omni",
             dependencies: [
-                "CLlama", "OmniClient", "OmniDiffusion", "OmniGateway", "OmniMedia", "OmniModels", "OmniServer", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText", httpClient, subprocess,
+                "CLlama", "OmniClient", "OmniConversion", "OmniDevices", "OmniDiffusion", "OmniGateway", "OmniGatewayServer", "OmniHTTP",
+                "OmniTranscription",
+                "OmniKernelCheck", "OmniMedia", "OmniModels", "OmniRequests", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText",
+                "OmniWorkerServer", httpClient, nioCore, nioHTTP1, nioPosix, subprocess,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ]),
 
+        // What the benchmarks share
+        .target(name: "BenchmarkSupport", dependencies: ["OmniEngine"], path: "Benchmarks/support"),
+
+        // Our graphs on a GPU beside the CPU, see docs/gpu.md
+        .executableTarget(
+            name: "gpu-check", dependencies: ["OmniAPI", "OmniDevices", "OmniDiffusion", "OmniEngine", "OmniTensor", "OmniText", logging],
+            path: "Tools/gpu",
+            exclude: ["backend.sh", "lavapipe.sh", "make_models.py", "run.sh"]),
+
         // Measured beside diffusers by Benchmarks/image/run
         .executableTarget(
-            name: "image-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/image",
+            name: "image-benchmark", dependencies: ["BenchmarkSupport", "OmniDiffusion"], path: "Benchmarks/image",
             exclude: ["beside_chat.py", "make_checkpoint.py", "diffusers_benchmark.py", "README.md"]),
 
         // What people write with the library
@@ -123,30 +185,54 @@ let package = Package(
 
         // Measured beside diffusers, see Benchmarks/video/README.md
         .executableTarget(
-            name: "video-autoencoder-benchmark", dependencies: ["OmniDiffusion", "OmniEngine", "OmniTensor"], path: "Benchmarks/video/autoencoder",
+            name: "video-autoencoder-benchmark", dependencies: ["BenchmarkSupport", "OmniDiffusion", "OmniEngine", "OmniTensor"],
+            path: "Benchmarks/video/autoencoder",
             exclude: ["make_autoencoder.py", "diffusers_benchmark.py"]),
         .executableTarget(
-            name: "video-transformer-benchmark", dependencies: ["OmniDiffusion"], path: "Benchmarks/video/transformer",
+            name: "video-transformer-benchmark", dependencies: ["BenchmarkSupport", "OmniDiffusion"], path: "Benchmarks/video/transformer",
             exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
 
+        // What several test targets share
+        .target(
+            name: "OmniTestSupport", dependencies: [nioCore, nioPosix, nioHTTP1], path: "Tests/Support"),
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
+        .testTarget(name: "OmniAnswerSchemaTests", dependencies: ["OmniAnswerSchema"]),
         .testTarget(
             name: "OmniClientTests",
-            dependencies: ["OmniClient", nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")], resources: [.copy("Fixtures")]),
+            dependencies: ["OmniClient", nioCore, nioPosix, nioHTTP1], resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
         .testTarget(
+            name: "OmniConversionTests",
+            dependencies: ["CLlama", "OmniConversion", "OmniLlama", "OmniTestSupport", logging], exclude: ["Fixtures"]),
+        .testTarget(name: "OmniGGUFTests", dependencies: ["OmniGGUF", "OmniTestSupport"]),
+        .testTarget(name: "OmniKernelCheckTests", dependencies: ["OmniKernelCheck", subprocess]),
+        .testTarget(
             name: "OmniModelsTests",
-            dependencies: ["OmniModels", nioPosix, .product(name: "NIOHTTP1", package: "swift-nio")]),
-        .testTarget(name: "OmniCommandTests", dependencies: ["omni"]),
-        .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "OmniGatewayTests", dependencies: ["OmniGateway", httpClient]),
-        .testTarget(name: "OmniServerTests", dependencies: ["OmniServer"]),
-        .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor"]),
+            dependencies: ["OmniModels", "OmniTestSupport", nioPosix, nioHTTP1]),
+        .testTarget(name: "OmniCommandTests", dependencies: ["omni", nioCore, nioPosix]),
+        .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia", "OmniTestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "OmniGatewayTests",
+            dependencies: ["OmniGateway", "OmniTestSupport", httpClient, logging, nioCore, nioPosix, nioHTTP1]),
+        .testTarget(
+            name: "OmniHTTPTests",
+            dependencies: [
+                "CZlib", "OmniHTTP", "OmniStore", "OmniTestSupport", hummingbird, nioCore, nioPosix,
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ]),
+        .testTarget(name: "OmniRequestsTests", dependencies: ["OmniRequests"]),
+        .testTarget(name: "OmniWorkerServerTests", dependencies: ["OmniTestSupport", "OmniWorkerServer", httpClient, serviceLifecycle]),
+        .testTarget(
+            name: "OmniGatewayServerTests", dependencies: ["OmniGatewayServer", "OmniTestSupport", hummingbird, nioCore, nioPosix]),
+        .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor", "OmniTestSupport"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
-        .testTarget(name: "OmniTextTests", dependencies: ["OmniLlama", "OmniText"]),
+        .testTarget(name: "OmniTextTests", dependencies: ["OmniAnswerSchema", "OmniLlama", "OmniText"]),
         .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
-        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "OmniStoreTests", dependencies: ["OmniStore"]),
+        .testTarget(name: "OmniTranscriptionTests", dependencies: ["OmniTranscription", "OmniTestSupport"]),
+        .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech", "OmniTestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "OmniStoreTests", dependencies: ["OmniStore", .product(name: "GRDB", package: "GRDB.swift")],
+            resources: [.copy("Fixtures")]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
@@ -158,7 +244,8 @@ extension Target {
     var named: Set<String> { Set(dependencies.compactMap { if case .byNameItem(let name, _) = $0 { name } else { nil } }) }
 }
 
-let own = Dictionary(uniqueKeysWithValues: package.targets.filter { $0.name.lowercased().hasPrefix("omni") && !$0.isTest }.map { ($0.name, $0) })
+let own = Dictionary(
+    uniqueKeysWithValues: package.targets.filter { $0.name.lowercased().hasPrefix("omni") && !$0.isTest }.map { ($0.name, $0) })
 var pending = package.targets
 while let target = pending.popLast() {
     let below = target.named.compactMap { own[$0] }.reduce(into: Set<String>()) { $0.formUnion($1.named) }
@@ -166,4 +253,9 @@ while let target = pending.popLast() {
     guard !missing.isEmpty else { continue }
     target.dependencies += missing.sorted().map { .byNameItem(name: $0, condition: nil) }
     pending.append(target)
+}
+
+// A member is seen in the files that import its module, and in no others.
+for target in package.targets where target.type != .system && !target.name.hasPrefix("C") {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("MemberImportVisibility")]
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs Tests/Contract, which drives a real server through the official OpenAI client, in a virtual environment of its own.
-# Arguments go to pytest. OMNI_BIN is the program under test, the development build unless said otherwise.
+# Arguments go to pytest; `-n 0` runs all in one process, which --pdb and -s need. OMNI_BIN is the program under test, the development
+# build unless said otherwise.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 SUITE="$ROOT/Tests/Contract"
@@ -27,5 +28,5 @@ fi
 export OMNI_BIN="${OMNI_BIN:-$ROOT/.build/debug/omni}"
 [ -x "$OMNI_BIN" ] || fail "$OMNI_BIN is not built; run make build"
 cd "$ROOT"
-# -rs: what was skipped, and why, is said at the end.
-exec "$venv/bin/python" -m pytest -p no:cacheprovider -rs "$SUITE" "$@"
+# Two processes share the tests (Tests/Contract/processes.py). What was skipped, and why, is said at the end, and what failed.
+exec "$venv/bin/python" -m pytest -p no:cacheprovider -n 2 -rsfE "$SUITE" "$@"

@@ -8,6 +8,7 @@
 #
 #   scripts/native.sh            build if needed, link deps/
 #   scripts/native.sh --key      print the cache key only
+#   scripts/native.sh --source   print where the patched sources are, or would be
 #   scripts/native.sh --server   also build llama-server from the same source, for `make bench`
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -21,12 +22,17 @@ cpu_identity() {
 }
 
 FLAGS="$LLAMA_CMAKE_FLAGS ${OMNI_NATIVE_FLAGS:-}"
-PATCHES="$(cat "$ROOT"/scripts/patches/*.patch | sha256_of - | cut -c1-8)"
+PATCH_FILES="$(ls "$ROOT"/scripts/patches/*.patch)"
+# Those of a back end that few build: no others pay for them with a new build.
+case "$FLAGS" in *GGML_VULKAN=ON*) PATCH_FILES="$PATCH_FILES
+$(ls "$ROOT"/scripts/patches/vulkan/*.patch)" ;; esac
+PATCHES="$(printf '%s\n' "$PATCH_FILES" | while read -r file; do cat "$file"; done | sha256_of - | cut -c1-8)"
 KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $PATCHES $FLAGS"; cpu_identity; } | sha256_of - | cut -c1-16)"
 [ "${1:-}" = "--key" ] && { echo "$KEY"; exit 0; }
 
 PREFIX="$OMNI_CACHE/native/$KEY"
 SOURCES="$OMNI_CACHE/src/$LLAMA_PACKAGE-$LLAMA_VERSION-$PATCHES"
+[ "${1:-}" = "--source" ] && { echo "$SOURCES"; exit 0; }
 JOBS="${OMNI_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
 # The libraries find each other beside themselves.
 case "$(uname -s)" in Darwin) BESIDE='@loader_path' ;; *) BESIDE='$ORIGIN' ;; esac
@@ -39,7 +45,7 @@ fetch_sources() {
     fetch_package "$archive" "$LLAMA_SHA256" --no-binary "$LLAMA_PACKAGE" "$LLAMA_PACKAGE==$LLAMA_VERSION"
     rm -rf "$staging" "$SOURCES"; make_folder "$staging"
     tar xzf "$OMNI_CACHE/downloads/$archive" -C "$staging" --strip-components=1 || fail "could not unpack $archive into $staging; is the disk full?"
-    for patch in "$ROOT"/scripts/patches/*.patch; do
+    printf '%s\n' "$PATCH_FILES" | while read -r patch; do
         patch -p1 --quiet -d "$staging/vendor/llama.cpp" < "$patch" || fail "$patch does not fit $LLAMA_PACKAGE $LLAMA_VERSION"
     done
     touch "$staging/.complete"
@@ -112,8 +118,7 @@ if ! is_built; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     is_built || build_native
 fi
-# What was compiled with -march=native for another CPU is compiled again.
-if link_into "$PREFIX" deps && [ -d "$ROOT/.build" ]; then touch "$ROOT"/Sources/CLlamaChat/*.c*; fi
+link_into "$PREFIX" deps || true
 if [ "${1:-}" = "--server" ]; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     build_server

@@ -3,7 +3,7 @@
 #
 #   scripts/system.sh            for the build
 #   scripts/system.sh --tests    a browser too, in which the tests drive the playground (80 MB, where there is none), and
-#                                ffmpeg, with which they look into films
+#                                ffmpeg, with which they look into videos, and jq, which the README's lines use
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PACKAGES=(cmake ninja-build g++ make patch pkg-config libsqlite3-dev zlib1g-dev libgomp1
@@ -27,6 +27,7 @@ if [ "${1:-}" = "--tests" ]; then
     # Fonts: a bare machine has none, and a page without letters has no size.
     [ -n "$browser" ] || PACKAGES+=(chromium fonts-dejavu-core)
     command -v ffmpeg >/dev/null || PACKAGES+=(ffmpeg)
+    command -v jq >/dev/null || PACKAGES+=(jq)
 fi
 
 missing=()

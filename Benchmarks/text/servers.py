@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -99,6 +100,28 @@ def machine_busy_seconds():
     with open("/proc/stat") as file:
         user, nice, system, _idle, _wait, irq, soft, steal = map(int, file.readline().split()[1:9])
     return (user + nice + system + irq + soft + steal) / TICK
+
+
+def resident_bytes(pids):
+    """Memory that processes hold, pages of mapped files among them; a page that several share counts for each."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += sum(int(line.split()[1]) << 10 for line in file if line.startswith("Rss:"))
+    return total
+
+
+@contextlib.contextmanager
+def busy_programs(count):
+    """So many programs that do nothing but compute, each on one thread."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
 
 
 class Watch:

@@ -23,6 +23,8 @@ struct cff_decoder {
     float *samples;
     unsigned samples_size;
     int stream, channels, rate, draining, bad_packets;
+    /// Hz of what is given out, mixed to one channel; 0: as the file has it.
+    int mono_rate, flushed;
 };
 
 static int open_demuxer(cff_decoder *d, char *error) {
@@ -92,7 +94,9 @@ static int open_converter(cff_decoder *d, char *error) {
                                                                      : av_channel_layout_copy(&in, &d->frame->ch_layout);
     if (code >= 0) {
         // The same layout on both sides: channels keep their order, and mixing them is the caller's business.
-        code = swr_alloc_set_opts2(&d->swr, &in, AV_SAMPLE_FMT_FLT, d->rate, &in, d->frame->format, d->rate, 0, NULL);
+        AVChannelLayout mono = AV_CHANNEL_LAYOUT_MONO;
+        code = swr_alloc_set_opts2(&d->swr, d->mono_rate ? &mono : &in, AV_SAMPLE_FMT_FLT, d->mono_rate ? d->mono_rate : d->rate, &in,
+                                   d->frame->format, d->rate, 0, NULL);
     }
     if (code >= 0) code = swr_init(d->swr);
     av_channel_layout_uninit(&in);
@@ -100,19 +104,32 @@ static int open_converter(cff_decoder *d, char *error) {
     return code < 0 ? cff_fail(error, "converting its samples", code) : 0;
 }
 
+static int convert(cff_decoder *d, const uint8_t **in, int count, const float **samples, char *error) {
+    int room = d->mono_rate ? swr_get_out_samples(d->swr, count) : count;
+    if (room < 0) return cff_fail(error, "converting its samples", room);
+    size_t bytes = (size_t)room * (size_t)(d->mono_rate ? 1 : d->channels) * sizeof(float);
+    av_fast_malloc(&d->samples, &d->samples_size, bytes + 64);
+    if (!d->samples) return cff_fail(error, "decoder", AVERROR(ENOMEM));
+    uint8_t *out[1] = {(uint8_t *)d->samples};
+    int converted = swr_convert(d->swr, out, room, in, count);
+    if (converted < 0) return cff_fail(error, "converting its samples", converted);
+    *samples = d->samples;
+    return converted;
+}
+
 static int convert_frame(cff_decoder *d, const float **samples, char *error) {
     if (d->frame->ch_layout.nb_channels != d->channels || d->frame->sample_rate != d->rate) {
         return cff_fail(error, "its format changes midway", AVERROR_INVALIDDATA);
     }
     if (!d->swr && open_converter(d, error) < 0) return AVERROR_INVALIDDATA;
-    size_t bytes = (size_t)d->frame->nb_samples * (size_t)d->channels * sizeof(float);
-    av_fast_malloc(&d->samples, &d->samples_size, bytes + 64);
-    if (!d->samples) return cff_fail(error, "decoder", AVERROR(ENOMEM));
-    uint8_t *out[1] = {(uint8_t *)d->samples};
-    int count = swr_convert(d->swr, out, d->frame->nb_samples, (const uint8_t **)d->frame->extended_data, d->frame->nb_samples);
-    if (count < 0) return cff_fail(error, "converting its samples", count);
-    *samples = d->samples;
-    return count;
+    return convert(d, (const uint8_t **)d->frame->extended_data, d->frame->nb_samples, samples, error);
+}
+
+/// What the converter still holds, once the codec has no more; 0 when that is nothing.
+static int flush(cff_decoder *d, const float **samples, char *error) {
+    if (!d->mono_rate || !d->swr || d->flushed) return 0;
+    d->flushed = 1;
+    return convert(d, NULL, 0, samples, error);
 }
 
 /// Hands the codec its next packet of our track, or the end.
@@ -137,6 +154,8 @@ static int feed(cff_decoder *d, char *error) {
     }
 }
 
+void cff_decoder_mix(cff_decoder *d, int rate) { d->mono_rate = rate; }
+
 int cff_decoder_next(cff_decoder *d, const float **samples, char *error) {
     for (;;) {
         int code = avcodec_receive_frame(d->codec, d->frame);
@@ -146,10 +165,10 @@ int cff_decoder_next(cff_decoder *d, const float **samples, char *error) {
             if (count != 0) return count;
             continue;
         }
-        if (code == AVERROR_EOF) return 0;
+        if (code == AVERROR_EOF) return flush(d, samples, error);
         if (code != AVERROR(EAGAIN)) {
             if (++d->bad_packets > MOST_BAD_PACKETS) return cff_fail(error, "it is damaged", code);
-            if (d->draining) return 0;
+            if (d->draining) return flush(d, samples, error);
         }
         code = feed(d, error);
         if (code < 0 && code != AVERROR_EOF) return code;

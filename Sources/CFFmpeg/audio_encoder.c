@@ -31,6 +31,11 @@ static int choose_rate(const AVCodec *codec, int wanted) {
     return above ? above : highest;
 }
 
+int cff_encoder_rate(const char *name, int sample_rate) {
+    const AVCodec *codec = avcodec_find_encoder_by_name(name);
+    return codec ? choose_rate(codec, sample_rate) : sample_rate;
+}
+
 static int open_codec(cff_encoder *e, const cff_encoder_options *options, char *error) {
     const AVCodec *codec = avcodec_find_encoder_by_name(options->codec);
     if (!codec) {
@@ -57,6 +62,8 @@ static int open_muxer(cff_encoder *e, const cff_encoder_options *options, char *
     int code = avcodec_parameters_from_context(stream->codecpar, e->codec);
     if (code < 0) return cff_fail(error, "muxer", code);
     stream->time_base = e->codec->time_base;
+    // FLAC leaves 8 kB of room for names by default, which a listener would wait for.
+    e->mux->metadata_header_padding = 0;
     AVDictionary *settings = NULL;
     // Ogg gathers a second of sound in a page by default; a listener should not wait for that.
     if (options->streaming) av_dict_set(&settings, "page_duration", "100000", 0);

@@ -1,4 +1,4 @@
-// What pictures and films share.
+// What pictures and videos share.
 #pragma once
 
 #include <libavutil/frame.h>

@@ -9,7 +9,7 @@
 #include "memory_io.h"
 #include "pixels.h"
 
-/// Film containers only: playlists and the like can name other files and hosts.
+/// Video containers only: playlists and the like can name other files and hosts.
 static const char *const CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm";
 enum { MOST_BAD_PACKETS = 64 };
 
@@ -35,15 +35,15 @@ static int open_demuxer(cff_video_reader *r, const char *path, char *error) {
     r->demux->protocol_whitelist = av_strdup("file");
     int code = r->demux->format_whitelist && r->demux->protocol_whitelist ? avformat_open_input(&r->demux, url, NULL, NULL) : AVERROR(ENOMEM);
     av_free(url);
-    if (code < 0) return cff_fail(error, "not a film that can be read", code);
+    if (code < 0) return cff_fail(error, "not a video that can be read", code);
     code = avformat_find_stream_info(r->demux, NULL);
-    return code < 0 ? cff_fail(error, "no film found in it", code) : 0;
+    return code < 0 ? cff_fail(error, "no video found in it", code) : 0;
 }
 
 static int open_codec(cff_video_reader *r, int64_t max_pixels, char *error) {
     const AVCodec *codec = NULL;
     r->stream = av_find_best_stream(r->demux, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
-    if (r->stream < 0) return cff_fail(error, "no film track in it", r->stream);
+    if (r->stream < 0) return cff_fail(error, "no video track in it", r->stream);
     for (unsigned i = 0; i < r->demux->nb_streams; i++) {
         if ((int)i != r->stream) r->demux->streams[i]->discard = AVDISCARD_ALL;
     }
@@ -109,7 +109,7 @@ int cff_video_reader_seek(cff_video_reader *r, double seconds, char *error) {
     return 0;
 }
 
-/// The matrix of a film's colours; films that don't say have BT.601 when small, BT.709 from 720 rows on.
+/// The matrix of a video's colours; videos that don't say have BT.601 when small, BT.709 from 720 rows on.
 static int colour_matrix(const AVFrame *frame) {
     switch (frame->colorspace) {
     case AVCOL_SPC_BT709: return SWS_CS_ITU709;

@@ -1,6 +1,9 @@
 #include "Shared.hpp"
 #include "chat.h"
+#include "peg-parser.h"
 #include "log.h"
+#include <set>
+#include <sstream>
 
 struct omni_templates {
     common_chat_templates_ptr templates;
@@ -32,6 +35,35 @@ static common_json triggers_json(const std::vector<common_grammar_trigger> & tri
         list.push_back(entry);
     }
     return list;
+}
+
+/// Texts at which words may end: marks of reasoning, of calls, of values.
+static common_json marks_json(const common_peg_arena & arena) {
+    common_json list = common_json::array();
+    for (size_t i = 0; i < arena.size(); i++) {
+        if (const auto * until = std::get_if<common_peg_until_parser>(&arena.get(i))) {
+            for (const auto & mark : until->delimiters) list.push_back(mark);
+        }
+    }
+    return list;
+}
+
+/// The grammar of a forced call, in which a template's parser leaves room for words before it: without them.
+static std::string without_preamble(const std::string & grammar, const common_peg_arena & arena) {
+    std::set<std::string> preambles;
+    for (size_t i = 0; i < arena.size(); i++) {
+        const auto * tag = std::get_if<common_peg_tag_parser>(&arena.get(i));
+        if (tag == nullptr || tag->tag != "content" || !std::holds_alternative<common_peg_until_parser>(arena.get(tag->child))) continue;
+        preambles.insert("until-" + std::to_string(tag->child) + " ::= ");
+    }
+    std::string result, line;
+    std::istringstream lines(grammar);
+    while (std::getline(lines, line)) {
+        const auto sign = line.find(" ::= ");
+        if (sign != std::string::npos && preambles.count(line.substr(0, sign + 5)) > 0) line = line.substr(0, sign + 5) + "\"\"";
+        result += line + "\n";
+    }
+    return result;
 }
 
 extern "C" {
@@ -78,16 +110,20 @@ char * omni_templates_apply(const omni_templates * templates, const char * reque
         }
 
         const common_chat_params params = common_chat_templates_apply(templates->templates.get(), inputs);
+        common_peg_arena arena;
+        if (!params.parser.empty()) arena.load(params.parser);
+        const bool forced = inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !params.grammar_lazy;
         common_json applied = common_json::object();
         applied["prompt"] = params.prompt;
         applied["format"] = (int) params.format;
         applied["parser"] = params.parser;
         applied["generation_prompt"] = params.generation_prompt;
-        applied["grammar"] = params.grammar;
+        applied["grammar"] = forced ? without_preamble(params.grammar, arena) : params.grammar;
         applied["grammar_lazy"] = params.grammar_lazy;
         applied["grammar_triggers"] = triggers_json(params.grammar_triggers);
         applied["additional_stops"] = params.additional_stops;
         applied["preserved_tokens"] = params.preserved_tokens;
+        applied["marks"] = marks_json(arena);
         return omni_copy(applied.dump_safe());
     });
 }

@@ -51,11 +51,14 @@ static const unsigned char canvas_js[] = {
 static const unsigned char voices_js[] = {
 #embed "Web/voices.js"
 };
+static const unsigned char transcripts_js[] = {
+#embed "Web/transcripts.js"
+};
 static const unsigned char player_js[] = {
 #embed "Web/player.js"
 };
-static const unsigned char films_js[] = {
-#embed "Web/films.js"
+static const unsigned char videos_js[] = {
+#embed "Web/videos.js"
 };
 static const unsigned char models_js[] = {
 #embed "Web/models.js"
@@ -86,8 +89,9 @@ static const struct omni_page pages[] = {
     PAGE(images_js, "images.js", "text/javascript; charset=utf-8"),
     PAGE(canvas_js, "canvas.js", "text/javascript; charset=utf-8"),
     PAGE(voices_js, "voices.js", "text/javascript; charset=utf-8"),
+    PAGE(transcripts_js, "transcripts.js", "text/javascript; charset=utf-8"),
     PAGE(player_js, "player.js", "text/javascript; charset=utf-8"),
-    PAGE(films_js, "films.js", "text/javascript; charset=utf-8"),
+    PAGE(videos_js, "videos.js", "text/javascript; charset=utf-8"),
     PAGE(models_js, "models.js", "text/javascript; charset=utf-8"),
     PAGE(metrics_js, "metrics.js", "text/javascript; charset=utf-8"),
     PAGE(docs_js, "docs.js", "text/javascript; charset=utf-8"),

@@ -92,7 +92,10 @@ public struct RetryPolicy: Sendable, Equatable {
     /// A `Retry-After` longer than this is not waited for: the error is thrown at once.
     public var longestRetryAfter: Duration
 
-    public init(limit: Int = 2, firstPause: Duration = .milliseconds(500), longestPause: Duration = .seconds(8), longestRetryAfter: Duration = .seconds(60)) {
+    public init(
+        limit: Int = 2, firstPause: Duration = .milliseconds(500), longestPause: Duration = .seconds(8),
+        longestRetryAfter: Duration = .seconds(60)
+    ) {
         self.limit = limit
         self.firstPause = firstPause
         self.longestPause = longestPause

@@ -39,7 +39,10 @@ public struct OmniError: Error, Sendable, Equatable {
     /// The body of the reply, as far as it is JSON.
     var body: JSONValue?
 
-    public init(_ kind: Kind, _ message: String, status: Int? = nil, type: String? = nil, code: String? = nil, param: String? = nil, requestID: String? = nil) {
+    public init(
+        _ kind: Kind, _ message: String, status: Int? = nil, type: String? = nil, code: String? = nil, param: String? = nil,
+        requestID: String? = nil
+    ) {
         self.kind = kind
         self.message = message
         self.status = status

@@ -34,7 +34,7 @@ extension ChatPart {
         if type.hasPrefix("image/") { return .image(data, type: type) }
         if type.hasPrefix("audio/") { return .audio(data: data.base64EncodedString(), format: url.pathExtension.lowercased()) }
         if type.hasPrefix("video/") { return .videoURL("data:\(type);base64,\(data.base64EncodedString())") }
-        throw OmniError(.file, "\(url.lastPathComponent) is no picture, sound or film by its name.")
+        throw OmniError(.file, "\(url.lastPathComponent) is no picture, sound or video by its name.")
     }
 
     /// - Parameter type: `image/png` and the like.

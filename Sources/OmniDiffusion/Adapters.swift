@@ -63,12 +63,16 @@ struct Adapter {
         self.store = store
         var modules: [String: [Part.Kind: String]] = [:]
         for name in store.names {
-            guard let part = Part(name) else { throw ImageModelError.invalid(parameter: "lora", reason: "\(path) holds \(name), which is not supported") }
+            guard let part = Part(name) else {
+                throw ImageModelError.invalid(parameter: "lora", reason: "\(path) holds \(name), which is not supported")
+            }
             modules[part.module, default: [:]][part.kind] = name
         }
         changes = try modules.sorted { $0.key < $1.key }.map { module, parts in
             func invalid(_ reason: String) -> ImageModelError { .invalid(parameter: "lora", reason: "\(path) \(reason)") }
-            if module.hasPrefix("transformer_2.") { throw invalid("changes the second expert, transformer_2; only the first can be adapted") }
+            if module.hasPrefix("transformer_2.") {
+                throw invalid("changes the second expert, transformer_2; only the first can be adapted")
+            }
             guard let target = targets[module] else { throw invalid("changes \(module), which the model does not have") }
             guard let down = parts[.down], let up = parts[.up] else { throw invalid("has only one half of \(module)") }
             return Change(target: target, down: down, up: up, scale: Self.scale(store, down: down, alpha: parts[.alpha]))

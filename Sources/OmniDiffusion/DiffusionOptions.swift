@@ -1,11 +1,14 @@
 import Foundation
+import OmniEngine
 import OmniTensor
 
 /// How a checkpoint is loaded and run.
 public struct DiffusionOptions: Sendable {
     /// CPU threads of a graph.
-    public var threads = ProcessInfo.processInfo.activeProcessorCount
+    public var threads = Processors.current.threads
     public var useGPU = true
+    /// The device that computes, as ``ComputeDevice`` names it; nil takes the first GPU where ``useGPU`` allows, else the CPU.
+    public var device: String?
     /// Threads that read weights; 1 reads one file after the other.
     public var loadThreads = 4
     /// Uses the checkpoint's files as memory where their bytes can stay as they are (CPU only).
@@ -19,6 +22,9 @@ public struct DiffusionOptions: Sendable {
     public var guidanceScale: Float?
     /// Bytes a request may take; nil asks the machine.
     public var memoryLimit: Int?
+
+    /// Notes which of ggml's operations graphs are made of, see ``DiffusionEngine/operations``.
+    package var notesOperations = false
 
     public enum Rounding: Sendable {
         /// As the reference computes in f32: nothing is rounded on the way.

@@ -18,14 +18,20 @@ public struct ImageDefaults: Sendable, Equatable {
     public var strength: Float
     /// Width and height are multiples of this, pixels.
     public var multiple: Int
+    /// What requests may ask for.
+    public var limits: DenoisingLimits
 
-    public init(width: Int, height: Int, steps: Int, guidanceScale: Float, strength: Float, multiple: Int) {
+    public init(
+        width: Int, height: Int, steps: Int, guidanceScale: Float, strength: Float, multiple: Int,
+        limits: DenoisingLimits = DenoisingLimits()
+    ) {
         self.width = width
         self.height = height
         self.steps = steps
         self.guidanceScale = guidanceScale
         self.strength = strength
         self.multiple = multiple
+        self.limits = limits
     }
 }
 
@@ -58,6 +64,9 @@ public struct ImageRequest: Sendable {
     public var steps: Int?
     /// Weight of the prompt against the negative prompt; 0 does without, at half the cost.
     public var guidanceScale: Float?
+    /// The same by the name that some models have for it, `true_cfg_scale`: 1 or less does without. Each model looks at its own name
+    /// first, then at the other.
+    public var trueGuidanceScale: Float?
     /// Upper bound of the guided prediction's norm, in norms of the prompt's own; 0 sets none.
     public var guidanceNormalization: Float = 0
     /// Share of the way, 0…1, after which guidance stops.
@@ -105,13 +114,6 @@ public enum ImageEvent: Sendable {
     case preview(index: Int, number: Int, FloatImage)
     /// Picture `index` is done.
     case image(index: Int, FloatImage)
-}
-
-public enum ImageStage: String, Sendable {
-    case encodePrompt = "encode_prompt"
-    case encodeImage = "encode_image"
-    case denoise
-    case decode
 }
 
 /// What a request would take, bytes beyond what the loaded model holds.

@@ -41,8 +41,12 @@ public final class MetricsRegistry: Sendable {
     }
 
     private let store = Mutex(Store())
+    private let readers = Mutex<[@Sendable (MetricsRegistry) -> Void]>([])
 
     public init() {}
+
+    /// Calls `read` before each exposition: for figures that are asked for then.
+    public func beforeText(_ read: @escaping @Sendable (MetricsRegistry) -> Void) { readers.withLock { $0.append(read) } }
 
     /// Adds to a counter or a gauge.
     public func add(_ family: Family, _ amount: Double = 1, labels: KeyValuePairs<String, String> = [:]) {
@@ -86,13 +90,15 @@ public final class MetricsRegistry: Sendable {
         }
         store.withLock { store in
             store.register(family)
-            store.histograms[family.name, default: [:]][key] = Histogram(counts: Array(running.prefix(family.buckets.count)), sum: sum, count: total)
+            store.histograms[family.name, default: [:]][key] = Histogram(
+                counts: Array(running.prefix(family.buckets.count)), sum: sum, count: total)
         }
     }
 
     /// The exposition text of all families.
     public var text: String {
-        store.withLock { store in
+        readers.withLock { $0 }.forEach { $0(self) }
+        return store.withLock { store in
             var lines: [String] = []
             for family in store.order {
                 lines.append("# HELP \(family.name) \(family.help)")
@@ -147,7 +153,9 @@ extension MetricsRegistry {
                         order.append(family)
                         series[family] = []
                     }
-                    if !(heads[family] ?? []).contains(where: { $0.hasPrefix("# \(words[1]) ") }) { heads[family, default: []].append(line) }
+                    if !(heads[family] ?? []).contains(where: { $0.hasPrefix("# \(words[1]) ") }) {
+                        heads[family, default: []].append(line)
+                    }
                 } else if !line.hasPrefix("#"), !family.isEmpty {
                     series[family]?.append(line)
                 }

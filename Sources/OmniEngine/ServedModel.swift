@@ -1,6 +1,6 @@
 import OmniAPI
 
-/// What a model can do; chooses the routes that reach it.
+/// What sort of model it is: chooses the engine that loads it. What it can do are its ``ModelCapability``s.
 public enum ModelKind: String, Sendable, CaseIterable {
     case text, embedding, image, video, speech, transcription
 }
@@ -26,17 +26,24 @@ public struct ModelCard: Sendable {
     }
 }
 
-/// A model in a worker's memory. Every modality refines this; a worker serves exactly one.
+/// A model in a worker's memory. Every modality refines this: a model conforms to the protocol of each thing that it can do.
 public protocol ServedModel: Sendable {
     var card: ModelCard { get }
+    /// What it can do; what its kind can, unless it says otherwise.
+    var capabilities: Set<ModelCapability> { get }
     /// Time since the engine last finished a step while it had work, nil when idle: the watchdog's pulse.
     var stalledFor: Duration? { get }
+    /// What it has set aside.
+    var reservation: MemoryReservation { get }
     /// Ends running work and gives all memory back. Requests still running end with an error.
     func shutdown() async
 }
 
 extension ServedModel {
+    public var capabilities: Set<ModelCapability> { card.kind.capabilities }
     public var stalledFor: Duration? { nil }
+    /// The weights, where the card tells their bytes.
+    public var reservation: MemoryReservation { MemoryReservation(weights: card.details["bytes"]?.intValue ?? 0) }
 }
 
 /// What travels with a request through an engine.

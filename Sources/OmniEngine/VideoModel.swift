@@ -1,10 +1,10 @@
-/// A model that films.
+/// A model that videos.
 public protocol VideoModel: ServedModel {
     var videoDefaults: VideoDefaults { get }
     /// What the request would take, and the largest clip side that this machine's memory allows. Allocates nothing.
     /// Throws ``VideoModelError`` for a request that the model cannot do at any price.
     func price(_ request: VideoRequest) async throws -> VideoPrice
-    /// Films a request to its end. Throws ``VideoModelError`` for what is wrong with it, before anything is computed.
+    /// Generates the video of a request to its end. Throws ``VideoModelError`` for what is wrong with it, before anything is computed.
     ///
     /// - Parameters:
     ///   - scope: its cancellation stops the work inside a step, with `CancellationError`.
@@ -29,13 +29,16 @@ public struct VideoDefaults: Sendable, Equatable {
     /// Whether a clip can begin with a given picture, and whether it must.
     public var startsFromPicture: Bool
     public var needsPicture: Bool
-    /// Longest side, pixels, and most frames that the model can film at any price; nil where it sets no limit.
+    /// Longest side, pixels, and most frames that the model can make at any price; nil where it sets no limit.
     public var longestSide: Int?
     public var mostFrames: Int?
+    /// What requests may ask for.
+    public var limits: DenoisingLimits
 
     public init(
-        width: Int, height: Int, frames: Int, fps: Double, steps: Int, guidanceScale: Float, multiple: Int, frameMultiple: Int, startsFromPicture: Bool = false,
-        needsPicture: Bool = false, longestSide: Int? = nil, mostFrames: Int? = nil
+        width: Int, height: Int, frames: Int, fps: Double, steps: Int, guidanceScale: Float, multiple: Int, frameMultiple: Int,
+        startsFromPicture: Bool = false,
+        needsPicture: Bool = false, longestSide: Int? = nil, mostFrames: Int? = nil, limits: DenoisingLimits = DenoisingLimits()
     ) {
         self.width = width
         self.height = height
@@ -49,10 +52,11 @@ public struct VideoDefaults: Sendable, Equatable {
         self.needsPicture = needsPicture
         self.longestSide = longestSide
         self.mostFrames = mostFrames
+        self.limits = limits
     }
 }
 
-/// What to film. Nil means the model's default.
+/// Prompt. Nil means the model's default.
 public struct VideoRequest: Sendable {
     public var prompt: String
     public var negativePrompt: String?
@@ -98,7 +102,7 @@ public struct VideoLatents: Sendable, Equatable {
     }
 }
 
-/// What a model tells while it films.
+/// What a model reports while it makes a video.
 public enum VideoEvent: Sendable {
     /// `step` of `steps` of a stage are done.
     case progress(VideoStage, step: Int, steps: Int)
@@ -106,13 +110,6 @@ public enum VideoEvent: Sendable {
     case latents(VideoLatents)
     /// Frame `index` of `count`, in order.
     case frame(index: Int, count: Int, FloatImage)
-}
-
-public enum VideoStage: String, Sendable, CaseIterable {
-    case encodePrompt = "encode_prompt"
-    case encodeImage = "encode_image"
-    case denoise
-    case decode
 }
 
 /// What a request would take, bytes beyond what the loaded model holds.
@@ -130,5 +127,5 @@ public struct VideoPrice: Sendable, Equatable {
     }
 }
 
-/// Why a clip was not filmed.
+/// Why a clip was not generated.
 public typealias VideoModelError = ImageModelError

@@ -56,22 +56,12 @@ extension GGUFHeader {
         Self.encoders.contains(architecture) || (1...3).contains(poolingType ?? 0)
     }
 
-    /// A diffusion transformer alone, as ComfyUI uses them: text encoder and VAE are missing.
-    public var isDiffusionTransformer: Bool { Self.diffusionTransformers.contains(architecture) }
-
-    /// A language model that writes sound, which the projector beside it makes audible.
-    public var isSpeech: Bool { Self.speakers.contains(architecture) }
-
     /// Whether bytes are missing at the end.
     public var isCutShort: Bool { expectedSize.map { fileSize < $0 } ?? false }
 
     private static let encoders: Set<String> = [
         "bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "modern-bert", "jina-bert-v2", "jina-bert-v3", "eurobert",
         "gemma-embedding", "llama-embed", "t5encoder",
-    ]
-    private static let speakers: Set<String> = ["qwen3tts", "pockettts"]
-    private static let diffusionTransformers: Set<String> = [
-        "aura", "cosmos", "flux", "hidream", "hyvid", "ltxv", "lumina2", "qwen_image", "sd1", "sd3", "sdxl", "wan",
     ]
 }
 

@@ -1,33 +1,38 @@
 import Foundation
 
-/// A little-endian reader over a file with a bounded buffer. It never reads past the file and never trusts a length.
+/// A little-endian reader over a file with a bounded buffer, or over bytes in memory. It never reads past the end and never trusts
+/// a length.
 struct GGUFInput {
     let fileSize: Int64
-    private let file: FileHandle
+    /// nil for bytes in memory, all of which are in the buffer.
+    private let file: FileHandle?
     private var buffer: [UInt8] = []
     private var next = 0
     /// The place in the file of the next byte to be read.
     private(set) var position: Int64 = 0
-    private let chunk = 256 << 10
+    /// Bytes that one read of the file asks for.
+    private let chunk: Int
 
-    init(url: URL) throws {
-        file = try FileHandle(forReadingFrom: url)
+    init(url: URL, chunk: Int = 256 << 10) throws {
+        let file = try FileHandle(forReadingFrom: url)
         fileSize = Int64(clamping: try file.seekToEnd())
         try file.seek(toOffset: 0)
+        (self.file, self.chunk) = (file, chunk)
+    }
+
+    init(bytes: [UInt8]) {
+        (file, chunk, buffer, fileSize) = (nil, 0, bytes, Int64(bytes.count))
     }
 
     /// Bytes between here and the end of the file.
     var remaining: Int64 { fileSize - position }
 
-    mutating func integer<Number: FixedWidthInteger>(_ type: Number.Type) throws -> Number {
+    mutating func integer<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type) throws -> Number {
         let width = Number.bitWidth / 8
         try fill(width)
-        var value: Number = 0
-        for index in (0..<width).reversed() {
-            value = (width == 1 ? 0 : value << 8) | Number(truncatingIfNeeded: buffer[next + index])
-        }
+        let value = buffer.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: next, as: Number.self) }
         advance(width)
-        return value
+        return Number(littleEndian: value)
     }
 
     /// A 64-bit count that is at most `limit` and no more than the bytes left.
@@ -61,7 +66,7 @@ struct GGUFInput {
             position += Int64(bytes.partialValue)
             buffer = []
             next = 0
-            try file.seek(toOffset: UInt64(position))
+            try file?.seek(toOffset: UInt64(position))
         }
     }
 
@@ -77,7 +82,7 @@ struct GGUFInput {
         buffer.removeFirst(next)
         next = 0
         while buffer.count < count {
-            guard let more = try file.read(upToCount: max(chunk, count - buffer.count)), !more.isEmpty else {
+            guard let more = try file?.read(upToCount: max(chunk, count - buffer.count)), !more.isEmpty else {
                 throw GGUFError.cutShort
             }
             buffer.append(contentsOf: more)

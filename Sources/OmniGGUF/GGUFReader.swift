@@ -8,8 +8,16 @@ extension GGUFHeader {
 
     /// Reads the header of the file at `url`. Blocks on the disk. Throws ``GGUFError`` for what is no GGUF, and the system's
     /// error for a file that cannot be read.
-    public init(readingFrom url: URL) throws {
-        var input = try GGUFInput(url: url)
+    public init(readingFrom url: URL) throws { try self.init(GGUFInput(url: url)) }
+
+    /// The same, asking the file for `chunk` bytes at a time.
+    init(readingFrom url: URL, chunk: Int) throws { try self.init(GGUFInput(url: url, chunk: chunk)) }
+
+    /// Reads the header at the start of `bytes`, which are taken for the whole file.
+    init(bytes: [UInt8]) throws { try self.init(GGUFInput(bytes: bytes)) }
+
+    private init(_ input: GGUFInput) throws {
+        var input = input
         fileSize = input.fileSize
         guard fileSize > 0 else { throw GGUFError.cutShort }
         guard try input.integer(UInt32.self) == 0x4655_4747 else { throw GGUFError("it is not a GGUF file") }
@@ -105,7 +113,7 @@ extension GGUFHeader {
 }
 
 /// How ggml packs a tensor type: `elements` values in `size` bytes (`ggml_type_size`, `ggml_blck_size`).
-private struct TensorBlock {
+struct TensorBlock {
     let elements: Int64
     let size: Int64
 
@@ -117,7 +125,9 @@ private struct TensorBlock {
             if overflow { return nil }
             count = product
         }
-        let (bytes, overflow) = ((count + elements - 1) / elements).multipliedReportingOverflow(by: size)
+        // Rounded up without a sum that could pass the largest number.
+        let blocks = count / elements + (count % elements == 0 ? 0 : 1)
+        let (bytes, overflow) = blocks.multipliedReportingOverflow(by: size)
         return overflow ? nil : bytes
     }
 

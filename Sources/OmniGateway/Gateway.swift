@@ -8,8 +8,12 @@ import OmniEngine
 public final class Gateway: Sendable {
     public let catalogue: Catalogue
     public let client: UpstreamClient
-    private let health = NIOLockedValueBox(HealthReport.none)
-    private let draining = NIOLockedValueBox(false)
+    private struct Health {
+        var report = HealthReport.none
+        var isDraining = false
+    }
+
+    private let health = NIOLockedValueBox(Health())
 
     public init(catalogue: Catalogue, client: UpstreamClient) {
         self.catalogue = catalogue
@@ -18,18 +22,19 @@ public final class Gateway: Sendable {
     }
 
     /// What `/health` says, kept ready since it is asked often.
-    public var currentHealth: HealthReport { health.withLockedValue { $0 } }
+    public var currentHealth: HealthReport { health.withLockedValue { $0.report } }
 
     /// To be called after any backend changed its state.
     public func refreshHealth() {
-        let isDraining = draining.withLockedValue { $0 }
-        let report = HealthReport(catalogue.entries.map { ($0.id, $0.backend.status) }, isDraining: isDraining)
-        health.withLockedValue { $0 = report }
+        // Looked at and noted in one piece: of two at once the later must not be overwritten by the earlier.
+        health.withLockedValue { health in
+            health.report = HealthReport(catalogue.entries.map { ($0.id, $0.backend.status) }, isDraining: health.isDraining)
+        }
     }
 
     /// From now on `/health` is 503, so that balancers look elsewhere while running requests end.
     public func beginDraining() {
-        draining.withLockedValue { $0 = true }
+        health.withLockedValue { $0.isDraining = true }
         refreshHealth()
     }
 
@@ -65,6 +70,8 @@ public struct HealthReport: Sendable {
             if case .failed(let reason) = model.status.state { (model.id, .string(reason)) } else { nil }
         }
         if !faults.isEmpty { object["faults"] = .object(JSONObject(faults)) }
+        let careful = models.compactMap { model in model.status.safeMode.map { (model.id, JSONValue.string($0)) } }
+        if !careful.isEmpty { object["safe_mode"] = .object(JSONObject(careful)) }
         body = ByteBuffer(bytes: JSONValue.object(object).jsonBytes)
 
         let progress = models.map { model -> Double in

@@ -42,10 +42,10 @@ package final class LlamaContext {
     /// All sequences share one set of cells.
     package let isUnified: Bool
     private let memory: OpaquePointer?
-    private let brake: Brake
+    private let abortHandle: AbortHandle
 
     /// Throws ``APIError`` when the memory is not to be had.
-    package init(model: LlamaModel, shape: Shape, brake: Brake) throws {
+    package init(model: LlamaModel, shape: Shape, abortHandle: AbortHandle) throws {
         LlamaLog.clearErrors()
         var parameters = llama_context_default_params()
         parameters.n_ctx = UInt32(clamping: shape.cells)
@@ -61,11 +61,11 @@ package final class LlamaContext {
         parameters.no_perf = true
         parameters.abort_callback = { data in
             guard let data else { return false }
-            return Unmanaged<Brake>.fromOpaque(data).takeUnretainedValue().shouldAbort()
+            return Unmanaged<AbortHandle>.fromOpaque(data).takeUnretainedValue().shouldAbort()
         }
-        parameters.abort_callback_data = brake.pointer
-        parameters.cb_eval = Brake.watch
-        parameters.cb_eval_user_data = brake.pointer
+        parameters.abort_callback_data = abortHandle.pointer
+        parameters.cb_eval = AbortHandle.watch
+        parameters.cb_eval_user_data = abortHandle.pointer
         guard let handle = llama_init_from_model(model.handle, parameters) else {
             let reason = LlamaLog.firstError.map { " llama.cpp says: \($0)" } ?? ""
             throw APIError(
@@ -74,7 +74,7 @@ package final class LlamaContext {
         }
         self.handle = handle
         self.model = model
-        self.brake = brake
+        self.abortHandle = abortHandle
         isUnified = shape.unified
         memory = llama_get_memory(handle)
     }

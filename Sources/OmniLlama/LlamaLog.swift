@@ -1,11 +1,12 @@
 import CLlama
 import Logging
+import OmniDevices
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Takes what llama.cpp and ggml write and hands it to swift-log, a line at a time.
@@ -22,10 +23,12 @@ package enum LlamaLog {
             llama_log_set(receive, nil)
             mtmd_helper_log_set(receive, nil)
             llama_backend_init()
+            ComputeDevice.loadBackends()
         }
     }
 
-    private static let receive: @convention(c) (ggml_log_level, UnsafePointer<CChar>?, UnsafeMutableRawPointer?) -> Void = { level, text, _ in
+    private static let receive: @convention(c) (ggml_log_level, UnsafePointer<CChar>?, UnsafeMutableRawPointer?) -> Void = {
+        level, text, _ in
         guard let text else { return }
         sink.add(String(cString: text), level: level)
     }
@@ -34,6 +37,9 @@ package enum LlamaLog {
     /// that it failed. Other threads may load or compute meanwhile.
     package static var firstError: String? { sink.firstError }
     package static func clearErrors() { sink.clearErrors() }
+
+    /// This thread computes under `handle` from now on; nil: no longer. What llama.cpp calls an error of a graph that was abandoned is none.
+    static func computes(under handle: AbortHandle?) { sink.setHandle(handle) }
 }
 
 private final class LogSink: Sendable {
@@ -43,6 +49,8 @@ private final class LogSink: Sendable {
         var open: [pthread_t: (text: String, level: Logger.Level)] = [:]
         /// The first error of each thread that has asked for it; an empty one: none so far.
         var firstErrors: [pthread_t: String] = [:]
+        /// What may interrupt the graph that a thread computes.
+        var handles: [pthread_t: AbortHandle] = [:]
     }
 
     private let state = Mutex(State())
@@ -50,6 +58,7 @@ private final class LogSink: Sendable {
     func setLogger(_ logger: Logger) { state.withLock { $0.logger = logger } }
     var firstError: String? { state.withLock { $0.firstErrors[pthread_self()].flatMap { $0.isEmpty ? nil : $0 } } }
     func clearErrors() { state.withLock { $0.firstErrors[pthread_self()] = "" } }
+    func setHandle(_ handle: AbortHandle?) { state.withLock { $0.handles[pthread_self()] = handle } }
 
     /// llama.cpp's own lines are for its developers: only its errors pass the debug level.
     func add(_ text: String, level: ggml_log_level) {
@@ -62,7 +71,7 @@ private final class LogSink: Sendable {
             let line = whole.split(separator: "\n").joined(separator: " ")
             if severity == .error, state.firstErrors[thread] == "" { state.firstErrors[thread] = line }
             // Aborted graphs are what a cancelled request looks like from below.
-            let isAbort = ["abort", "failed to decode", "decode failed", "process failed", "failed with error 1", "compute status: 1", "removing memory module"].contains { line.contains($0) }
+            let isAbort = state.handles[thread]?.shouldAbort() ?? false
             state.logger?.log(level: isAbort ? .debug : severity, "\(line)", metadata: ["component": "llama"])
         }
     }

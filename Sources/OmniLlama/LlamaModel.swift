@@ -1,5 +1,7 @@
 import CLlama
+import Foundation
 import OmniAPI
+import OmniDevices
 
 /// The weights of a GGUF, mapped into memory.
 ///
@@ -9,10 +11,11 @@ package final class LlamaModel: @unchecked Sendable {
     package let path: String
 
     /// Loads `path`, telling how far it is from 0 to 1. Blocks; throws ``APIError`` naming the file.
-    package init(path: String, gpuLayers: Int = -1, progress: @escaping @Sendable (Double) -> Void) throws {
+    package init(path: String, placement: ModelPlacement = ModelPlacement(), progress: @escaping @Sendable (Double) -> Void) throws {
         LlamaLog.clearErrors()
         var parameters = llama_model_default_params()
-        parameters.n_gpu_layers = Int32(gpuLayers)
+        parameters.n_gpu_layers = Int32(placement.gpuLayers)
+        parameters.use_extra_bufts = !PlainKernels.areAsked
         let report = ProgressReport(progress)
         parameters.progress_callback = { value, data in
             guard let data else { return true }
@@ -20,13 +23,18 @@ package final class LlamaModel: @unchecked Sendable {
             return true
         }
         parameters.progress_callback_user_data = Unmanaged.passUnretained(report).toOpaque()
-        let handle = withExtendedLifetime(report) { llama_model_load_from_file(path, parameters) }
+        let handle = try withExtendedLifetime(report) {
+            try placement.apply(to: &parameters) { llama_model_load_from_file(path, $0) }
+        }
         guard let handle else {
             let reason = LlamaLog.firstError.map { " llama.cpp says: \($0)" } ?? ""
-            throw APIError(.internalError, "The model file \(path) cannot be loaded.\(reason)", remedy: "Check the file with `omni doctor`, or fetch it again.")
+            throw APIError(
+                .internalError, "The model file \(path) cannot be loaded.\(reason)",
+                remedy: "Check the file with `omni doctor`, or fetch it again.")
         }
         self.handle = handle
         self.path = path
+        MappedWeights.release(path)
     }
 
     deinit { llama_model_free(handle) }
@@ -58,6 +66,11 @@ package final class LlamaModel: @unchecked Sendable {
             return String(decoding: buffer.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
     }
+}
+
+/// `OMNI_CPU=baseline` in the environment: nothing but what every supported CPU has. The gateway sets it for a worker in safe mode.
+enum PlainKernels {
+    static let areAsked = ProcessInfo.processInfo.environment["OMNI_CPU"] == "baseline"
 }
 
 /// Carries a Swift closure through a C callback.

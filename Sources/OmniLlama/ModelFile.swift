@@ -9,16 +9,19 @@ package struct ModelFile {
     /// Throws ``APIError`` naming the file and its fault: not there, not a GGUF, cut short, damaged.
     package init(path: String) throws {
         guard FileManager.default.isReadableFile(atPath: path) else {
-            throw APIError(.notFound, "There is no model file at \(path), or it may not be read.", remedy: "Fetch it with `omni models pull`.")
+            throw APIError(
+                .notFound, "There is no model file at \(path), or it may not be read.", remedy: "Fetch it with `omni models pull`.")
         }
         do {
             header = try GGUFHeader(readingFrom: URL(filePath: path))
         } catch let fault as GGUFError {
-            throw APIError(.internalError, "The model file \(path) cannot be used: \(fault.description).", remedy: "Fetch it again, or name a GGUF.")
+            throw APIError(
+                .internalError, "The model file \(path) cannot be used: \(fault.description).", remedy: "Fetch it again, or name a GGUF.")
         }
         guard !header.isCutShort else {
             throw APIError(
-                .internalError, "The model file \(path) is cut short: it has \(header.fileSize) bytes and its tensors need \(header.expectedSize ?? 0).",
+                .internalError,
+                "The model file \(path) is cut short: it has \(header.fileSize) bytes and its tensors need \(header.expectedSize ?? 0).",
                 remedy: "Fetch it again.")
         }
     }

@@ -1,4 +1,5 @@
 import CLlama
+import Foundation
 
 /// A token id. Ids below zero stand for the positions of a picture or a sound, see ``Prompt``.
 package typealias Token = Int32
@@ -10,12 +11,19 @@ package struct Vocabulary: @unchecked Sendable {
     private let handle: OpaquePointer
     private let model: LlamaModel
     package let count: Int
+    /// Whether a space goes before a text that begins with neither a space nor a control token: libllama knows only of one after every
+    /// control token, or none.
+    private let hasPrefixOnce: Bool
+    /// Whether letters and their accents are composed first, as the tokenizers of these families do and libllama does not.
+    private let isComposed: Bool
 
     package init?(of model: LlamaModel) {
         guard let handle = llama_model_get_vocab(model.handle) else { return nil }
         self.handle = handle
         self.model = model
         count = Int(llama_vocab_n_tokens(handle))
+        hasPrefixOnce = model.metadata("tokenizer.ggml.add_space_prefix_once") == "true"
+        isComposed = ["qwen2", "qwen35", "deepseek-r1-qwen"].contains(model.metadata("tokenizer.ggml.pre") ?? "")
         guard count > 0 else { return nil }
     }
 
@@ -43,14 +51,26 @@ package struct Vocabulary: @unchecked Sendable {
 
     /// `special`: the texts of control tokens in `text` become those tokens, as a rendered chat template needs.
     package func tokenize(_ text: String, addSpecial: Bool, special: Bool) -> [Token] {
+        var text = isComposed && !text.utf8.allSatisfy({ $0 < 128 }) ? text.precomposedStringWithCanonicalMapping : text
+        if hasPrefixOnce, let first = text.unicodeScalars.first, first != " ", first != "\u{2581}" {
+            let start = special ? plainTokens(text, addSpecial: false, special: true).first : nil
+            if start.map({ !isControl($0) }) ?? true { text = " " + text }
+        }
+        return plainTokens(text, addSpecial: addSpecial, special: special)
+    }
+
+    /// What libllama makes of a text as it is.
+    private func plainTokens(_ text: String, addSpecial: Bool, special: Bool) -> [Token] {
         var text = text
         return text.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) { characters in
                 var tokens = [Token](repeating: 0, count: characters.count / 2 + 16)
-                var written = llama_tokenize(handle, characters.baseAddress, Int32(characters.count), &tokens, Int32(tokens.count), addSpecial, special)
+                var written = llama_tokenize(
+                    handle, characters.baseAddress, Int32(characters.count), &tokens, Int32(tokens.count), addSpecial, special)
                 if written < 0, written != .min {
                     tokens = [Token](repeating: 0, count: Int(-written))
-                    written = llama_tokenize(handle, characters.baseAddress, Int32(characters.count), &tokens, Int32(tokens.count), addSpecial, special)
+                    written = llama_tokenize(
+                        handle, characters.baseAddress, Int32(characters.count), &tokens, Int32(tokens.count), addSpecial, special)
                 }
                 return Array(tokens.prefix(Int(max(written, 0))))
             }

@@ -32,15 +32,17 @@ public struct ModelLocations: Sendable, Equatable {
             return URL(filePath: expandingTilde(value), directoryHint: .isDirectory)
         }
         let user = FileManager.default.homeDirectoryForCurrentUser
-        let home = dataDirectory.map { URL(filePath: expandingTilde($0), directoryHint: .isDirectory) }
+        let home =
+            dataDirectory.map { URL(filePath: expandingTilde($0), directoryHint: .isDirectory) }
             ?? folder("OMNI_HOME")
             ?? folder("XDG_DATA_HOME")?.appending(path: "omni", directoryHint: .isDirectory)
             ?? user.appending(path: ".local/share/omni", directoryHint: .isDirectory)
-        let cache = folder("HF_HUB_CACHE")
+        let cache =
+            folder("HF_HUB_CACHE")
             ?? folder("HUGGINGFACE_HUB_CACHE")
             ?? (folder("HF_HOME")
-                ?? (folder("XDG_CACHE_HOME") ?? user.appending(path: ".cache")).appending(path: "huggingface"))
-                .appending(path: "hub", directoryHint: .isDirectory)
+            ?? (folder("XDG_CACHE_HOME") ?? user.appending(path: ".cache")).appending(path: "huggingface"))
+            .appending(path: "hub", directoryHint: .isDirectory)
         return ModelLocations(
             home: home, hubCache: cache,
             packageModels: packageModels(executable: executable, workingDirectory: workingDirectory))

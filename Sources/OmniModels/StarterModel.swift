@@ -10,6 +10,7 @@ public struct StarterModel: Sendable, Equatable {
     public static let all: [StarterModel] = [
         StarterModel(name: "smollm2-135m-instruct", kind: .text, summary: "SmolLM2-135M-Instruct, a small chat model"),
         StarterModel(name: "joe", kind: .speech, summary: "an English Piper voice"),
+        StarterModel(name: "whisper-base", kind: .transcription, summary: "OpenAI's Whisper base, which writes down speech"),
         StarterModel(name: "omni-emoji", kind: .image, summary: "a tiny image model trained for this project"),
         StarterModel(name: "omni-emoji-motion", kind: .video, summary: "a tiny video model trained for this project"),
     ]

@@ -2,9 +2,9 @@ import Foundation
 import OmniAPI
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A folder of files named by ids of ours. A file is whole or not there: it is written under another name, brought to the

@@ -2,9 +2,9 @@ import Foundation
 import OmniAPI
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A file that is whole or not there: written under another name, brought to the disk, and renamed. All calls block on the disk
@@ -58,9 +58,9 @@ public enum DurableFile {
 
     private static func rename(_ from: String, to path: String) throws {
         #if canImport(Glibc)
-        let code = Glibc.rename(from, path)
+            let code = Glibc.rename(from, path)
         #else
-        let code = Darwin.rename(from, path)
+            let code = Darwin.rename(from, path)
         #endif
         guard code == 0 else { throw failure("keep", errno) }
         syncFolder(of: path)
@@ -76,7 +76,9 @@ public enum DurableFile {
 
     static func failure(_ verb: String, _ code: Int32) -> APIError {
         let reason = String(cString: strerror(code))
-        guard [ENOSPC, EDQUOT, EFBIG].contains(code) else { return APIError(.internalError, "The server could not \(verb) a file: \(reason).") }
+        guard [ENOSPC, EDQUOT, EFBIG].contains(code) else {
+            return APIError(.internalError, "The server could not \(verb) a file: \(reason).")
+        }
         return APIError(.insufficientStorage, "The server's disk is full.", remedy: "Free space in its data folder and try again.")
     }
 }

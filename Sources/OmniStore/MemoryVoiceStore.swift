@@ -29,5 +29,6 @@ public actor MemoryVoiceStore: VoiceStore {
 
 enum StoreLimits {
     static let tooManyVoices = APIError.invalid(
-        "name", "There are \(VoiceUpload.mostVoices) uploaded voices, which is the most.", remedy: "Delete one with DELETE /v1/audio/voices/NAME.")
+        "name", "There are \(VoiceUpload.mostVoices) uploaded voices, which is the most.",
+        remedy: "Delete one with DELETE /v1/audio/voices/NAME.")
 }

@@ -33,6 +33,8 @@ public struct ElementType: Sendable, Hashable, CustomStringConvertible {
     public var isQuantized: Bool { ggml_is_quantized(raw) }
     /// Bytes of a row of `count` elements, a multiple of `blockSize`.
     public func rowBytes(_ count: Int) -> Int { ggml_row_size(raw, Int64(count)) }
+    /// Writes elements of a row as f32; nil where there is nothing to decode.
+    var decoder: ggml_to_float_t? { ggml_get_type_traits(raw)?.pointee.to_float }
     public var description: String { String(cString: ggml_type_name(raw)).lowercased() }
 
     public static func == (a: ElementType, b: ElementType) -> Bool { a.raw == b.raw }

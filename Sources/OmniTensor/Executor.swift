@@ -61,12 +61,15 @@ public final class Executor {
     ///   the device has not enough.
     public func evaluate(_ scope: ComputeScope, _ build: (Graph) throws -> [Tensor]) throws -> [[Float]] {
         try scope.cancellation.check()
-        let graph = try Graph(capacity: capacity, deltas: deltas, hasKernels: backend.isHost)
+        let graph = try Graph(capacity: capacity, deltas: deltas, backend: backend)
         let outputs = try graph.finish(build(graph))
         ggml_backend_sched_reset(scheduler)
+        place(graph)
         guard ggml_backend_sched_alloc_graph(scheduler, graph.handle) else {
             throw TensorError.memory(bytes: (try? price(build).total) ?? 0, what: "a graph on \(backend.name)")
         }
+        let (scheduler, device) = (scheduler, backend.handles[0])
+        backend.operations.note(graph) { ggml_backend_sched_get_tensor_backend(scheduler, $0) == device }
         try graph.upload()
         try compute(graph, scope)
         return outputs.map { Self.read($0) }
@@ -74,22 +77,45 @@ public final class Executor {
 
     /// Bytes of working memory that the graph would take. Allocates nothing and runs nothing.
     public func price(_ build: (Graph) throws -> [Tensor]) throws -> GraphPrice {
-        let graph = try Graph(capacity: capacity, deltas: deltas, hasKernels: backend.isHost)
+        let graph = try Graph(capacity: capacity, deltas: deltas, backend: backend)
         _ = try graph.finish(build(graph))
         var sizes = [Int](repeating: 0, count: backend.handles.count)
         ggml_backend_sched_reserve_size(scheduler, graph.handle, &sizes)
         ggml_backend_sched_reset(scheduler)
         // Where the CPU rounds or sorts an operand it needs a place for it, the largest node's.
-        let scratch = backend.isHost ? ggml_graph_plan(graph.handle, Int32(backend.threads), nil).work_size : 0
+        let scratch = backend.isHost ? ggml_graph_plan(graph.handle, Int32(backend.threads), nil).work_size : Self.scratchOfGPU(graph)
         return GraphPrice(graph: sizes.reduce(0, +), scratch: scratch)
     }
 
+    /// Gives the device all that it can compute. Left to itself ggml computes beside the inputs, which lie on the CPU, whatever no weight
+    /// draws to the device.
+    private func place(_ graph: Graph) {
+        guard !backend.isHost else { return }
+        for index in 0..<ggml_graph_n_nodes(graph.handle) {
+            guard let node = ggml_graph_node(graph.handle, index), !OperationLog.isView(node) else { continue }
+            if backend.supports(Tensor(node, owner: graph)) { ggml_backend_sched_set_tensor_backend(scheduler, node, backend.handles[0]) }
+        }
+    }
+
+    /// Where a GPU multiplies halves it rounds one side and decodes the other in a place of its own: the largest node's.
+    private static func scratchOfGPU(_ graph: Graph) -> Int {
+        (0..<ggml_graph_n_nodes(graph.handle)).reduce(0) { most, index in
+            guard let node = ggml_graph_node(graph.handle, index), node.pointee.op == GGML_OP_MUL_MAT, let weight = node.pointee.src.0,
+                let x = node.pointee.src.1, weight.pointee.type != GGML_TYPE_F32
+            else { return most }
+            let decoded = ggml_is_quantized(weight.pointee.type) ? ggml_nelements(weight) : 0
+            return max(most, 2 * Int(decoded + ggml_nelements(x) + ggml_nelements(node)))
+        }
+    }
+
     private func compute(_ graph: Graph, _ scope: ComputeScope) throws {
-        let slices = SliceRun(scope: scope, pacer: backend.pacer)
-        ggml_backend_sched_set_eval_callback(scheduler, { node, ask, user in
-            guard let node, let user else { return true }
-            return Unmanaged<SliceRun>.fromOpaque(user).takeUnretainedValue().visit(node, ask: ask)
-        }, Unmanaged.passUnretained(slices).toOpaque())
+        let slices = SliceRun(scope: scope, pacer: backend.pacer, strips: graph.strips)
+        ggml_backend_sched_set_eval_callback(
+            scheduler,
+            { node, ask, user in
+                guard let node, let user else { return true }
+                return Unmanaged<SliceRun>.fromOpaque(user).takeUnretainedValue().visit(node, ask: ask)
+            }, Unmanaged.passUnretained(slices).toOpaque())
         defer { ggml_backend_sched_set_eval_callback(scheduler, nil, nil) }
         let status = backend.abortable(by: scope.cancellation) {
             slices.begin()
@@ -113,11 +139,13 @@ public final class Executor {
 private final class SliceRun {
     private let scope: ComputeScope
     private let pacer: SlicePacer
+    private let strips: [UnsafeMutablePointer<ggml_tensor>: KernelStrip]
     private var started = ContinuousClock.now
 
-    init(scope: ComputeScope, pacer: SlicePacer) {
+    init(scope: ComputeScope, pacer: SlicePacer, strips: [UnsafeMutablePointer<ggml_tensor>: KernelStrip]) {
         self.scope = scope
         self.pacer = pacer
+        self.strips = strips
     }
 
     func begin() {
@@ -132,7 +160,8 @@ private final class SliceRun {
 
     /// ggml asks of each node whether the slice ends there, and reports back when it was computed. False stops the run.
     func visit(_ node: UnsafeMutablePointer<ggml_tensor>, ask: Bool) -> Bool {
-        if ask { return pacer.endsSlice(at: node) }
+        // ggml begins the nodes of the next device also after a stop: each of these ends at once.
+        if ask { return pacer.endsSlice(at: node, strip: strips[node]) || scope.cancellation.isCancelled }
         end()
         let proceed = !scope.cancellation.isCancelled
         begin()

@@ -13,6 +13,8 @@ public enum TensorError: Error, Sendable, Equatable, CustomStringConvertible {
     case memory(bytes: Int, what: String)
     /// The graph has more nodes than its arena was made for.
     case tooManyNodes(capacity: Int)
+    /// `OMNI_CPU` names kernels that are not there, or that this CPU does not run.
+    case kernels(name: String, runnable: [String], exists: Bool)
     /// The backend reported a failure.
     case backend(String)
     /// A value that is infinite or no number, where it was found.
@@ -26,6 +28,8 @@ public enum TensorError: Error, Sendable, Equatable, CustomStringConvertible {
         case .mismatch(let tensor, let expected, let found): "tensor \(tensor) should be \(expected), but is \(found)"
         case .memory(let bytes, let what): "no memory for \(what): \(bytes) bytes"
         case .tooManyNodes(let capacity): "the graph has more than \(capacity) nodes"
+        case .kernels(let name, let runnable, let exists):
+            "OMNI_CPU is \(name), \(exists ? "which this CPU does not run" : "which names no kernels"); it can be \(runnable.joined(separator: ", ")), or be left out"
         case .backend(let reason): reason
         case .notFinite(let place): "\(place) holds values that are infinite or not numbers"
         }

@@ -21,7 +21,7 @@ public final class EmbeddingEngine: EmbeddingModel {
         }
         // A text is read in one batch, whose buffers grow with it: a longer one has to be asked for.
         let length = max(min(options.maxModelLength ?? 2048, model.trainedContextLength), 1)
-        let brake = Brake(lane: lane)
+        let abortHandle = AbortHandle(lane: lane)
         let jobs = JobQueue(maxQueue: options.maxQueue)
         self.vocabulary = vocabulary
         self.jobs = jobs
@@ -30,7 +30,8 @@ public final class EmbeddingEngine: EmbeddingModel {
         thread = try EngineThread(name: "omni-embed", onStop: jobs.close) {
             let shape = LlamaContext.Shape(
                 cells: length, sequences: 1, batch: length, outputs: length, threads: options.threadCount, embeddings: true)
-            let pooler = EmbeddingLoop(context: try LlamaContext(model: model, shape: shape, brake: brake), brake: brake)
+            let pooler = EmbeddingLoop(
+                context: try LlamaContext(model: model, shape: shape, abortHandle: abortHandle), abortHandle: abortHandle)
             return { while let job = jobs.take() { pooler.run(job) } }
         }
         card = ModelCard(
@@ -45,14 +46,16 @@ public final class EmbeddingEngine: EmbeddingModel {
             throw APIError.invalid("body.dimensions", "This model's vectors have \(width) dimensions; \(dimensions) were asked for.")
         }
         let prompts = try request.input.enumerated().map { place, input in
-            let tokens: [Token] = switch input {
-            case .text(let text): vocabulary.tokenize(text, addSpecial: true, special: false)
-            case .tokens(let ids): try vocabulary.checked(ids, param: "body.input")
-            }
+            let tokens: [Token] =
+                switch input {
+                case .text(let text): vocabulary.tokenize(text, addSpecial: true, special: false)
+                case .tokens(let ids): try vocabulary.checked(ids, param: "body.input")
+                }
             guard !tokens.isEmpty else { throw APIError.invalid("body.input", "Input \(place) is empty.") }
             guard tokens.count <= maxLength else {
                 throw APIError(
-                    .tooLarge, "Input \(place) has \(tokens.count) tokens and the context holds \(maxLength).",
+                    .tooLarge,
+                    "This model's maximum context length is \(maxLength) tokens. However, input \(place) has \(tokens.count) tokens.",
                     remedy: "Shorten it, or start the server with a larger --max-model-len.", param: "body.input")
             }
             return tokens
@@ -91,12 +94,12 @@ struct EmbeddingJob: Sendable {
 /// Computes embeddings, one text after the other: a text fills the cores by itself.
 final class EmbeddingLoop {
     private let context: LlamaContext
-    private let brake: Brake
+    private let abortHandle: AbortHandle
     private let batch: TokenBatch
 
-    init(context: LlamaContext, brake: Brake) {
+    init(context: LlamaContext, abortHandle: AbortHandle) {
         self.context = context
-        self.brake = brake
+        self.abortHandle = abortHandle
         batch = TokenBatch(capacity: context.cells)
     }
 
@@ -109,9 +112,11 @@ final class EmbeddingLoop {
         context.clearAll()
         batch.clear()
         for (position, token) in tokens.enumerated() { batch.add(token, position: Int32(position), sequence: 0, output: true) }
-        let outcome = brake.run(for: [cancellation], slicing: tokens.count > 16) { context.embed(batch) }
+        let outcome = abortHandle.run(for: [cancellation], slicing: tokens.count > 16) { context.embed(batch) }
         try cancellation.check()
-        guard outcome == .done, !brake.wasPulled, let vector = context.embedding(ofSequence: 0) ?? context.embedding(at: tokens.count - 1) else {
+        guard outcome == .done, !abortHandle.wasAborted,
+            let vector = context.embedding(ofSequence: 0) ?? context.embedding(at: tokens.count - 1)
+        else {
             throw APIError(.internalError, "The model failed to compute an embedding.")
         }
         return Array(UnsafeBufferPointer(start: vector, count: context.model.outputWidth))

@@ -38,16 +38,6 @@ final class EngineThread: Sendable {
         await life.over()
     }
 
-    /// Runs blocking work on a thread of its own, never on the cooperative pool.
-    static func blocking<Result: Sendable>(name: String, _ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            let thread = Thread { continuation.resume(with: Swift.Result { try body() }) }
-            thread.name = name
-            thread.stackSize = 8 << 20
-            thread.start()
-        }
-    }
-
     /// What the thread and its owner both know.
     private final class Life: Sendable {
         private struct State {

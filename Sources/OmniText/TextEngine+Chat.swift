@@ -4,24 +4,30 @@ import OmniLlama
 
 extension TextEngine {
     public func chat(_ request: ChatCompletionRequest, scope: RequestScope) async throws -> TextGeneration {
-        let template = try template(for: request)
-        let format = try request.responseFormat?.withFollowedPatterns()
-        let tools = try (request.tools ?? []).map { try $0.withFollowedPatterns() }
-        let conversation = try await conversation(request.messages, scope: scope)
-        // A named function is called once.
-        let isNamed = if case .function = request.toolChoice { true } else { false }
-        let applied = try template.apply(ChatTemplate.Request(
-            messages: conversation.messages, tools: tools, toolChoice: request.toolChoice ?? .auto,
-            parallelToolCalls: request.parallelToolCalls && !isNamed, format: format, addGenerationPrompt: request.addGenerationPrompt,
-            continuesFinalMessage: request.continueFinalMessage, arguments: request.chatTemplateKwargs, reasoningEffort: request.reasoningEffort))
-        let prompt = try await prompt(applied.prompt, media: conversation.media)
         var plan = try SamplingPlan(request.sampling, defaults: defaults, vocabulary: vocabulary)
         plan.logprobs = request.logprobs ? request.topLogprobs ?? 0 : nil
+        let conversation = try await conversation(request.messages, scope: scope)
+        // A template is a program and a grammar may be large: both take their time, on a thread of their own.
+        let (applied, grammars) = try await BlockingThread.run(name: "omni-template") { [self] in
+            let applied = try self.template(for: request).apply(
+                ChatTemplate.Request(
+                    messages: conversation.messages, tools: request.tools ?? [], toolChoice: request.toolChoice ?? .auto,
+                    parallelToolCalls: request.parallelToolCalls, format: request.responseFormat,
+                    addGenerationPrompt: request.addGenerationPrompt,
+                    continuesFinalMessage: request.continueFinalMessage, arguments: request.chatTemplateKwargs,
+                    reasoningEffort: request.reasoningEffort))
+            return (applied, try self.grammars(applied.grammar, count: request.n))
+        }
+        let prompt = try await prompt(applied.prompt, media: conversation.media)
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
-        try start(GenerationRequest(
-            prompts: [prompt], choices: request.n, plan: plan, grammars: try grammars(applied.grammar, count: request.n),
-            maxTokens: try tokenLimit(request.tokenLimit, prompt: prompt, param: "body.messages"),
-            preserved: Set(applied.preserved.compactMap(singleToken)), templateStops: applied.stops, scope: scope, events: events))
+        try start(
+            GenerationRequest(
+                prompts: [prompt], choices: request.n, plan: plan, grammars: grammars,
+                maxTokens: try tokenLimit(request.tokenLimit, prompt: prompt, param: "body.messages"),
+                countsTokens: request.streamOptions?.countsContinuously ?? false, preserved: Set(applied.preserved.compactMap(singleToken)),
+                templateStops: applied.stops,
+                expected: request.prediction.map { vocabulary.tokenize($0.content.text, addSpecial: false, special: false) },
+                scope: scope, events: events))
         guard let parser = applied.parser else { return TextGeneration(promptTokens: prompt.tokens.count, events: stream) }
         let reader = AnswerReader(parser: parser, showsReasoning: request.includeReasoning)
         return TextGeneration(promptTokens: prompt.tokens.count, events: stream.read(by: reader))
@@ -29,9 +35,7 @@ extension TextEngine {
 
     /// The model's template, or the one that the request brings.
     private func template(for request: ChatCompletionRequest) throws -> ChatTemplate {
-        if let source = request.chatTemplate { return try ChatTemplate(model: model, source: source) }
-        guard let template else { throw APIError.invalid("body.messages", "This model has no chat template.", remedy: "Use /v1/completions, or pass --chat-template.") }
-        return template
+        try request.chatTemplate.map { try ChatTemplate(model: model, source: $0) } ?? template
     }
 
     /// Compiles a grammar once for each answer: every one keeps its own place in it.
@@ -51,17 +55,21 @@ extension TextEngine {
         guard length > 0 else { throw APIError.invalid(param, "The prompt is empty.") }
         guard length < maxLength else {
             throw APIError(
-                .tooLarge, "The prompt has \(length) tokens and the context holds \(maxLength).",
+                .tooLarge, "\(contextWords) However, the prompt has \(length) tokens.",
                 remedy: "Shorten the prompt, or start the server with a larger --max-model-len.", param: param)
         }
         guard let asked else { return min(maxLength - length, defaults.maxNewTokens ?? .max) }
         guard asked <= maxLength - length else {
             throw APIError(
-                .tooLarge, "The prompt's \(length) tokens and \(asked) more for the answer do not fit into the context of \(maxLength).",
+                .tooLarge,
+                "\(contextWords) However, you requested \(length + asked) tokens (\(length) in the prompt, \(asked) for the answer).",
                 remedy: "Ask for at most \(maxLength - length) tokens, or start the server with a larger --max-model-len.", param: param)
         }
         return asked
     }
+
+    /// Clients look for these words of vLLM and OpenAI, and then send less.
+    private var contextWords: String { "This model's maximum context length is \(maxLength) tokens." }
 }
 
 extension AsyncThrowingStream<TextEvent, any Error> {

@@ -1,4 +1,5 @@
 import OmniAPI
+import OmniAnswerSchema
 import OmniEngine
 import OmniLlama
 
@@ -11,10 +12,14 @@ extension TextEngine {
         plan.logprobs = request.logprobs
         let limits = try prompts.map { try tokenLimit(request.maxTokens, prompt: $0, param: "body.prompt") }
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
-        let grammars = try grammars(GrammarSpecification(request.responseFormat?.withFollowedPatterns()), count: prompts.count * request.n)
-        try start(GenerationRequest(
-            prompts: prompts, choices: request.n, plan: plan, grammars: grammars,
-            maxTokens: limits.max() ?? 0, echo: request.echo, scope: scope, events: events))
+        let grammars = try await BlockingThread.run(name: "omni-grammar") { [self] in
+            try self.grammars(GrammarSpecification(request.responseFormat?.followed()), count: prompts.count * request.n)
+        }
+        try start(
+            GenerationRequest(
+                prompts: prompts, choices: request.n, plan: plan, grammars: grammars,
+                maxTokens: limits.max() ?? 0, echo: request.echo, countsTokens: request.streamOptions?.countsContinuously ?? false,
+                scope: scope, events: events))
         return TextGeneration(promptTokens: prompts.reduce(0) { $0 + $1.tokens.count }, events: stream)
     }
 
@@ -29,10 +34,19 @@ extension TextEngine {
         guard let messages = request.messages else {
             return vocabulary.tokenize(request.prompt ?? "", addSpecial: request.addSpecialTokens, special: true).map(Int.init)
         }
-        guard let template else { throw APIError.invalid("body.messages", "This model has no chat template.") }
-        let conversation = try await conversation(messages, scope: RequestScope(id: "tokenize"))
-        let applied = try template.apply(ChatTemplate.Request(
-            messages: conversation.messages, addGenerationPrompt: request.addGenerationPrompt, continuesFinalMessage: request.continueFinalMessage))
+        let scope = RequestScope(id: "tokenize")
+        let conversation = try await withTaskCancellationHandler {
+            try await self.conversation(messages, scope: scope)
+        } onCancel: {
+            scope.cancellation.cancel()
+        }
+        let applied = try await BlockingThread.run(name: "omni-template") { [template] in
+            try template.apply(
+                ChatTemplate.Request(
+                    messages: conversation.messages, tools: request.tools ?? [], toolChoice: request.toolChoice ?? .auto,
+                    addGenerationPrompt: request.addGenerationPrompt, continuesFinalMessage: request.continueFinalMessage,
+                    arguments: request.chatTemplateKwargs))
+        }
         guard conversation.media.isEmpty else { return try await prompt(applied.prompt, media: conversation.media).tokens.map(Int.init) }
         return vocabulary.tokenize(applied.prompt, addSpecial: request.addSpecialTokens, special: true).map(Int.init)
     }

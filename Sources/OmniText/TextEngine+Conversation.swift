@@ -1,11 +1,12 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 extension TextEngine {
     /// Messages as the template's shim takes them, and the media they hold, in order.
-    struct Conversation {
+    struct Conversation: Sendable {
         var messages: [JSONValue] = []
-        var media: [Medium] = []
+        var media: [MediaInput] = []
     }
 
     /// Fetches and decodes every medium. Throws 400 naming the part for a model that cannot take it.
@@ -15,7 +16,8 @@ extension TextEngine {
             var json = JSONObject([("role", .string(message.role == .function ? "tool" : message.role.rawValue))])
             switch message.content {
             case .text(let text): json.append("content", .string(text))
-            case .parts(let parts): json.append("content", .array(try await self.parts(parts, of: place, into: &conversation.media, scope: scope)))
+            case .parts(let parts):
+                json.append("content", .array(try await self.parts(parts, of: place, into: &conversation.media, scope: scope)))
             case nil: json.append("content", .string(message.refusal))
             }
             if let name = message.name { json.append("name", .string(name)) }
@@ -27,7 +29,9 @@ extension TextEngine {
         return conversation
     }
 
-    private func parts(_ parts: [ChatPart], of message: Int, into media: inout [Medium], scope: RequestScope) async throws -> [JSONValue] {
+    private func parts(_ parts: [ChatPart], of message: Int, into media: inout [MediaInput], scope: RequestScope) async throws
+        -> [JSONValue]
+    {
         var result: [JSONValue] = []
         for (place, part) in parts.enumerated() {
             if case .text(let text) = part {
@@ -35,12 +39,14 @@ extension TextEngine {
                 continue
             }
             let param = "body.messages.\(message).content.\(place)"
-            guard let eyes, eyes.takes(part) else {
-                throw APIError.invalid(param, "This model does not take `\(part.wireName)` parts.", remedy: "Its parts are: \((["text"] + card.inputParts).joined(separator: ", ")).")
+            guard let mediaReader, mediaReader.takes(part) else {
+                throw APIError.invalid(
+                    param, "This model does not take `\(part.wireName)` parts.",
+                    remedy: "Its parts are: \((["text"] + card.inputParts).joined(separator: ", ")).")
             }
             try scope.cancellation.check()
-            media.append(try await eyes.read(part, param: param, place: media.count))
-            result.append(["type": "media_marker", "text": .string(eyes.marker)])
+            media.append(try await mediaReader.read(part, param: param, place: media.count))
+            result.append(["type": "media_marker", "text": .string(mediaReader.marker)])
         }
         return result
     }
@@ -53,8 +59,8 @@ extension TextEngine {
     }
 
     /// Tokens of a rendered conversation, its media in their places.
-    func prompt(_ text: String, media: [Medium]) async throws -> Prompt {
-        guard !media.isEmpty, let eyes else { return Prompt(vocabulary.tokenize(text, addSpecial: true, special: true)) }
-        return try await eyes.tokenize(text, media: media)
+    func prompt(_ text: String, media: [MediaInput]) async throws -> Prompt {
+        guard !media.isEmpty, let mediaReader else { return Prompt(vocabulary.tokenize(text, addSpecial: true, special: true)) }
+        return try await mediaReader.tokenize(text, media: media)
     }
 }

@@ -8,11 +8,19 @@ extension TextEngine: MeteredModel {
         static let running = MetricsRegistry.Family.gauge("vllm:num_requests_running", "Answers being computed.")
         static let waiting = MetricsRegistry.Family.gauge("vllm:num_requests_waiting", "Requests that wait for a place.")
         static let cacheUsage = MetricsRegistry.Family.gauge("vllm:kv_cache_usage_perc", "Share of the KV cache in use, 0 to 1.")
+        static let cacheConfig = MetricsRegistry.Family.gauge("vllm:cache_config_info", "How the KV cache is laid out, as labels.")
         static let prompt = MetricsRegistry.Family.counter("vllm:prompt_tokens_total", "Prompt tokens computed.")
         static let generation = MetricsRegistry.Family.counter("vllm:generation_tokens_total", "Tokens generated.")
-        static let queries = MetricsRegistry.Family.counter("vllm:prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache.")
+        static let queries = MetricsRegistry.Family.counter(
+            "vllm:prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache.")
         static let hits = MetricsRegistry.Family.counter("vllm:prefix_cache_hits_total", "Prompt tokens taken from the prefix cache.")
-        static let preemptions = MetricsRegistry.Family.counter("vllm:num_preemptions_total", "Answers put back into the queue for want of cache.")
+        static let preemptions = MetricsRegistry.Family.counter(
+            "vllm:num_preemptions_total", "Answers put back into the queue for want of cache.")
+        static let drafts = MetricsRegistry.Family.counter("vllm:spec_decode_num_drafts_total", "Steps of an answer with guessed tokens.")
+        static let draftTokens = MetricsRegistry.Family.counter(
+            "vllm:spec_decode_num_draft_tokens_total", "Guessed tokens that were computed.")
+        static let acceptedTokens = MetricsRegistry.Family.counter(
+            "vllm:spec_decode_num_accepted_tokens_total", "Guessed tokens that came true.")
         static let success = MetricsRegistry.Family.counter("vllm:request_success_total", "Answers finished, by reason.")
         static let firstToken = histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.")
         static let endToEnd = histogram("vllm:e2e_request_latency_seconds", "From arrival to the last token.")
@@ -34,11 +42,21 @@ extension TextEngine: MeteredModel {
         for family in [Families.running, .requestsRunning] { set(family, Double(now.running)) }
         for family in [Families.waiting, .requestsWaiting] { set(family, Double(now.waiting)) }
         set(Families.cacheUsage, now.cacheUsage)
+        // A block of vLLM's is a token's cell here.
+        registry.set(
+            Families.cacheConfig, 1,
+            labels: [
+                "model_name": modelName, "block_size": "1",
+                "num_gpu_blocks": card.details["kv_cache_tokens"]?.intValue.map { "\($0)" } ?? "0",
+            ])
         for family in [Families.prompt, .promptTokens] { set(family, Double(now.promptTokens)) }
         for family in [Families.generation, .generationTokens] { set(family, Double(now.generationTokens)) }
         set(Families.queries, Double(now.promptTokens + now.cachedTokens))
         set(Families.hits, Double(now.cachedTokens))
         set(Families.preemptions, Double(now.preemptions))
+        set(Families.drafts, Double(now.drafts))
+        set(Families.draftTokens, Double(now.draftTokens))
+        set(Families.acceptedTokens, Double(now.acceptedTokens))
         for (reason, count) in now.requestsFinished {
             for family in [Families.success, .requestsSucceeded] {
                 registry.set(family, Double(count), labels: ["model_name": modelName, "finished_reason": reason.rawValue])

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import OmniAPI
 import OmniEngine
+import OmniGGUF
 import OmniLlama
 
 /// A language model that answers: libllama under continuous batching.
@@ -13,13 +14,13 @@ public final class TextEngine: TextModel {
 
     let model: LlamaModel
     let vocabulary: Vocabulary
-    let template: ChatTemplate?
+    let template: ChatTemplate
     let options: TextEngineOptions
     /// How tokens are chosen where a request does not say.
     let defaults: GenerationConfig
     /// Longest prompt and answer together, tokens.
     let maxLength: Int
-    let eyes: MediaReader?
+    let mediaReader: MediaReader?
     let inbox: Inbox
     let meter: TextMeter
     let logger: Logger
@@ -28,6 +29,8 @@ public final class TextEngine: TextModel {
     /// What the engine has done and is doing.
     public var statistics: TextEngineStatistics { meter.statistics }
     public var stalledFor: Duration? { meter.stalledFor }
+    public var reservation: MemoryReservation { meter.reservation }
+    public var systemFingerprint: String? { meter.fingerprint }
 
     /// Loads a GGUF, and its projector where the options name one. Returns a ``TextEngine``, or an ``EmbeddingEngine`` for a
     /// model that makes vectors. `progress` runs from 0 to 1. Throws ``APIError`` naming the file and its fault.
@@ -36,34 +39,43 @@ public final class TextEngine: TextModel {
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws -> any ServedModel {
         LlamaLog.start(logger: logger)
-        return try await EngineThread.blocking(name: "omni-load") {
+        return try await BlockingThread.run(name: "omni-load") {
             let file = try ModelFile(path: path)
             guard file.header.tensorCount > 0, file.hasTokenizer else {
-                throw APIError(.internalError, "\(path) holds no language model (architecture \(file.header.architecture)).", remedy: "A projector (mmproj) is given with --mmproj beside its model.")
+                throw APIError(
+                    .internalError, "\(path) holds no language model (architecture \(file.header.architecture)).",
+                    remedy: "A projector (mmproj) is given with --mmproj beside its model.")
             }
             if let mmproj = options.mmproj { _ = try ModelFile(path: mmproj) }
-            let model = try LlamaModel(path: path, gpuLayers: options.gpuLayers) { progress($0 * 0.9) }
+            let model = try LlamaModel(path: path, placement: options.placement) { progress($0 * 0.9) }
             defer { progress(1) }
             if file.hasPooling || !file.isCausal || !model.hasDecoder {
                 return try EmbeddingEngine(model: model, options: options, lane: lane, logger: logger)
             }
-            return try TextEngine(model: model, options: options, lane: lane, logger: logger)
+            let draft = try Self.draft(options, for: model, logger: logger)
+            return try TextEngine(model: model, draft: draft, options: options, lane: lane, logger: logger)
         }
     }
 
     /// Blocks while the context is made.
-    init(model: LlamaModel, options: TextEngineOptions, lane: any ComputeLane, logger: Logger) throws {
+    init(
+        model: LlamaModel, draft: LlamaModel? = nil, options: TextEngineOptions, lane: any ComputeLane, logger: Logger,
+        encoder kind: MediaEncoder.Type = MediaEncoder.self, drafter: (@Sendable () -> any Drafter)? = nil
+    ) throws {
         guard let vocabulary = Vocabulary(of: model) else {
             throw APIError(.internalError, "The model file \(model.path) has no vocabulary.")
         }
+        if let draft, let theirs = Vocabulary(of: draft) { try vocabulary.check(draft: theirs, path: draft.path) }
         let setup = ContextPlan(model: model, options: options)
         if let own = setup.ownCaches {
             logger.notice(
                 "all answers share one cache, which makes each slower beside others",
                 metadata: ["own_caches_with": "--max-model-len \(own.length), or --kv-cache-memory-bytes \(own.bytes)"])
         }
-        let brake = Brake(lane: lane)
-        let encoder = try options.mmproj.map { try MediaEncoder(path: $0, model: model, threads: options.threadCount, brake: brake) }
+        let abortHandle = AbortHandle(lane: lane)
+        let encoder = try options.mmproj.map {
+            try kind.init(path: $0, model: model, threads: options.threadCount, abortHandle: abortHandle)
+        }
         let inbox = Inbox(maxSequences: options.maxSequences, maxQueue: options.maxQueue)
         let meter = TextMeter()
         self.model = model
@@ -75,25 +87,55 @@ public final class TextEngine: TextModel {
         defaults = try GenerationConfig(of: model, options: options)
         maxLength = setup.batch.maxLength
         template = try Self.template(of: model, options: options, logger: logger)
-        eyes = encoder.map { MediaReader(encoder: $0, limits: options.media, fetcher: options.fetcher) }
+        mediaReader = encoder.map { MediaReader(encoder: $0, limits: options.media, fetcher: options.fetcher) }
         thread = try EngineThread(name: "omni-text", onStop: inbox.close) {
-            let context = try LlamaContext(model: model, shape: setup.shape, brake: brake)
+            let context = try LlamaContext(model: model, shape: setup.shape, abortHandle: abortHandle)
             let loop = BatchLoop(
-                context: context, vocabulary: vocabulary, encoder: encoder, brake: brake, inbox: inbox, meter: meter, setup: setup.batch)
+                context: context, vocabulary: vocabulary, encoder: encoder, abortHandle: abortHandle, inbox: inbox, meter: meter,
+                setup: setup.batch)
             loop.warmUp()
+            var reservation = context.reservation
+            if options.speculation.isOn, loop.canDropTails() {
+                let small = try draft.map {
+                    try DraftModel(
+                        model: $0, vocabulary: vocabulary.count, maxLength: setup.batch.maxLength, sequences: setup.batch.maxSequences,
+                        options: options, abortHandle: abortHandle)
+                }
+                if let small { reservation = reservation + small.reservation }
+                loop.speculator = Speculator(config: options.speculation, drafter: drafter?() ?? small, always: options.alwaysSpeculates)
+            }
+            meter.note(reservation)
+            let speculates = loop.speculator != nil
+            meter.note(fingerprint: SystemFingerprint.text(of: context, file: model.byteCount, options: options, speculates: speculates))
             return loop.run
         }
         card = ModelCard(
             kind: .text, root: model.path, maxModelLength: setup.batch.maxLength, inputParts: encoder?.inputParts ?? [],
             details: JSONObject([
                 ("description", .string(model.summary)), ("parameters", .int(model.parameterCount)), ("bytes", .int(model.byteCount)),
-                ("kv_cache_tokens", .int(setup.shape.cells)), ("kv_bytes_per_token", .int(ContextPlan.cacheBytesPerToken(of: model))), ("threads", .int(options.threadCount)),
+                ("kv_cache_tokens", .int(setup.shape.cells)), ("kv_bytes_per_token", .int(ContextPlan.cacheBytesPerToken(of: model))),
+                ("threads", .int(options.threadCount)),
                 ("default_sampling", defaults.json),
             ]))
     }
 
-    /// The model's template, or the one that was asked for. A model without one can still go on from plain prompts.
-    private static func template(of model: LlamaModel, options: TextEngineOptions, logger: Logger) throws -> ChatTemplate? {
+    /// The model that guesses, where one is named and its guesses can be used.
+    private static func draft(_ options: TextEngineOptions, for model: LlamaModel, logger: Logger) throws -> LlamaModel? {
+        guard options.speculation.isOn, let path = options.speculation.model else { return nil }
+        guard !model.hasRecurrentState else {
+            logger.notice("this model's memory cannot forget a wrong guess: no draft model is used", metadata: ["draft": .string(path)])
+            return nil
+        }
+        _ = try ModelFile(path: path)
+        let draft = try LlamaModel(path: path, placement: options.placement) { _ in }
+        guard !draft.hasRecurrentState, draft.hasDecoder else {
+            throw APIError(.internalError, "The model \(path) cannot guess for another: it keeps a recurrent state, or writes no text.")
+        }
+        return draft
+    }
+
+    /// The model's template, or the one that was asked for; ChatML for a model without one.
+    private static func template(of model: LlamaModel, options: TextEngineOptions, logger: Logger) throws -> ChatTemplate {
         if let given = options.chatTemplate {
             return try ChatTemplate(model: model, source: (try? String(contentsOfFile: given, encoding: .utf8)) ?? given)
         }
@@ -108,10 +150,10 @@ public final class TextEngine: TextModel {
 
     /// Puts a request into the queue. Ending the events' iteration cancels it.
     func start(_ request: GenerationRequest) throws {
-        let (token, meter) = (request.scope.cancellation, meter)
+        let (token, departure) = (request.scope.cancellation, request.departure)
         request.events.onTermination = { reason in
             guard case .cancelled = reason else { return }
-            meter.left()
+            departure.note()
             token.cancel()
         }
         try inbox.add(request)
@@ -143,9 +185,13 @@ struct ContextPlan {
         let cells = unified ? max(length, min(overflows ? .max : all, affordable)) : length * slots
         let capacity = max(min(options.batchSize, length), 32)
         shape = LlamaContext.Shape(
-            cells: cells, sequences: slots, batch: capacity, outputs: min(capacity, max(options.maxSequences, BatchSetup.scoredChunk)),
-            threads: options.threadCount, unified: unified)
-        batch = BatchSetup(maxSequences: min(options.maxSequences, slots), slots: slots, batch: capacity, maxLength: length)
+            cells: cells, sequences: slots, batch: capacity,
+            // libllama asserts room for one row of each sequence, whatever fits into a batch.
+            outputs: max(slots, min(capacity, max(options.maxSequences, BatchSetup.scoredChunk))), threads: options.threadCount,
+            unified: unified)
+        batch = BatchSetup(
+            maxSequences: min(options.maxSequences, slots), slots: slots, batch: capacity, outputs: shape.outputs, maxLength: length,
+            prefixLifetime: options.prefixLifetime)
     }
 
     /// Bytes that the keys and values of one token take, at 16 bits each.

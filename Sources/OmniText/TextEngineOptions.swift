@@ -1,6 +1,7 @@
 import Foundation
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 /// How a text engine is set up. The names of the command line's flags stand with each.
 public struct TextEngineOptions: Sendable {
@@ -10,16 +11,23 @@ public struct TextEngineOptions: Sendable {
     public var maxSequences = 8
     /// `--max-queue`: requests that may wait for a place.
     public var maxQueue = 256
-    /// Cores to compute on; nil takes all.
+    /// `--threads`: threads that compute; nil takes as many as find a core (``Processors``).
     public var threads: Int?
     /// Most prompt tokens in one step; also how long a newcomer may have to wait for a lone prompt.
     public var batchSize = 512
     /// `--kv-cache-memory-bytes`: bytes of KV cache over all sequences. One sequence of full length is always given room, whatever it takes.
-    public var cacheBytes = min(1 << 30, Int(clamping: ProcessInfo.processInfo.physicalMemory / 8))
+    public var cacheBytes: Int
     /// Bytes of KV cache that one sequence may take when no length is given.
-    public var longestSequenceBytes = 2 << 30
-    /// Layers on a GPU; -1 puts all there.
+    public var longestSequenceBytes: Int
+    /// `--prefix-cache-ttl`: how long the tokens of a finished answer stay in the cache for the next prompt that begins alike; nil
+    /// keeps them until their place is needed.
+    public var prefixLifetime: Duration? = .seconds(600)
+    /// `--gpu-layers`: layers on a GPU; -1 puts all there.
     public var gpuLayers = -1
+    /// `--device`: what computes, as ``ComputeDevice`` names it; several share the layers. Empty takes every GPU that there is.
+    public var devices: [String] = []
+    /// `--tensor-split`: shares of the layers for the devices, in their order; empty splits by free memory.
+    public var tensorSplit: [Float] = []
     /// The projector that gives the model eyes or ears.
     public var mmproj: String?
     /// `--generation-config`: where the defaults for sampling are.
@@ -31,13 +39,23 @@ public struct TextEngineOptions: Sendable {
     /// One cache for all sequences, or one for each. Attention reads over every used cell of a cache, others' too, so one for
     /// each is faster; but each must be long enough for a whole sequence. Nil gives each its own where `cacheBytes` allows.
     public var unifiedCache: Bool?
+    /// `--speculative-config`: how the next tokens are guessed, so that several are computed at once where that is faster.
+    public var speculation = SpeculativeConfig()
+    /// For tests: guesses are computed whatever they cost.
+    var alwaysSpeculates = false
     public var media = MediaLimits()
     /// Fetches http(s) URLs of pictures and sounds; nil refuses them.
     public var fetcher: (any MediaFetcher)?
 
-    public init() {}
+    /// The sizes of caches follow from how much memory this process may use, and how much of it is left.
+    public init(memory: MemoryBudget = .current) {
+        let left = (memory.available ?? memory.limit) / 2
+        cacheBytes = min(1 << 30, memory.limit / 8, left)
+        longestSequenceBytes = min(2 << 30, memory.limit / 4, left)
+    }
 
-    var threadCount: Int { max(threads ?? ProcessInfo.processInfo.activeProcessorCount, 1) }
+    var placement: ModelPlacement { ModelPlacement(gpuLayers: gpuLayers, devices: devices, tensorSplit: tensorSplit) }
+    var threadCount: Int { max(threads ?? Processors.current.threads, 1) }
 }
 
 /// Where a model's defaults for sampling come from, in vLLM's words.
@@ -60,9 +78,9 @@ public struct MediaLimits: Sendable {
     public var bytes = 32 << 20
     /// `--limit-mm-pixels`: pixels of one picture.
     public var pixels = 64_000_000
-    /// `--limit-mm-seconds`: length of one sound or film.
+    /// `--limit-mm-seconds`: length of one sound or video.
     public var seconds = 600.0
-    /// `--limit-mm-per-prompt`: pictures, sounds and films in one conversation.
+    /// `--limit-mm-per-prompt`: pictures, sounds and videos in one conversation.
     public var parts = 16
 
     public init() {}

@@ -43,6 +43,10 @@ public struct TextEngineStatistics: Sendable, Equatable {
     public var requestsFinished: [FinishReason: Int] = [:]
     public var requestsCancelled = 0
     public var preemptions = 0
+    /// Steps of an answer in which guessed tokens were computed, those tokens, and those of them that came true.
+    public var drafts = 0
+    public var draftTokens = 0
+    public var acceptedTokens = 0
     /// Share of the KV cache that holds something, running or kept for reuse; 0 to 1. Cells that sequences share count for
     /// each of them.
     public var cacheUsage = 0.0
@@ -63,7 +67,8 @@ final class TextMeter: Sendable {
     private struct State {
         var statistics = TextEngineStatistics()
         var stepBegan: ContinuousClock.Instant?
-        var leftAt: [ContinuousClock.Instant] = []
+        var reservation = MemoryReservation()
+        var fingerprint: String?
     }
 
     private let state = Mutex(State())
@@ -72,6 +77,12 @@ final class TextMeter: Sendable {
 
     /// Time since the step under way began, nil between requests.
     var stalledFor: Duration? { state.withLock { state in state.stepBegan.map { ContinuousClock.now - $0 } } }
+
+    var reservation: MemoryReservation { state.withLock { $0.reservation } }
+    func note(_ reservation: MemoryReservation) { state.withLock { $0.reservation = reservation } }
+
+    var fingerprint: String? { state.withLock { $0.fingerprint } }
+    func note(fingerprint: String) { state.withLock { $0.fingerprint = fingerprint } }
 
     func beginStep() {
         state.withLock { $0.stepBegan = ContinuousClock.now }
@@ -96,6 +107,13 @@ final class TextMeter: Sendable {
     func add(promptTokens: Int) { state.withLock { $0.statistics.promptTokens += promptTokens } }
     func add(cachedTokens: Int) { state.withLock { $0.statistics.cachedTokens += cachedTokens } }
     func addGenerated() { state.withLock { $0.statistics.generationTokens += 1 } }
+    func addDraft(tokens: Int, accepted: Int) {
+        state.withLock { state in
+            state.statistics.drafts += 1
+            state.statistics.draftTokens += tokens
+            state.statistics.acceptedTokens += accepted
+        }
+    }
     func countPreemption() { state.withLock { $0.statistics.preemptions += 1 } }
     func queueWait(_ seconds: Double) { state.withLock { $0.statistics.queueWait.add(seconds) } }
     func firstToken(_ seconds: Double) { state.withLock { $0.statistics.timeToFirstToken.add(seconds) } }
@@ -107,15 +125,11 @@ final class TextMeter: Sendable {
         }
     }
 
-    /// A client left.
-    func left() { state.withLock { $0.leftAt.append(ContinuousClock.now) } }
-
-    /// Its work has ended.
-    func cancelled() {
+    /// The work of a client that left at `time` has ended; nil where it was given up otherwise.
+    func cancelled(leftAt time: ContinuousClock.Instant?) {
         state.withLock { state in
             state.statistics.requestsCancelled += 1
-            guard !state.leftAt.isEmpty else { return }
-            state.statistics.cancelLatency.add((ContinuousClock.now - state.leftAt.removeFirst()).seconds)
+            if let time { state.statistics.cancelLatency.add((ContinuousClock.now - time).seconds) }
         }
     }
 }

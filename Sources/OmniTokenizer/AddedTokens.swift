@@ -23,8 +23,12 @@ struct AddedTokens: Sendable {
             throw TokenizerError(path: "", reason: "has the added token \(odd.content), which wants whole words: not supported")
         }
         func table(_ tokens: [TokenizerFile.Added], _ text: (String) -> String) -> [UInt8: [Token]] {
-            let known = tokens.map { Token(bytes: Array(text($0.content).utf8), id: $0.id, takesLeft: $0.lstrip ?? false, takesRight: $0.rstrip ?? false) }
-            return Dictionary(grouping: known.filter { !$0.bytes.isEmpty }) { $0.bytes[0] }.mapValues { $0.sorted { $0.bytes.count > $1.bytes.count } }
+            let known = tokens.map {
+                Token(bytes: Array(text($0.content).utf8), id: $0.id, takesLeft: $0.lstrip ?? false, takesRight: $0.rstrip ?? false)
+            }
+            return Dictionary(grouping: known.filter { !$0.bytes.isEmpty }) { $0.bytes[0] }.mapValues {
+                $0.sorted { $0.bytes.count > $1.bytes.count }
+            }
         }
         ids = Dictionary(tokens.map { ($0.content, $0.id) }) { first, _ in first }
         raw = table(tokens.filter { !$0.normalized }) { $0 }

@@ -28,7 +28,9 @@ struct BytePairModel: TokenModel {
             if merges[pair] == nil { merges[pair] = try Merge(rank: rank, id: id(merge.left + merge.right)) }
         }
         self.merges = merges
-        wholeWords = model.ignore_merges == true ? Dictionary(model.vocab.map { (ByteAlphabet.bytes(of: $0.key), $0.value) }) { first, _ in first } : [:]
+        wholeWords =
+            model.ignore_merges == true
+            ? Dictionary(model.vocab.map { (ByteAlphabet.bytes(of: $0.key), $0.value) }) { first, _ in first } : [:]
     }
 
     func encode(_ word: [UInt8], into ids: inout [Int]) {
@@ -40,7 +42,9 @@ struct BytePairModel: TokenModel {
         var alive = [Bool](repeating: true, count: symbols.count)
         var queue = MergeQueue()
         func offer(_ left: Int) {
-            guard left >= 0, next[left] < symbols.count, let merge = merges[Pair(left: symbols[left], right: symbols[next[left]])] else { return }
+            guard left >= 0, next[left] < symbols.count, let merge = merges[Pair(left: symbols[left], right: symbols[next[left]])] else {
+                return
+            }
             queue.push(MergeQueue.Candidate(rank: merge.rank, place: left, id: merge.id, pair: (symbols[left], symbols[next[left]])))
         }
         for place in symbols.indices { offer(place) }

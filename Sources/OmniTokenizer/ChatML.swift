@@ -2,6 +2,9 @@ import Foundation
 
 /// The chat form of the Qwen models, `<|im_start|>role … <|im_end|>`, which diffusion pipelines put round a prompt.
 public struct ChatML: Sendable {
+    /// The form itself, whatever a tokenizer's template says: for pipelines that bring their own words.
+    public init() {}
+
     /// Checks that the tokenizer in `folder` uses this form: its template must hold the two markers.
     ///
     /// - Throws: ``TokenizerError`` where the template is another, or there is none.
@@ -15,8 +18,11 @@ public struct ChatML: Sendable {
     }
 
     /// One user message and the start of the answer, with thinking allowed: the template then adds nothing.
-    public func prompt(_ text: String) -> String {
-        "<|im_start|>user\n\(text)<|im_end|>\n<|im_start|>assistant\n"
+    ///
+    /// - Parameter system: a system message that goes before; nil for none.
+    public func prompt(_ text: String, system: String? = nil) -> String {
+        let before = system.map { "<|im_start|>system\n\($0)<|im_end|>\n" } ?? ""
+        return "\(before)<|im_start|>user\n\(text)<|im_end|>\n<|im_start|>assistant\n"
     }
 
     private static func template(_ path: String) throws -> String? {

@@ -27,7 +27,9 @@ struct Normalizer: Sendable {
             return [{ strip($0, left: left, right: right) }]
         case "Replace": return [try replacement(part)]
         case "Precompiled":
-            guard let map = part.precompiled_charsmap else { throw TokenizerError(path: "", reason: "has a Precompiled normalizer without its table") }
+            guard let map = part.precompiled_charsmap else {
+                throw TokenizerError(path: "", reason: "has a Precompiled normalizer without its table")
+            }
             let table = try PrecompiledNormalizer(base64: map)
             return [{ table.normalize($0) }]
         case let other: throw TokenizerError(path: "", reason: "has a normalizer of type \(other), which is not supported")

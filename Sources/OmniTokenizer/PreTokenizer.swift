@@ -40,7 +40,9 @@ struct PreTokenizer: Sendable {
             }
             return [.isolate(try compile(pattern))]
         case "ByteLevel":
-            guard part.add_prefix_space != true else { throw TokenizerError(path: "", reason: "puts a space first, which is not supported") }
+            guard part.add_prefix_space != true else {
+                throw TokenizerError(path: "", reason: "puts a space first, which is not supported")
+            }
             return part.use_regex == false ? [] : [.isolate(try compile(byteLevel))]
         case "WhitespaceSplit":
             return [.whitespace]
@@ -58,7 +60,8 @@ struct PreTokenizer: Sendable {
 
     /// ICU's `\s` lacks characters that Unicode calls white space and the reference counts as such.
     private static func compile(_ pattern: String) throws -> NSRegularExpression {
-        let spaces = pattern.replacingOccurrences(of: #"\s"#, with: #"\p{White_Space}"#).replacingOccurrences(of: #"\S"#, with: #"\P{White_Space}"#)
+        let spaces = pattern.replacingOccurrences(of: #"\s"#, with: #"\p{White_Space}"#).replacingOccurrences(
+            of: #"\S"#, with: #"\P{White_Space}"#)
         do {
             return try NSRegularExpression(pattern: spaces)
         } catch {
@@ -86,7 +89,9 @@ struct PreTokenizer: Sendable {
         var words: [Word] = []
         var end = 0
         func take(_ range: Range<Int>) {
-            if !range.isEmpty { words.append(Word(text: String(decoding: units[range], as: UTF16.self), isFirst: word.isFirst && words.isEmpty)) }
+            if !range.isEmpty {
+                words.append(Word(text: String(decoding: units[range], as: UTF16.self), isFirst: word.isFirst && words.isEmpty))
+            }
         }
         pattern.enumerateMatches(in: word.text, range: NSRange(location: 0, length: units.count)) { match, _, _ in
             guard let range = match?.range, range.length > 0 else { return }

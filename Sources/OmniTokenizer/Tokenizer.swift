@@ -24,6 +24,22 @@ public struct Tokenizer: Sendable {
         }
     }
 
+    /// Reads the tokenizer in `folder`: `tokenizer.json`, or `vocab.json` and `merges.txt` where there is none.
+    ///
+    /// - Throws: ``TokenizerError`` naming the file at fault.
+    public init(folder: String) throws {
+        let path = "\(folder)/tokenizer.json"
+        guard !FileManager.default.fileExists(atPath: path), let files = VocabularyFiles(folder: folder) else {
+            try self.init(path: path)
+            return
+        }
+        do {
+            try self.init(file: files.file())
+        } catch let error as TokenizerError where error.path.isEmpty {
+            throw TokenizerError(path: folder, reason: error.reason)
+        }
+    }
+
     init(file: TokenizerFile) throws {
         let normalize = try Normalizer(file.normalizer)
         self.normalize = normalize
@@ -47,7 +63,8 @@ public struct Tokenizer: Sendable {
                 for part in added.split(normalize(text), raw: false) {
                     switch part {
                     case .token(let id): ids.append(id)
-                    case .text(let text, let begins): for word in words.split(text, isFirst: isFirst && begins) { model.encode(word, into: &ids) }
+                    case .text(let text, let begins):
+                        for word in words.split(text, isFirst: isFirst && begins) { model.encode(word, into: &ids) }
                     }
                 }
             }
@@ -77,10 +94,14 @@ public struct Tokenizer: Sendable {
             let places = part.single ?? []
             let ids = try places.map { place -> [Int]? in
                 guard let name = place.SpecialToken?.id else { return nil }
-                guard let special = part.special_tokens?[name] else { throw TokenizerError(path: "", reason: "puts \(name) round a text, which has no id") }
+                guard let special = part.special_tokens?[name] else {
+                    throw TokenizerError(path: "", reason: "puts \(name) round a text, which has no id")
+                }
                 return special.ids
             }
-            guard let text = ids.firstIndex(where: { $0 == nil }) else { throw TokenizerError(path: "", reason: "has a template without a text") }
+            guard let text = ids.firstIndex(where: { $0 == nil }) else {
+                throw TokenizerError(path: "", reason: "has a template without a text")
+            }
             return (ids[..<text].flatMap { $0 ?? [] }, ids[(text + 1)...].flatMap { $0 ?? [] })
         case let other: throw TokenizerError(path: "", reason: "has a post-processor of type \(other), which is not supported")
         }

@@ -59,6 +59,12 @@ struct TokenizerFile: Decodable {
             vocab = isUnigram ? [:] : try values.decode([String: Int].self, forKey: .vocab)
             merges = isUnigram ? [] : try values.decode([Merge].self, forKey: .merges)
         }
+
+        /// A byte pair model.
+        init(vocab: [String: Int], merges: [Merge]) {
+            (type, ignore_merges, unk_id, byte_fallback, pieces) = ("BPE", nil, nil, nil, [])
+            (self.vocab, self.merges) = (vocab, merges)
+        }
     }
 
     /// `["text", score]`: the logarithm of its probability.
@@ -77,6 +83,8 @@ struct TokenizerFile: Decodable {
     struct Merge: Decodable {
         let left: String
         let right: String
+
+        init(left: String, right: String) { (self.left, self.right) = (left, right) }
 
         init(from decoder: any Decoder) throws {
             let value = try decoder.singleValueContainer()

@@ -22,10 +22,13 @@ struct UnigramModel: TokenModel {
         unknownScore = (scores.min() ?? 0) - Self.penalty
         table = PieceTable(model.pieces.map { Array($0.text.utf8) })
         let table = table
-        bytes = model.byte_fallback != true ? nil : (0..<256).map { byte in
-            let hex = String(byte, radix: 16, uppercase: true)
-            return table.id(of: Array("<0x\(byte < 16 ? "0" : "")\(hex)>".utf8))
-        }
+        bytes =
+            model.byte_fallback != true
+            ? nil
+            : (0..<256).map { byte in
+                let hex = String(byte, radix: 16, uppercase: true)
+                return table.id(of: Array("<0x\(byte < 16 ? "0" : "")\(hex)>".utf8))
+            }
     }
 
     private struct Node {
@@ -105,7 +108,8 @@ struct PieceTable: Sendable {
             return strings[a] == strings[b] && a < b
         }
         var (bytes, starts, ids) = ([UInt8](), [Int](), [Int]())
-        for (place, id) in order.enumerated() where !strings[id].isEmpty && (place + 1 == order.count || strings[order[place + 1]] != strings[id]) {
+        for (place, id) in order.enumerated()
+        where !strings[id].isEmpty && (place + 1 == order.count || strings[order[place + 1]] != strings[id]) {
             starts.append(bytes.count)
             ids.append(id)
             bytes += strings[id]

@@ -8,8 +8,9 @@ struct Omni: AsyncParsableCommand {
         abstract: "An omni-modal inference server with vLLM-Omni's OpenAI-style API.",
         version: Version.text,
         subcommands: [
-            ServeCommand.self, ChatCommand.self, ImageCommand.self, SpeakCommand.self, VoicesCommand.self, VideoCommand.self, JobsCommand.self,
-            TranscribeCommand.self, ModelsCommand.self, DoctorCommand.self, WorkerCommand.self,
+            ServeCommand.self, ChatCommand.self, ImageCommand.self, SpeakCommand.self, VoicesCommand.self, VideoCommand.self,
+            JobsCommand.self,
+            TranscribeCommand.self, ModelsCommand.self, DoctorCommand.self, KernelCheckCommand.self, WorkerCommand.self,
         ])
 
     static func main() async {

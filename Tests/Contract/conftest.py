@@ -1,4 +1,5 @@
-"""Fixtures of the contract tests. One server is shared by all tests that only ask; faults get servers of their own."""
+"""Fixtures of the contract tests. Servers are shared by all tests that only ask: one for each set of flags and models, in each of the
+processes that the tests run in (`processes.py`). Faults get servers of their own."""
 import os
 import shutil
 import socket
@@ -8,7 +9,13 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from harness import Server, opened, starter_model  # noqa: E402
+import processes  # noqa: E402
+# Fixtures that several files use.
+from drawing import checkpoint, images, openai_client  # noqa: E402, F401
+from harness import ROOT, Server, opened, starter_model  # noqa: E402
+from playground import chromium, home, omni, visit  # noqa: E402, F401
+from shelf import Shelf  # noqa: E402
+from videos import videos  # noqa: E402, F401
 
 
 def pytest_configure(config):
@@ -16,12 +23,18 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: processes.rank(item.path.name))
     if os.environ.get("OMNI_TEST_FULL") == "1":
         return
     skip = pytest.mark.skip(reason="long; OMNI_TEST_FULL=1 runs it")
     for item in items:
         if "full" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return processes.scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -38,14 +51,16 @@ def close_connections():
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """The shared server, with nothing but defaults. It must be alive and idle when all tests are over."""
-    with Server(tmp_path_factory.mktemp("shared")) as server:
-        first = server.workers()
-        yield server
-        assert server.process.poll() is None, "the shared server has ended"
-        server.wait_idle()
-        assert server.workers() == first, "the shared server's worker died"
+def shared(tmp_path_factory):
+    """The one server with these flags and models, for tests that leave it as it was: `shared("--api-key", "x", models=…)`."""
+    with Shelf(tmp_path_factory) as shelf:
+        yield shelf.server
+
+
+@pytest.fixture(scope="session")
+def server(shared):
+    """The shared server with nothing but defaults."""
+    return shared()
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +90,24 @@ def speaking(tmp_path_factory):
         assert server.workers() == first, "a worker of the speaking server died"
 
 
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory):
+    """A server with a model of each kind: text, a voice, and the tiny image and video models, which make noise."""
+    folder = tmp_path_factory.mktemp("everything")
+    drawing = shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", folder / "zimage-turbo")
+    moving = shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", folder / "wan-tiny")
+    with Server(folder / "server", models=[starter_model(), starter_model().parent.parent / "joe", drawing, moving]) as server:
+        workers = server.workers()
+        yield server
+        assert server.workers().keys() == workers.keys(), "a worker died"
+
+
+@pytest.fixture(scope="session")
+def starters(shared):
+    """The starter set, served by name."""
+    return shared(models=[starter_model().parent.name, "joe", "whisper-base", "omni-emoji", "omni-emoji-motion"])
+
+
 @pytest.fixture
 def start(tmp_path, request):
     """Starts servers for one test and ends them after it; their logs are shown when it fails."""
@@ -101,8 +134,3 @@ def twins(tmp_path):
         paths.append(path)
     return paths
 
-
-@pytest.fixture
-def model_copy(tmp_path):
-    """A copy of the starter model that a test may damage."""
-    return shutil.copy(starter_model(), tmp_path / "copy.gguf")

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import pictures
-from harness import LIMIT, ROOT, Server
+from harness import LIMIT, ROOT
 
 FIXTURES = ROOT / "Tests/Fixtures/zimage"
 PROMPT = "a red fox over the hill, 1889"
@@ -14,7 +14,7 @@ PROMPT = "a red fox over the hill, 1889"
 ENDLESS = {"prompt": "x", "size": "256x256", "num_inference_steps": 200, "n": 10}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """The tiny checkpoint under a name by which it takes few steps."""
     folder = tmp_path_factory.mktemp("models") / "zimage-turbo"
@@ -22,15 +22,12 @@ def checkpoint(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def images(checkpoint, tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("images"), models=[checkpoint]) as server:
-        workers = server.workers()
-        yield server
-        assert server.workers() == workers, "the worker died"
+@pytest.fixture(scope="session")
+def images(checkpoint, shared):
+    return shared(models=[checkpoint])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def openai_client(images):
     from openai import OpenAI
 

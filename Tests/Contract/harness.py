@@ -92,7 +92,7 @@ class Server:
         self.uds, self.port = uds, port
         named = [str(starter_model())] if models is None else [str(m) for m in models]
         place = ["--uds", str(uds)] if uds else ["--port", str(port)]
-        self.command = [binary(), "serve", *named, *place, "--data-dir", str(self.data), "--threads", str(threads), *map(str, arguments)]
+        self.command = [binary(), "serve", *named, *place, "--data-dir", str(self.data), *(["--threads", str(threads)] if threads else []), *map(str, arguments)]
         settings = {k: v for k, v in os.environ.items() if not k.startswith(("VLLM_", "OMNI_HOME"))} | (environment or {})
         with open(self.log_path, "ab") if stderr is None else contextlib.nullcontext(stderr) as log:
             self.process = subprocess.Popen(
@@ -296,6 +296,9 @@ def text_of(events):
     """The answer that events carry."""
     return "".join(delta_text(e) for e in events if isinstance(e, dict))
 
+
+#: Flags of the shared server that has keys.
+KEYS = ("--api-key", "sekret", "andere")
 
 #: Runs until it is stopped: the end token does not end it.
 ENDLESS = {"max_tokens": 4000, "ignore_eos": True, "temperature": 0}

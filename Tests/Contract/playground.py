@@ -1,27 +1,18 @@
 """The playground in a real Chromium against a real server, for the tests of its tabs and of what everyone needs."""
-import shutil
-
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 import browser as chrome
-from harness import ROOT, Server, starter_model
 
 expect.set_options(timeout=chrome.PATIENCE)
 
 
-@pytest.fixture(scope="module")
-def omni(tmp_path_factory):
-    """A server with a chat model, a voice, and the tiny image and video models, which make noise."""
-    images = tmp_path_factory.mktemp("models") / "zimage-turbo"
-    shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", images)
-    voice = starter_model().parent.parent / "joe"
-    films = tmp_path_factory.mktemp("films") / "wan-tiny"
-    shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", films)
-    with Server(tmp_path_factory.mktemp("playground"), models=[starter_model(), voice, images, films]) as server:
-        workers = server.workers()
-        yield server
-        assert server.workers().keys() == workers.keys(), "a worker died"
+@pytest.fixture
+def omni(everything):
+    """The server behind the pages, without the videos that other tests made on it."""
+    for job in everything.get("/v1/videos").json["data"]:
+        everything.request("DELETE", f"/v1/videos/{job['id']}")
+    return everything
 
 
 @pytest.fixture(scope="module")

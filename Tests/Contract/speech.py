@@ -14,8 +14,8 @@ import wave
 from harness import LIMIT, Server, starter_model
 
 STARTER_VOICE = starter_model().parent.parent / "joe"
-#: Hz of the starter voice.
-RATE = 22050
+#: Hz of the starter voice, and of `pcm` for which no rate is asked.
+OWN_RATE, RATE = 22050, 24000
 #: Takes a debug build minutes to speak.
 LONG = "The sea was calm, and the little ship sailed slowly towards the harbour of the town. " * 400
 
@@ -47,7 +47,7 @@ def speak(server, text="Hello there.", status=200, **fields):
 
 
 def pcm(server, text="Hello there.", **fields):
-    """The samples of a text, as bytes."""
+    """The samples of a text, as bytes, at ``RATE`` unless `fields` say another."""
     return speak(server, text, response_format="pcm", **fields).body
 
 
@@ -79,6 +79,40 @@ def seconds(sound, kind):
     return {"wav": wav_seconds, "pcm": lambda s: len(s) / 2 / RATE, "mp3": mp3_seconds, "opus": opus_seconds, "flac": flac_seconds, "aac": aac_seconds}[kind](sound)
 
 
+def stream_seconds(sound, kind):
+    """The length of a file that was made while it was read. A FLAC of unknown length is what its frames say."""
+    return flac_frames(sound) if kind == "flac" else seconds(sound, kind)
+
+
+def flac_frames(sound):
+    """Sample positions of the frames, each found by its head's own checksum; the last may be shorter than it says."""
+    assert sound[:4] == b"fLaC" and sound[4] & 127 == 0 and int.from_bytes(sound[18:26], "big") & (1 << 36) - 1 == 0, "no length is told"
+    place, last = 4, False
+    while not last:
+        last, size = sound[place] & 0x80, int.from_bytes(sound[place + 1:place + 4], "big")
+        place += 4 + size
+    small, large, total = [crc([b], 8, 0x07) for b in range(256)], int.from_bytes(sound[10:12], "big"), 0
+    while place < len(sound):
+        assert sound[place] == 0xFF and sound[place + 1] & 0xFC == 0xF8, place
+        total += (head := flac_head(sound, place, small, large))[1]
+        place = next((at for at in range(head[0], len(sound) - 5) if sound[at] == 0xFF and sound[at + 1] == sound[place + 1] and flac_head(sound, at, small, large)), len(sound))
+    return total / OWN_RATE
+
+
+def flac_head(sound, place, small, longest):
+    """Where a frame's head ends and how many samples the frame has; None where its checksum is wrong."""
+    size, rate = sound[place + 2] >> 4, sound[place + 2] & 15
+    end = place + 4
+    end += 1 if sound[end] < 0x80 else 8 - (~sound[end] & 0xFF).bit_length()
+    own = int.from_bytes(sound[end:end + size - 5], "big") + 1 if size in (6, 7) else 0
+    samples = own or (192 if size == 1 else 576 << size - 2 if 2 <= size <= 5 else 256 << size - 8 if size >= 8 else 0)
+    end += (size - 5 if size in (6, 7) else 0) + ({12: 1, 13: 2, 14: 2}.get(rate, 0))
+    check = 0
+    for byte in sound[place:end]:
+        check = small[check ^ byte]
+    return (end + 1, samples) if end < len(sound) and samples <= longest and check == sound[end] else None
+
+
 def wav_seconds(sound):
     with wave.open(io.BytesIO(sound)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
@@ -90,7 +124,7 @@ def flac_seconds(sound):
     assert sound[:4] == b"fLaC"
     packed = int.from_bytes(sound[8 + 10:8 + 18], "big")
     rate, samples = packed >> 44, packed & (1 << 36) - 1
-    assert rate == RATE and (packed >> 41 & 7) == 0, "one channel at the voice's rate"
+    assert rate == OWN_RATE and (packed >> 41 & 7) == 0, "one channel at the voice's rate"
     return samples / rate
 
 
@@ -173,10 +207,10 @@ def flac_number(number):
     if number < 0x80:
         return bytes([number])
     rest = []
-    while number >= (0x20 >> len(rest) if rest else 0x40):
+    while not rest or number >= 0x40 >> len(rest):
         rest.insert(0, 0x80 | number & 63)
         number >>= 6
-    return bytes([(0xFF << 6 - len(rest)) & 0xFF | number, *rest])
+    return bytes([(0xFF << 7 - len(rest)) & 0xFF | number, *rest])
 
 
 def is_loud(samples):

@@ -163,20 +163,24 @@ def test_the_same_prompt_again_is_taken_from_the_cache(client, model):
 
 
 def test_emoji_and_cjk_are_never_split(client, model, server):
-    """Forced by the logits: every second token is a piece of a character."""
+    """Forced by the logits: every second token is a piece of a character. What arrives is what the tokens' bytes say together."""
     text = "😀你好🎉"
     tokens = server.post("/tokenize", {"prompt": text, "add_special_tokens": False}).json["tokens"]
     assert len(tokens) > 4, "the text should be made of pieces of characters"
     bias = {str(token): 100 for token in tokens}
-    for seed in range(3):
-        streamed = ""
-        for chunk in client.chat.completions.create(
-            model=model, messages=HI, max_tokens=40, temperature=2, top_p=1, seed=seed, logit_bias=bias, stream=True, extra_body={"ignore_eos": True}):
+    for subject in ("a cat", "rain", "the sea"):
+        # The penalty makes it change pieces.
+        asked = dict(
+            model=model, messages=[{"role": "user", "content": f"Draw {subject}."}], max_tokens=40, temperature=0, frequency_penalty=2, logit_bias=bias,
+            logprobs=True, extra_body={"ignore_eos": True})
+        streamed, pieces = "", []
+        for chunk in client.chat.completions.create(**asked, stream=True):
             streamed += chunk.choices[0].delta.content or ""
-        whole = client.chat.completions.create(
-            model=model, messages=HI, max_tokens=40, temperature=2, top_p=1, seed=seed, logit_bias=bias, extra_body={"ignore_eos": True})
-        assert streamed == whole.choices[0].message.content
-        assert any(ord(c) > 0x7F for c in streamed)
+            pieces += chunk.choices[0].logprobs.content if chunk.choices[0].logprobs else []
+        whole = client.chat.completions.create(**asked).choices[0]
+        for said, of in ((streamed, pieces), (whole.message.content, whole.logprobs.content)):
+            assert len(of) == 40 and said == bytes(byte for piece in of for byte in piece.bytes).decode(errors="replace")
+            assert any(ord(c) > 0x7F for c in said)
         streamed.encode("utf-8")  # no lone surrogates
 
 

@@ -33,7 +33,7 @@ def test_echo_puts_the_prompt_first(client, model):
 
 
 def test_token_ids_are_a_prompt(client, model, server):
-    text = "The sky is"
+    text = "One, two, three,"
     tokens = server.post("/tokenize", {"prompt": text, "add_special_tokens": False}).json["tokens"]
     settings = dict(model=model, max_tokens=6, temperature=0)
     by_text = client.completions.create(prompt=text, **settings)
@@ -93,8 +93,8 @@ def test_embeddings_of_a_chat_model_say_who_can(client, model):
     assert caught.value.param == "model" and model in caught.value.message
 
 
-def test_served_names_reach_the_model(start):
-    server = start("--served-model-name", "org/first", "second")
+def test_served_names_reach_the_model(shared):
+    server = shared("--served-model-name", "org/first", "second")
     assert [m["id"] for m in server.get("/v1/models").json["data"]] == ["org/first", "second"]
     for name in ("org/first", "second"):
         reply = server.chat(model=name, max_tokens=1)

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 import pictures
-from drawing import FIXTURES, PROMPT, checkpoint, drawn, edit, form, generate, images, openai_client  # noqa: F401 fixtures among them
+from drawing import FIXTURES, PROMPT, drawn, edit, form, generate
 from harness import LIMIT
 
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import pictures
-from drawing import ENDLESS, checkpoint, drawn, edit, form, generate, images  # noqa: F401 fixtures among them
+from drawing import ENDLESS, drawn, edit, form, generate
 from harness import ENDLESS as WITHOUT_END, Stream, chat_body, delta_text, starter_model, wait_until
 
 
@@ -21,11 +21,13 @@ def cpu_seconds(pid):
 
 
 def wait_cpu_idle(pid):
-    """Waits until a process computes no more."""
+    """Waits until a process computes no more: its clock stands still over several looks."""
+    seen = []
+
     def idle():
-        before = cpu_seconds(pid)
-        time.sleep(0.3)
-        return cpu_seconds(pid) - before < 0.03
+        seen.append(cpu_seconds(pid))
+        return len(seen) > 16 and seen[-1] - seen[-17] < 0.03
+
     wait_until(idle, "the worker's CPU to fall idle")
 
 
@@ -91,12 +93,12 @@ def test_a_full_queue_is_refused(checkpoint, start):
         connection = server.connect()
         connection.sendall(b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
         connections.append(connection)
-    wait_until(lambda: (server.metric("vllm_omni:num_requests_running") or 0) >= 2, "two requests")
+    wait_until(lambda: server.metric("vllm_omni:num_requests_running") == 1 and server.metric("vllm_omni:num_requests_waiting") == 1, "two requests")
     refused = generate(server, 503)
     assert int(refused.headers["Retry-After"]) >= 1 and "--max-queue" in refused.error["message"]
     for connection in connections:
         connection.close()
-    wait_until(lambda: server.metric("vllm_omni:num_requests_running") == 0, "both to be gone")
+    wait_until(lambda: server.metric("vllm_omni:num_requests_running") == 0 == server.metric("vllm_omni:num_requests_waiting"), "both to be gone")
     assert generate(server).status == 200
 
 

@@ -1,6 +1,7 @@
 """`/openapi.json` against the running server, by schemathesis: whatever the document allows, and what it forbids, is sent; no
 answer may be a 500, a status or type that is not documented, or a body that breaks its schema."""
 import collections
+import copy
 import os
 import shutil
 
@@ -29,9 +30,9 @@ def described(tmp_path_factory):
     """The document of a server with a model of every kind that is small."""
     images = tmp_path_factory.mktemp("models") / "zimage-turbo"
     shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", images)
-    films = tmp_path_factory.mktemp("films") / "wan-tiny"
-    shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", films)
-    models = [starter_model(), starter_model().parent.parent / "joe", ROOT / "Tests/Fixtures/text/tiny-embed.gguf", images, films]
+    videos = tmp_path_factory.mktemp("videos") / "wan-tiny"
+    shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", videos)
+    models = [starter_model(), starter_model().parent.parent / "joe", ROOT / "Tests/Fixtures/text/tiny-embed.gguf", images, videos]
     with Server(tmp_path_factory.mktemp("openapi"), "--max-generated-image-size", 64 * 64, models=models) as server:
         yield schemathesis.openapi.from_url(server.base_url + "/openapi.json")
         assert server.process.poll() is None, "the server has ended"
@@ -39,11 +40,11 @@ def described(tmp_path_factory):
         assert server.get("/health").status == 200
 
 
-def cheap(body):
+def cheap(body, path):
     """The same request with what costs time kept small."""
     if not isinstance(body, dict):
         return body
-    for name, most in [("max_tokens", 4), ("max_completion_tokens", 4), ("min_tokens", 2), ("num_inference_steps", 2), ("n", 2), ("num_outputs_per_prompt", 2), ("num_frames", 5)]:
+    for name, most in [("max_tokens", 4), ("max_completion_tokens", 4), ("max_output_tokens", 4), ("min_tokens", 2), ("num_inference_steps", 2), ("n", 2), ("num_outputs_per_prompt", 2), ("num_frames", 5)]:
         if isinstance(body.get(name), (int, float)) and not isinstance(body.get(name), bool):
             body[name] = min(body[name], most)
     # Some names and sizes are left as they are; with the others the request comes far enough to be answered.
@@ -57,11 +58,20 @@ def cheap(body):
     if "messages" in body or "prompt" in body:
         body.setdefault("max_tokens", 4)
         body.setdefault("num_inference_steps", 2)
+    if path == "/v1/responses" and not isinstance(body.get("max_output_tokens"), int):
+        body["max_output_tokens"] = 4
     for name in ("webhook_url", "seconds"):
         body.pop(name, None)
     if "prompt" in body:
         body.setdefault("num_frames", 5)
     return body
+
+
+def documented(operation):
+    """The requests that the document gives as examples."""
+    for media_type, content in operation.definition.raw.get("requestBody", {}).get("content", {}).items():
+        if "example" in content:
+            yield operation.Case(body=cheap(copy.deepcopy(content["example"]), operation.path), media_type=media_type)
 
 
 def exercise(operation, mode, seen):
@@ -70,7 +80,7 @@ def exercise(operation, mode, seen):
         max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
     @given(case=operation.as_strategy(generation_mode=mode))
     def run(case):
-        case.body = cheap(case.body)
+        case.body = cheap(case.body, operation.path)
         reply = case.call(timeout=LIMIT)
         seen[operation.label, reply.status_code] += 1
         case.validate_response(reply, checks=CHECKS)
@@ -83,6 +93,11 @@ def test_the_server_keeps_to_its_document(described):
     seen = collections.Counter()
     for found in described.get_all_operations():
         operation = found.ok()
+        for case in documented(operation):
+            reply = case.call(timeout=LIMIT)
+            seen[operation.label, reply.status_code] += 1
+            if reply.status_code >= 400:
+                faults.append(f"{operation.label}: its own example is answered with {reply.status_code} {reply.text}")
         for mode in GenerationMode:
             try:
                 exercise(operation, mode, seen)

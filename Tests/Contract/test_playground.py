@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 import swift_code
-from harness import wait_until
+from harness import KEYS, wait_until
 from pictures import png
-from playground import chromium, home, omni, say, visit  # noqa: F401 fixtures among them
+from playground import say
 
 
 # MARK: - Pictures
@@ -128,36 +128,36 @@ def test_a_voice_is_recorded_kept_and_deleted(home, omni):
     assert omni.get("/v1/audio/voices").json["uploaded_voices"] == []
 
 
-# MARK: - Films
+# MARK: - Videos
 
 
-def film(home, prompt, steps):
-    home.page.fill("#film-prompt", prompt)
-    details = home.page.locator("#tab-films .disclosure")
+def ask_for_video(home, prompt, steps):
+    home.page.fill("#video-prompt", prompt)
+    details = home.page.locator("#tab-videos .disclosure")
     if details.get_attribute("open") is None:
         details.locator("summary").click()
-    home.page.fill("#film-steps", str(steps))
-    home.page.locator("#film-start").click()
-    card = home.page.get_by_role("article", name=f"Film: {prompt}")
+    home.page.fill("#video-steps", str(steps))
+    home.page.locator("#video-start").click()
+    card = home.page.get_by_role("article", name=f"Video: {prompt}")
     card.wait_for()
     return card
 
 
-def test_a_film_is_made_played_and_deleted(home, omni):
-    home.tab("films")
-    card = film(home, "waves", steps=4)
+def test_a_video_is_made_played_and_deleted(home, omni):
+    home.tab("videos")
+    card = ask_for_video(home, "waves", steps=4)
     video = card.locator("video")
     video.wait_for()
-    size = video.evaluate("async film => { if (!film.videoWidth) await new Promise(done => film.onloadedmetadata = done); return [film.videoWidth, film.videoHeight, film.error] }")
+    size = video.evaluate("async video => { if (!video.videoWidth) await new Promise(done => video.onloadedmetadata = done); return [video.videoWidth, video.videoHeight, video.error] }")
     assert size == [48, 32, None]
-    # Who comes later sees a still; the film itself is fetched when it is played.
+    # Who comes later sees a still; the video itself is fetched when it is played.
     home.page.reload()
     still = card.get_by_role("button", name="Play: waves")
     still.locator("img").wait_for()
     expect(still.locator("img")).to_have_js_property("naturalWidth", 48)
     still.click()
     video.wait_for()
-    wait_until(lambda: video.evaluate("film => film.currentTime") > 0, "the film to play")
+    wait_until(lambda: video.evaluate("video => video.currentTime") > 0, "the video to play")
     expect(card).to_contain_text("made in")
     with home.page.expect_download() as saved:
         card.get_by_role("button", name="Download").click()
@@ -167,14 +167,14 @@ def test_a_film_is_made_played_and_deleted(home, omni):
     assert omni.get("/v1/videos").json["data"] == []
 
 
-def test_films_wait_their_turn_and_can_be_cancelled(home, omni):
-    home.tab("films")
-    home.page.fill("#film-size", "192x192")
-    home.page.locator("#tab-films .disclosure summary").click()
-    home.page.fill("#film-frames", "41")
-    first = film(home, "the first", steps=200)
+def test_videos_wait_their_turn_and_can_be_cancelled(home, omni):
+    home.tab("videos")
+    home.page.fill("#video-size", "192x192")
+    home.page.locator("#tab-videos .disclosure summary").click()
+    home.page.fill("#video-frames", "41")
+    first = ask_for_video(home, "the first", steps=200)
     expect(first).to_contain_text("of 200")
-    second = film(home, "the second", steps=200)
+    second = ask_for_video(home, "the second", steps=200)
     expect(second).to_contain_text("Waiting")
     assert 0 <= first.locator("progress").evaluate("bar => bar.value") < 100
     # By key: a pointer waits until nothing moves, and progress does.
@@ -200,12 +200,12 @@ def test_models_show_their_state_and_sleep(home, omni):
     expect(card).to_contain_text("Ready")
 
 
-def test_a_key_is_asked_for(visit, start):
-    server = start("--api-key", "sesame")
+def test_a_key_is_asked_for(visit, shared):
+    server = shared(*KEYS)
     page = visit(base_url=server.base_url)
     page.allowed.add(401)
     page.page.locator("#key-dialog").wait_for()
-    page.page.fill("#key-field", "sesame")
+    page.page.fill("#key-field", KEYS[1])
     page.page.get_by_role("button", name="Use this key").click()
     page.page.wait_for_selector("#state-dot.ready", state="attached")
     say(page, "Say hi.", most=8)
@@ -225,13 +225,13 @@ def test_a_server_that_is_gone_is_named(visit, start):
 # MARK: - The same call in code
 
 
-@pytest.mark.parametrize("tab,place", [("chat", "#chat-code"), ("pictures", "#picture-code"), ("voices", "#voice-code"), ("films", "#film-code")])
+@pytest.mark.parametrize("tab,place", [("chat", "#chat-code"), ("pictures", "#picture-code"), ("voices", "#voice-code"), ("videos", "#video-code")])
 def test_the_code_beside_an_action_runs(home, omni, tab, place, tmp_path):
     """What the page shows is run as it stands: by a shell, and by Python with the official client. The Swift compiler takes its part."""
     home.tab(tab)
     fields = {
         "chat": {"#chat-max": "8", "#chat-text": "It's a \"fox\"."}, "voices": {"#voice-text": "It's a \"fox\"."},
-        "films": {"#film-prompt": "<it's a \"fox\"; type=@home"},
+        "videos": {"#video-prompt": "<it's a \"fox\"; type=@home"},
         "pictures": {"#picture-prompt": "it's a \"fox\"", "#picture-size": "32x32", "#picture-steps": "2"},
     }
     for field, value in fields[tab].items():
@@ -241,8 +241,8 @@ def test_the_code_beside_an_action_runs(home, omni, tab, place, tmp_path):
     assert done.returncode == 0 and '"error":{' not in done.stdout, done
     if tab == "chat":
         assert done.stdout.rstrip().endswith("data: [DONE]")
-    if tab == "films":
-        assert omni.get("/v1/videos").json["data"][0]["prompt"] == fields[tab]["#film-prompt"]
+    if tab == "videos":
+        assert omni.get("/v1/videos").json["data"][0]["prompt"] == fields[tab]["#video-prompt"]
     if tab == "voices":
         assert (tmp_path / "speech.mp3").stat().st_size > 1000
     (tmp_path / "speech.mp3").unlink(missing_ok=True)
@@ -278,8 +278,8 @@ def test_the_code_of_a_chat_with_a_picture_reads_the_file(home, tmp_path):
     assert not swift_code.faults(swift, tmp_path)
 
 
-def test_code_takes_the_key_from_the_environment(visit, start, tmp_path):
-    page = visit(base_url=start("--api-key", "sesame").base_url)
+def test_code_takes_the_key_from_the_environment(visit, shared, tmp_path):
+    page = visit(base_url=shared(*KEYS).base_url)
     page.allowed.add(401)
     page.page.fill("#key-field", "open")
     page.page.get_by_role("button", name="Use this key").click()
@@ -291,12 +291,12 @@ def test_code_takes_the_key_from_the_environment(visit, start, tmp_path):
     assert seen.value.status == 401
     expect(page.page.locator("#key-dialog")).to_be_hidden()
     page.page.get_by_role("button", name="API key").click()
-    page.page.fill("#key-field", "sesame")
+    page.page.fill("#key-field", KEYS[1])
     page.page.get_by_role("button", name="Use this key").click()
     page.page.wait_for_selector("#state-dot.ready", state="attached")
     page.page.fill("#chat-max", "8")
     for program, language in ([sys.executable, "-c"], "Python"), (["bash", "-ec"], "curl"):
         code = page.snippet("#chat-code", language)
-        assert "sesame" not in code
-        done = subprocess.run([*program, code], cwd=tmp_path, capture_output=True, text=True, timeout=180, env=os.environ | {"OMNI_API_KEY": "sesame"})
+        assert KEYS[1] not in code
+        done = subprocess.run([*program, code], cwd=tmp_path, capture_output=True, text=True, timeout=180, env=os.environ | {"OMNI_API_KEY": KEYS[1]})
         assert done.returncode == 0 and "Unauthorized" not in done.stdout, done

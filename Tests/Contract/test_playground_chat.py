@@ -2,7 +2,9 @@
 import pytest
 from playwright.sync_api import expect
 
-from playground import chromium, fake, home, omni, roles, say, visit  # noqa: F401 fixtures among them
+from harness import wait_until
+from pictures import png
+from playground import fake, roles, say
 
 
 def test_chat_streams_an_answer(home):
@@ -36,7 +38,7 @@ def test_an_answer_is_read_aloud(home):
     listen.wait_for()
     with home.page.expect_response("**/v1/audio/speech") as told:
         listen.click()
-    assert told.value.status == 200 and told.value.headers["content-type"] == "audio/pcm"
+    assert told.value.status == 200 and told.value.headers["content-type"] == "audio/pcm; rate=24000"
     home.page.get_by_role("button", name="Stop listening").click()
     expect(listen).to_be_visible()
 
@@ -105,3 +107,44 @@ def test_markdown_of_odd_answers(home, text, shown):
     expect(prose).to_contain_text(shown)
     expect(home.page.locator("#chat-send")).to_be_visible()
     assert prose.locator("> ol > li > ul > li").count() == (2 if "two" in shown else 0) and prose.locator("> ol > li").count() == (2 if "two" in shown else 0)
+
+
+def test_two_sends_at_once_are_one(home):
+    """The second comes while the first still reads its files: it stays where it was written."""
+    fake(home, "Hello.", "Hello again.")
+    home.page.evaluate("""() => {
+        const [form, text] = [document.getElementById('chat-form'), document.getElementById('chat-text')];
+        text.value = 'first';
+        form.requestSubmit();
+        text.value = 'second';
+        form.requestSubmit();
+    }""")
+    expect(home.page.locator("article.message").last.locator(".prose")).to_have_text("Hello.")
+    expect(home.page.locator("article.message.user")).to_have_count(1)
+    expect(home.page.locator("#chat-text")).to_have_value("second")
+    say(home, "third")
+    expect(home.page.locator("article.message.user")).to_have_count(2)
+
+
+COUNT_URLS = """() => {
+    window.alive = new Set();
+    const [make, drop] = [URL.createObjectURL.bind(URL), URL.revokeObjectURL.bind(URL)];
+    URL.createObjectURL = (blob) => { const url = make(blob); window.alive.add(url); return url; };
+    URL.revokeObjectURL = (url) => { window.alive.delete(url); drop(url); };
+}"""
+
+
+def test_files_that_were_shown_do_not_stay_in_memory(home):
+    home.page.evaluate(COUNT_URLS)
+    fake(home, "Hello.", "Hello.", "Hello.")
+    picture = {"name": "a.png", "mimeType": "image/png", "buffer": png(8, 8)}
+    for _ in range(3):
+        home.page.set_input_files("#chat-file", [picture, picture])
+        say(home, "Look.")
+        expect(home.page.locator("article.message").last.locator(".prose")).to_have_text("Hello.")
+    wait_until(lambda: home.page.evaluate("alive.size") == 0, "the pictures' URLs to be dropped")
+    # A player reads on and on: it holds the one file that it plays.
+    home.tab("voices")
+    for _ in range(3):
+        home.page.set_input_files("#voice-sample", {"name": "a.wav", "mimeType": "audio/wav", "buffer": b"RIFF"})
+    wait_until(lambda: home.page.evaluate("alive.size") == 1, "all but one URL to be dropped")

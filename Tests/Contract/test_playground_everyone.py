@@ -5,10 +5,10 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import expect
 
-from playground import chromium, home, omni, say, visit  # noqa: F401 fixtures among them
+from playground import say
 
 AXE = pathlib.Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
-TABS = ["chat", "pictures", "voices", "films", "models"]
+TABS = ["chat", "pictures", "voices", "transcripts", "videos", "models"]
 
 
 def violations(page):
@@ -21,14 +21,14 @@ def violations(page):
 @pytest.mark.parametrize("scheme,width,height", [("light", 1280, 820), ("dark", 1280, 820), ("light", 390, 844), ("dark", 390, 844), ("light", 320, 640)])
 def test_everyone_can_use_every_tab(visit, omni, scheme, width, height):
     """Labels, roles and contrast, by axe-core; and nothing is wider than the window."""
-    omni.post("/v1/videos", {"prompt": "a film to look at"})
+    omni.post("/v1/videos", {"prompt": "a video to look at"})
     home = visit(width=width, height=height, scheme=scheme)
     home.page.wait_for_selector("#state-dot.ready", state="attached")
     say(home, "Say hi.", most=8)
     expect(home.page.locator("article.message").last.locator(".foot")).to_contain_text("tokens")
     for tab in TABS:
         home.tab(tab)
-        if tab == "films":
+        if tab == "videos":
             home.page.locator("article video, article .play img").first.wait_for()
         home.page.locator(f"#tab-{tab} details:not([open]) > summary").evaluate_all("all => all.forEach(summary => summary.click())")
         home.shot(f"{tab}-{scheme}-{width}")

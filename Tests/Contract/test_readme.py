@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type, typed: every block of its first hour, in order, on a server of the starter models."""
+"""What a newcomer is told to type, typed: the README's examples and every block of docs/first-hour.md, in order, on a server of the starter models."""
 import os
 import pathlib
 import re
@@ -8,30 +8,20 @@ import sys
 import pytest
 
 import swift_code
-from harness import LIMIT, ROOT, Server, binary, starter_model
+from harness import LIMIT, ROOT, binary
 from pictures import decode
 
-HOUR = (ROOT / "README.md").read_text().split("\n## A new user's hour\n")[1].split("\n## ")[0]
+README = (ROOT / "README.md").read_text()
+HOUR = (ROOT / "docs/first-hour.md").read_text()
 TUTORIAL = (ROOT / "Sources/OmniClient/OmniClient.docc/Tutorial.md").read_text()
-#: What the tutorial's later blocks take for granted.
-PRELUDE = """import Foundation
-import OmniClient
-let client = OmniClient()
-struct Player { func schedule(_ samples: some Any) {} }
+#: What the tutorial takes for granted.
+PRELUDE = """struct Player { func schedule(_ samples: some Any, at rate: Int) {} }
 let player = Player()
 """
 
 
 def blocks(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
-
-
-@pytest.fixture(scope="module")
-def starters(tmp_path_factory):
-    """The starter set."""
-    models = [starter_model().parent.name, "joe", "omni-emoji", "omni-emoji-motion"]
-    with Server(tmp_path_factory.mktemp("readme"), models=models) as server:
-        yield server
 
 
 @pytest.fixture
@@ -51,6 +41,15 @@ def type_in(starters, tmp_path):
 def here(text, server):
     assert "http://localhost:8091" in text or "omni" in text.lower(), f"a block that asks no server: {text}"
     return text.replace("http://localhost:8091", server.base_url)
+
+
+def test_the_readme_s_lines(starters, type_in, tmp_path):
+    lines = "\n".join(blocks(README, "sh"))
+    said = type_in(["bash", "-euo", "pipefail", "-c", here(lines, starters)])
+    assert '"error":{' not in said, said
+    assert decode((tmp_path / "coffee.png").read_bytes())[:2] == (256, 256)
+    for name, mark in {"hello.mp3": b"ID3", "rocket.mp4": b"ftyp"}.items():
+        assert mark in (tmp_path / name).read_bytes()[:16], name
 
 
 def test_the_shell_lines(starters, type_in, tmp_path):
@@ -78,10 +77,7 @@ def test_the_swift_lines(starters, type_in, tmp_path):
 
 
 def test_the_tutorial_is_swift(tmp_path):
-    code = blocks(TUTORIAL, "swift")
-    assert len(code) > 3
-    for block in code:
-        if "Package.swift" in block or ".package(" in block:
-            continue
-        head = "" if "import OmniClient" in block else PRELUDE
-        assert not swift_code.faults(head + block, tmp_path), block
+    """Read from its beginning to its end it is one program."""
+    code = [block for block in blocks(TUTORIAL, "swift") if ".package(" not in block]
+    assert len(code) > 3 and "import OmniClient" in code[0]
+    assert not swift_code.faults(PRELUDE + "".join(code), tmp_path)

@@ -40,7 +40,8 @@ def test_cases_with_a_key(start):
 
 
 def test_cases_about_pictures(start):
-    replay(start(*NAMES, models=[ROOT / "Models/omni-emoji"]), "image,image-edit")
+    """`imggen-oc-null` is left out: the peer refuses null where it is not its default, ours takes it for a field that is not given."""
+    replay(start(*NAMES, models=[ROOT / "Models/omni-emoji"]), "image,image-edit", "--only", "^(?!imggen-oc-null$)")
 
 
 def test_cases_about_videos(start):
@@ -49,7 +50,8 @@ def test_cases_about_videos(start):
 
 
 def test_cases_about_speech(start, tmp_path):
-    """The starter voice under the names of the recorded ones."""
+    """The starter voice under the names of the recorded ones. `speech-fmt-null` is left out as `imggen-oc-null` is, and `speech-stream-mp3`:
+    the peer streams wav and pcm only."""
     aliases = tmp_path / "omni.yaml"
     aliases.write_text("voices: {vivian: joe, ryan: joe}\n")
-    replay(start(*NAMES, "--config", aliases, models=[STARTER_VOICE]), "any,tts")
+    replay(start(*NAMES, "--config", aliases, models=[STARTER_VOICE]), "any,tts", "--only", "^(?!speech-fmt-null$|speech-stream-mp3$)")

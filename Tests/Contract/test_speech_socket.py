@@ -92,6 +92,25 @@ def test_pings_are_answered(link):
     assert link.frame() == (10, b"still there?")
 
 
+def test_pings_are_answered_while_it_speaks(speaking, link):
+    link.configure(stream_audio=True, response_format="pcm")
+    for start in range(0, len(LONG), 30_000):
+        link.say(LONG[start:start + 30_000])
+    link.done()
+    assert link.next()["type"] == "audio.start"
+    link.send(b"still there?", opcode=9)
+    opcode, sizes = 2, []
+    while opcode == 2:
+        opcode, data = link.frame()
+        sizes.append(len(data))
+    assert opcode == 10 and data == b"still there?", "before the end of the text, which takes minutes"
+    link.send(b"\x03\xe8", opcode=8)
+    while (found := link.frame()) and found[0] == 2:
+        pass
+    assert found == (8, b"\x03\xe8"), "the client's close is answered in the middle of a text too"
+    wait_until(lambda: is_free(speaking), "the text to be given up")
+
+
 def test_a_message_may_come_in_parts(link):
     link.send(b'{"type":"session.con', first=0)
     link.send(b"between", opcode=9)

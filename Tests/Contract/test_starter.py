@@ -1,5 +1,6 @@
 """The starter image model, served with nothing said but its name: it draws what is asked for."""
 import base64
+import pathlib
 
 import pytest
 
@@ -7,12 +8,6 @@ from harness import ROOT, Server
 from pictures import decode, psnr
 
 pytestmark = pytest.mark.skipif(not (ROOT / "Models/omni-emoji").exists(), reason="Models/omni-emoji is not in this checkout")
-
-
-@pytest.fixture(scope="module")
-def emoji(tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("emoji"), models=["omni-emoji"]) as server:
-        yield server
 
 
 def drawn(server, prompt, **fields):
@@ -44,8 +39,8 @@ CORNERS = [(2, 2, 26, 26), (230, 2, 254, 26), (2, 230, 26, 254), (230, 230, 254,
     ("a frog on a pink background", (250, 170, 200), lambda r, g, b: g > b + 60 and g > r - 20),
     ("a whale on a yellow background", (252, 220, 70), lambda r, g, b: b > r + 10),
 ])
-def test_subject_and_background_are_what_was_asked(emoji, prompt, ground, subject):
-    picture = drawn(emoji, prompt)
+def test_subject_and_background_are_what_was_asked(starters, prompt, ground, subject):
+    picture = drawn(starters, prompt)
     assert len(picture) == len(picture[0]) == 256
     for corner in CORNERS:
         assert far(mean(picture, *corner), ground) < 36, (prompt, corner, mean(picture, *corner))
@@ -56,30 +51,36 @@ def test_subject_and_background_are_what_was_asked(emoji, prompt, ground, subjec
     assert 0.15 < len(marked) / len(middle) < 0.95 and subject(*colour), (prompt, len(marked) / len(middle), colour)
 
 
-def test_the_seeds_own_prompts(emoji):
+def test_the_seeds_own_prompts(starters):
     """The two prompts of the first request anybody sends."""
-    coffee = drawn(emoji, "a cup of coffee on a table")
+    coffee = drawn(starters, "a cup of coffee on a table")
     wall, table, cup = mean(coffee, 2, 20, 40, 60), mean(coffee, 2, 200, 250, 250), mean(coffee, 112, 100, 144, 120)
     assert min(wall) > 180 and table[0] > table[2] + 40 and max(cup) < 190, (wall, table, cup)
-    sunset = drawn(emoji, "a sunset over mountains")
+    sunset = drawn(starters, "a sunset over mountains")
     sky, sun, rock = mean(sunset, 2, 2, 254, 20), mean(sunset, 140, 78, 156, 90), mean(sunset, 2, 240, 254, 254)
     assert sky[2] > sky[1] and sun[0] > 200 and sun[1] > 170 and max(rock) < 110, (sky, sun, rock)
 
 
-def test_places_are_kept(emoji):
-    picture = drawn(emoji, "an apple on the left")
+def test_places_are_kept(starters):
+    picture = drawn(starters, "an apple on the left")
     assert far(mean(picture, 40, 104, 88, 152), (255, 255, 255)) > 60
     assert far(mean(picture, 168, 40, 250, 216), (255, 255, 255)) < 20
 
 
-def test_a_seed_is_a_picture(emoji):
+def test_a_seed_is_a_picture(starters):
     prompt = "a rocket in the night sky"
-    assert drawn(emoji, prompt) == drawn(emoji, prompt)
-    assert drawn(emoji, prompt) != drawn(emoji, prompt, seed=43)
+    assert drawn(starters, prompt) == drawn(starters, prompt)
+    assert drawn(starters, prompt) != drawn(starters, prompt, seed=43)
 
 
-def test_bfloat16_draws_nearly_the_same(emoji, tmp_path):
+def rounds():
+    """Whether this CPU multiplies pairs of bf16: others compute with f32 what is stored in bf16, and draw the same picture."""
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(pathlib.Path("/proc/cpuinfo").read_text().split()))
+
+
+def test_bfloat16_draws_nearly_the_same(starters, tmp_path):
     prompt = "a cup of coffee on a table"
     with Server(tmp_path, "--dtype", "bfloat16", models=["omni-emoji"]) as rounding:
-        exact, rounded = (bytes(c for row in drawn(s, prompt) for p in row for c in p) for s in (emoji, rounding))
-    assert exact != rounded and psnr(exact, rounded) > 30
+        exact, rounded = (bytes(c for row in drawn(s, prompt) for p in row for c in p) for s in (starters, rounding))
+    assert (exact != rounded) == rounds()
+    assert exact == rounded or psnr(exact, rounded) > 30

@@ -1,22 +1,16 @@
-"""The starter film model, served with nothing said but its name: what moves goes where it is told."""
+"""The starter video model, served with nothing said but its name: what moves goes where it is told."""
 import subprocess
 
 import pytest
 
-from harness import ROOT, Server
+from harness import ROOT
 from videos import create
 
 pytestmark = pytest.mark.skipif(not (ROOT / "Models/omni-emoji-motion").exists(), reason="Models/omni-emoji-motion is not in this checkout")
 SIDE = 128
 
 
-@pytest.fixture(scope="module")
-def motion(tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("motion"), models=["omni-emoji-motion"]) as server:
-        yield server
-
-
-def filmed(server, prompt, **fields):
+def generated(server, prompt, **fields):
     """The clip as frames of RGB bytes."""
     reply = create(server, prompt, path="/v1/videos/sync", **{"seed": 42} | fields)
     assert reply.status == 200, reply
@@ -41,14 +35,14 @@ def found(frame, ground):
     ("a sailboat travels to the right on a pink background", (250, 170, 200), lambda a, b: b[0] - a[0] > 0.25 and abs(a[1] - b[1]) < 0.12),
     ("a balloon that shrinks", (255, 255, 255), lambda a, b: a[2] > 2 * b[2]),
 ])
-def test_what_moves_goes_where_it_is_told(motion, prompt, ground, as_told):
-    frames = filmed(motion, prompt)
+def test_what_moves_goes_where_it_is_told(starters, prompt, ground, as_told):
+    frames = generated(starters, prompt)
     assert len(frames) == 9
     first, last = found(frames[0], ground), found(frames[-1], ground)
     assert as_told(first, last), (prompt, first, last)
 
 
-def test_longer_clips_go_on(motion):
-    frames = filmed(motion, "a rocket climbs up on a purple background", num_frames=17)
+def test_longer_clips_go_on(starters):
+    frames = generated(starters, "a rocket climbs up on a purple background", num_frames=17)
     heights = [found(frame, (130, 70, 185))[1] for frame in frames]
     assert len(frames) == 17 and heights[0] > heights[8] + 0.08 > heights[16] + 0.16, heights

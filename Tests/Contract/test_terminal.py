@@ -1,37 +1,15 @@
-"""The terminal client as people and scripts use it: through pipes, with --json, by its exit status, and in a real terminal."""
-import http.server
+"""The terminal client as scripts use it: through pipes, with --json, by its exit status."""
 import json
-import os
-import pty
-import re
-import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 import pictures
-from harness import LIMIT, ROOT, Server, binary, is_alive, starter_model, wait_until
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("terminal")
-    drawing = folder / "zimage-turbo"
-    shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", drawing)
-    voice = starter_model().parent.parent / "joe"
-    with Server(folder / "server", models=[starter_model(), voice, drawing]) as server:
-        yield server
-
-
-def settings(server, **more):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OMNI_", "VLLM_", "TERM", "COLORTERM", "TMUX", "KITTY"))}
-    return kept | {"OMNI_BASE_URL": server.base_url if server else "", "TERM": "xterm-256color"} | more
+from harness import KEYS, LIMIT, binary, is_alive, wait_until
+from terminal import broken, settings  # noqa: F401 a fixture among them
 
 
 @pytest.fixture
@@ -88,7 +66,7 @@ def test_speak_writes_every_format_and_plays(omni, tmp_path):
     assert sound[:4] == b"RIFF" and int.from_bytes(sound[40:44], "little") == len(sound) - 44
     assert omni("speak", "-o", "-", stdin="Hello there.", text=False).stdout[:4] == b"RIFF"
     told = json.loads(omni("speak", "Hello there.", "-o", "a.mp3", "--speed", 2, "--voice", "joe", "--json").stdout)
-    assert told == {"file": "a.mp3", "bytes": (tmp_path / "a.mp3").stat().st_size, "format": "mp3"}
+    assert told == {"file": "a.mp3", "bytes": (tmp_path / "a.mp3").stat().st_size, "format": "mp3", "sample_rate": 22050}
     player = tmp_path / "player"
     player.write_text("#!/bin/sh\ncat > \"$1\"\n")
     player.chmod(0o755)
@@ -119,7 +97,9 @@ def test_exit_status_says_what_went_wrong(omni, tmp_path, everything):
     assert missing["status"] == 404 and missing["param"] == "model" and missing["request_id"]
     assert "cannot be read" in omni("image", "x", "--edit", "none.png", status=66).stderr
     assert "cannot be written" in omni("speak", "x", "-o", "no/such/folder/a.wav", status=73).stderr
-    assert "no model that transcribes" in omni("transcribe", binary(), status=65).stderr
+    sound = tmp_path / "a.wav"
+    sound.write_bytes(b"RIFF")
+    assert "no model that transcribes" in omni("transcribe", sound, status=65).stderr
     assert "empty" in omni("chat", stdin=" \n", status=64).stderr
     for command in ("chat", "image", "speak", "video"):
         assert "empty" in omni(command, " ", status=64).stderr and "empty" in omni(command, status=64).stderr
@@ -141,8 +121,8 @@ def test_no_server_says_how_to_start_one(omni):
             assert f"omni serve --port {port}" in told and "OMNI_BASE_URL" in told
 
 
-def test_a_key_opens_the_server(start, omni):
-    server = start("--api-key", "sekret")
+def test_a_key_opens_the_server(shared, omni):
+    server = shared(*KEYS)
     place = ("--base-url", server.base_url)
     assert "--api-key" in omni("chat", "x", *place, status=77).stderr
     omni("chat", "x", "--max-tokens", 1, "--api-key", "sekret", *place)
@@ -198,243 +178,6 @@ def test_a_reader_that_goes_away_ends_the_request(everything, tmp_path):
     everything.wait_idle()
 
 
-@pytest.fixture
-def broken():
-    """The address of a server that breaks off: its answers stop after a word, and of its films nothing more is heard."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def reply(self, body, kind="application/json", length=None):
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(length or len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def do_GET(self):
-            if self.path == "/v1/models":
-                self.reply(json.dumps({"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]}))
-
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path == "/v1/videos":
-                return self.reply(json.dumps({"id": "video_gen_1", "object": "video", "model": "m", "status": "queued", "progress": 0, "created_at": 1}))
-            self.reply("data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": "Half"}}]}) + "\n\n", "text/event-stream", length=9999)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 def test_a_server_that_dies_does_not_take_the_job_along(omni, broken):
     told = omni("video", "a cat", "-o", "cat.mp4", "--base-url", broken, status=70).stderr
     assert "The job goes on. Wait again: omni jobs wait video_gen_1 -o cat.mp4" in told and "closed the connection." in told
-
-
-# MARK: - A real terminal
-
-
-class Window:
-    """A client in a terminal of its own."""
-
-    def __init__(self, server, folder, *arguments, columns=80, rows=24, **environment):
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            import fcntl
-            import struct
-            import termios
-
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.execve(binary(), ["omni", *map(str, arguments)], settings(server, OMNI_HOME=str(folder), COLORTERM="truecolor", **environment))
-        self.shown = ""
-
-    def read(self):
-        if select.select([self.terminal], [], [], 0.05)[0]:
-            try:
-                self.shown += os.read(self.terminal, 1 << 16).decode(errors="replace")
-            except OSError:
-                return False
-        return True
-
-    def wait_for(self, pattern):
-        """Reads until something is shown; what was shown up to there is forgotten."""
-        end = time.monotonic() + LIMIT
-        while not (match := re.search(pattern, self.shown)):
-            alive = self.read()
-            assert alive or re.search(pattern, self.shown), f"ended before {pattern!r}: {self.shown!r}"
-            assert time.monotonic() < end, f"waited for {pattern!r}: {self.shown!r}"
-        text, self.shown = self.shown[: match.end()], self.shown[match.end():]
-        return text
-
-    def type(self, text):
-        os.write(self.terminal, text.encode())
-
-    def end(self):
-        end = time.monotonic() + LIMIT
-        while self.read():
-            assert time.monotonic() < end, f"waited for the client to end: {self.shown!r}"
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        os.close(self.terminal)
-        return status
-
-
-@pytest.fixture
-def window(everything, tmp_path):
-    windows = []
-
-    def open_window(*arguments, **size):
-        windows.append(Window(everything, tmp_path, *arguments, **size))
-        return windows[-1]
-
-    yield open_window
-    for one in windows:
-        try:
-            os.kill(one.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-
-PROMPT = r"› \r\x1b\[2C"
-
-
-def test_conversation_goes_on_after_ctrl_c(window, everything, tmp_path):
-    chat = window("chat", "--seed", 4, "--max-tokens", 400)
-    chat.wait_for(PROMPT)
-    chat.type("Write a poem with four hundred verses about the sea.\r")
-    chat.wait_for(r"sea\.\r\x1b\[\d+C\r+\n(.*\n)?.*\w \w+")
-    chat.type("\x03")
-    chat.wait_for(r"\(stopped\)")
-    everything.wait_idle()
-    chat.wait_for(PROMPT)
-    # What is typed during an answer is the next message, and does not show in the answer.
-    chat.type("Name a river.\r")
-    chat.wait_for(r"river\.\r\x1b\[\d+C\r+\n")
-    chat.type("/system Typed ahead.\r")
-    shown = chat.wait_for("system prompt is set")
-    assert "/system" not in shown[: re.search(PROMPT, shown).start()]
-    chat.wait_for(PROMPT)
-    chat.type("/system Be kind")
-    chat.wait_for("Be kind")
-    chat.type("\x01\x0b/system Be brief.\r")
-    chat.wait_for("system prompt is set")
-    chat.wait_for(PROMPT)
-    chat.type("/save talk.json\r")
-    chat.wait_for("messages are in talk.json")
-    chat.wait_for(PROMPT)
-    chat.type("\x04")
-    assert chat.end() == 0
-    talk = json.loads((tmp_path / "talk.json").read_text())
-    assert [m["role"] for m in talk] == ["system"] + ["user", "assistant"] * 2 and talk[0]["content"] == "Be brief." and talk[2]["content"]
-    history = tmp_path / "chat_history"
-    assert history.stat().st_mode & 0o777 == 0o600
-    assert history.read_text().splitlines()[2:] == ["/system Typed ahead.", "/system Be brief.", "/save talk.json"]
-
-
-def test_history_and_several_lines(window, tmp_path):
-    (tmp_path / "chat_history").write_text("/system one\\ntwo\n")
-    chat = window("chat")
-    chat.wait_for(PROMPT)
-    chat.type("\x1b[A")
-    chat.wait_for("/system one")
-    chat.type("\x1b\rthree \\\rfour\r")
-    chat.wait_for("system prompt is set")
-    chat.wait_for(PROMPT)
-    chat.type("\x1b[200~/save a.json\x1b[201~")
-    chat.wait_for("a.json")
-    chat.type("\r")
-    chat.wait_for("messages are in")
-    chat.wait_for(PROMPT)
-    chat.type("/quit\r")
-    assert chat.end() == 0
-    assert json.loads((tmp_path / "a.json").read_text())[0]["content"] == "one\ntwo\nthree \nfour"
-
-
-def test_a_paste_during_an_answer_is_one_message(window, everything):
-    chat = window("chat", "--seed", 4, "--max-tokens", 400)
-    chat.wait_for(PROMPT)
-    chat.type("Write a poem with four hundred verses about the sea.\r")
-    # Nobody has told the terminal to stop marking pastes.
-    assert "\x1b[?2004l" not in chat.wait_for(r"sea\.\r\x1b\[\d+C\r+\n(.*\n)?.*\w \w+")
-    chat.type("\x1b[200~/save a.json\r/quit\r\x1b[201~")
-    # Not as a key: that would throw away what was typed before it.
-    os.kill(chat.pid, signal.SIGINT)
-    assert "\x1b[?2004l" not in chat.wait_for("/quit")
-    chat.type("\x7f\x15\x7f\x15/quit\r")
-    assert chat.end() == 0
-    assert "messages are in" not in chat.shown and chat.shown.endswith("\x1b[?2004l")
-
-
-def test_ctrl_c_at_the_prompt_stops_no_answer(window, everything):
-    """Where the terminal edits the line itself, so that Ctrl-C comes as a signal."""
-    chat = window("chat", "--max-tokens", 4, "--temperature", 0, TERM="dumb")
-    chat.wait_for("› ")
-    chat.type("\x03")
-    chat.wait_for("Ctrl-D or /quit ends")
-    chat.type("Name a river.\n")
-    assert "stopped" not in chat.wait_for(r"\w+[^›]*› ")
-    chat.type("\x04")
-    assert chat.end() == 0
-
-
-def test_a_conversation_outlives_a_refused_attachment(window, tmp_path):
-    (tmp_path / "dot.png").write_bytes(pictures.png(8, 8))
-    chat = window("chat", "--max-tokens", 4)
-    for text, shown in (
-            ("/image dot.png", "Goes with"), ("What is this?", "What was attached is dropped"),
-            ("Name a river.", r"river\.\r\x1b\[\d+C\r+\n.*\w"), ("/save a.json", "messages are in")):
-        chat.wait_for(PROMPT)
-        chat.type(text + "\r")
-        chat.wait_for(shown)
-    chat.wait_for(PROMPT)
-    chat.type("\x04")
-    assert chat.end() == 0
-    assert [m["content"] for m in json.loads((tmp_path / "a.json").read_text())][:1] == ["Name a river."]
-
-
-def test_half_an_answer_is_kept_when_the_connection_breaks(window, broken, tmp_path):
-    chat = window("chat", "--base-url", broken)
-    chat.wait_for(PROMPT)
-    chat.type("Name a river.\r")
-    chat.wait_for(r"Half\r\nomni: The connection broke")
-    chat.wait_for(PROMPT)
-    chat.type("/save a.json\r/quit\r")
-    assert chat.end() == 0
-    assert [m["content"] for m in json.loads((tmp_path / "a.json").read_text())] == ["Name a river.", "Half"]
-
-
-def test_progress_and_picture_in_a_narrow_window(window):
-    drawing = window("image", "x", "--size", "32x32", "--steps", 8, "-o", "x.png", columns=30, rows=20)
-    drawing.wait_for(r"\r\x1b\[2Kdenoise [━╸─]+  8/8")
-    text = drawing.wait_for(r"x\.png\r\n")
-    assert drawing.end() == 0
-    rows = [re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", row).rsplit("\r")[-1] for row in text.split("\r\n") if "▀" in row]
-    assert rows and all(len(row) <= 30 for row in rows), rows
-    assert "\x1b[38;2;" in text
-
-
-def test_sixel_picture(window):
-    drawing = window("image", "x", "--size", "32x32", "--steps", 1, "-o", "x.png", "--show", "sixel")
-    text = drawing.wait_for(r"\x1bPq(.*)\x1b\\")
-    drawing.end()
-    width, bands = sixel_size(text[text.rindex("\x1bPq"):])
-    assert width == 32 and bands == 6
-
-
-def sixel_size(text):
-    """Columns of the widest row and number of bands, as a terminal would draw them."""
-    body = re.sub(r'^\x1bPq"[0-9;]*|\x1b\\$', "", text)
-    body = re.sub(r"#\d+;2;\d+;\d+;\d+", "", body)
-    bands = [band for band in body.split("-") if band]
-    rows = [row for band in bands for row in band.split("$") if row]
-    return max(sum(int(n or 1) for n, _ in re.findall(r"(?:!(\d+))?([?-~])", re.sub(r"#\d+", "", row))) for row in rows), len(bands)
-
-
-def test_escape_codes_of_a_model_do_not_reach_the_terminal(window, everything, tmp_path):
-    """A prompt that the server echoes in an error must not be obeyed either."""
-    asked = window("chat", "x", "--model", "a\x1b]0;owned\x07b")
-    asked.wait_for("does not exist")
-    assert asked.end() == 65

@@ -5,26 +5,26 @@ import pytest
 
 from harness import LIMIT, wait_until
 from pictures import png
-from videos import (LONG, SHORT, STAGES, TEXT_TO_VIDEO, Events, create, files, films, finished, job, made)
+from videos import LONG, SHORT, STAGES, TEXT_TO_VIDEO, Events, create, files, finished, job, made
 
 
 @pytest.fixture
-def openai_client(films):
+def openai_client(videos):
     import openai
 
-    with openai.OpenAI(base_url=films.base_url + "/v1", api_key="unused", max_retries=0, timeout=LIMIT) as client:
+    with openai.OpenAI(base_url=videos.base_url + "/v1", api_key="unused", max_retries=0, timeout=LIMIT) as client:
         yield client
 
 
 # The official client.
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_the_official_client_creates_polls_lists_downloads_and_deletes(films, openai_client, tmp_path):
+def test_the_official_client_creates_polls_lists_downloads_and_deletes(videos, openai_client, tmp_path):
     videos = openai_client.videos
     video = videos.create_and_poll(model="t2v", prompt="a red fox", seconds="1", size="48x32", poll_interval_ms=50, extra_body=SHORT | {"fps": 5})
     assert video.status == "completed" and video.progress == 100 and video.error is None, video
     assert video.size == "48x32" and video.seconds == "1" and video.completed_at >= video.created_at
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     videos.download_content(video.id).write_to_file(path)
     assert path.read_bytes()[4:8] == b"ftyp"
     assert videos.download_content(video.id, variant="thumbnail").content[:2] == b"\xff\xd8"
@@ -35,37 +35,37 @@ def test_the_official_client_creates_polls_lists_downloads_and_deletes(films, op
         videos.retrieve(video.id)
 
 
-def test_json_bodies_and_the_seeds_paths(films):
-    reply = films.post("/v1/videos/generations", {"prompt": "x", "seed": 7} | SHORT)
+def test_json_bodies_and_the_seeds_paths(videos):
+    reply = videos.post("/v1/videos/generations", {"prompt": "x", "seed": 7} | SHORT)
     assert reply.status == 200 and reply.json["status"] == "queued" and reply.json["queue_position"] == 0
     identifier = reply.json["id"]
-    assert finished(films, identifier)["status"] == "completed"
-    assert films.get(f"/v1/videos/generations/{identifier}").json == job(films, identifier)
-    assert films.get(f"/v1/videos/generations/{identifier}/content").headers["Content-Type"] == "video/mp4"
-    assert identifier in [j["id"] for j in films.get("/v1/videos/generations").json["data"]]
-    assert films.request("DELETE", f"/v1/videos/generations/{identifier}").json == {"id": identifier, "deleted": True, "object": "video.deleted"}
+    assert finished(videos, identifier)["status"] == "completed"
+    assert videos.get(f"/v1/videos/generations/{identifier}").json == job(videos, identifier)
+    assert videos.get(f"/v1/videos/generations/{identifier}/content").headers["Content-Type"] == "video/mp4"
+    assert identifier in [j["id"] for j in videos.get("/v1/videos/generations").json["data"]]
+    assert videos.request("DELETE", f"/v1/videos/generations/{identifier}").json == {"id": identifier, "deleted": True, "object": "video.deleted"}
 
 
-def test_the_clip_is_what_was_asked_for(films):
-    identifier = made(films, size="50x34", num_frames=7, fps=10, num_inference_steps=2)
-    done = finished(films, identifier)
+def test_the_clip_is_what_was_asked_for(videos):
+    identifier = made(videos, size="50x34", num_frames=7, fps=10, num_inference_steps=2)
+    done = finished(videos, identifier)
     assert (done["num_frames"], done["fps"], done["duration_s"], done["size"]) == (7, 10, 0.7, "50x34"), "any size and length, whatever the model's grid"
     assert done["seconds"] == "1" and done["file_name"] == f"{identifier}.mp4" and done["inference_time_s"] > 0
     assert {"diffuse", "decode"} <= set(done["stage_durations"]) and done["peak_memory_mb"] > 1
 
 
-def test_the_same_seed_gives_the_same_clip(films):
+def test_the_same_seed_gives_the_same_clip(videos):
     clips = []
     for seed in (5, 5, 6):
-        identifier = made(films, seed=seed, **SHORT)
-        finished(films, identifier)
-        clips.append(films.get(f"/v1/videos/{identifier}/content").body)
+        identifier = made(videos, seed=seed, **SHORT)
+        finished(videos, identifier)
+        clips.append(videos.get(f"/v1/videos/{identifier}/content").body)
     assert clips[0] == clips[1] != clips[2]
 
 
-def test_progress_is_true_and_never_falls(films):
-    identifier = made(films, **LONG)
-    seen = [(name, j["stage"], j["progress"], j["step"]) for name, j in Events(films, identifier)]
+def test_progress_is_true_and_never_falls(videos):
+    identifier = made(videos, **LONG)
+    seen = [(name, j["stage"], j["progress"], j["step"]) for name, j in Events(videos, identifier)]
     assert seen[-1][0] == "video.completed" and seen[-1][2] == 100
     progress = [p for _, _, p, _ in seen]
     assert progress == sorted(progress) and len(set(progress)) > 10, "more than 0 and 100"
@@ -76,39 +76,39 @@ def test_progress_is_true_and_never_falls(films):
     assert max(steps) > LONG["num_inference_steps"] * 0.8, "events that come at once are one"
 
 
-def test_content_ranges_conditions_and_head(films):
-    identifier = made(films, **SHORT)
-    finished(films, identifier)
+def test_content_ranges_conditions_and_head(videos):
+    identifier = made(videos, **SHORT)
+    finished(videos, identifier)
     path = f"/v1/videos/{identifier}/content"
-    whole = films.get(path)
+    whole = videos.get(path)
     assert whole.headers["Content-Disposition"] == f'attachment; filename="{identifier}.mp4"' and whole.headers["Accept-Ranges"] == "bytes"
     size, tag = len(whole.body), whole.headers["ETag"]
-    part = films.request("GET", path, headers={"Range": "bytes=4-7"})
+    part = videos.request("GET", path, headers={"Range": "bytes=4-7"})
     assert part.status == 206 and part.body == b"ftyp" and part.headers["Content-Range"] == f"bytes 4-7/{size}"
-    assert films.request("GET", path, headers={"Range": "bytes=-5"}).body == whole.body[-5:]
-    assert films.request("GET", path, headers={"Range": f"bytes={size - 3}-"}).body == whole.body[-3:]
-    assert films.request("GET", path, headers={"Range": f"bytes=2-{size * 2}"}).body == whole.body[2:]
-    none = films.request("GET", path, headers={"Range": f"bytes={size}-"})
+    assert videos.request("GET", path, headers={"Range": "bytes=-5"}).body == whole.body[-5:]
+    assert videos.request("GET", path, headers={"Range": f"bytes={size - 3}-"}).body == whole.body[-3:]
+    assert videos.request("GET", path, headers={"Range": f"bytes=2-{size * 2}"}).body == whole.body[2:]
+    none = videos.request("GET", path, headers={"Range": f"bytes={size}-"})
     assert none.status == 416 and none.headers["Content-Range"] == f"bytes */{size}"
     for odd in ("bytes=9-2", "pages=1-2", "bytes=a-b", "bytes=0-1,3-4", "bytes=-"):
-        assert films.request("GET", path, headers={"Range": odd}).body == whole.body, odd
-    assert films.request("GET", path, headers={"Range": "bytes=0-1", "If-Range": '"other"'}).status == 200
-    assert films.request("GET", path, headers={"If-None-Match": tag}).status == 304
-    head = films.request("HEAD", path)
+        assert videos.request("GET", path, headers={"Range": odd}).body == whole.body, odd
+    assert videos.request("GET", path, headers={"Range": "bytes=0-1", "If-Range": '"other"'}).status == 200
+    assert videos.request("GET", path, headers={"If-None-Match": tag}).status == 304
+    head = videos.request("HEAD", path)
     assert head.status == 200 and head.headers["Content-Length"] == str(size) and head.body == b""
-    small = films.get(path + "?variant=thumbnail")
+    small = videos.get(path + "?variant=thumbnail")
     assert small.headers["Content-Type"] == "image/jpeg" and small.body[:2] == b"\xff\xd8"
-    assert films.get(path + "?variant=poster").error["param"] == "query.variant"
+    assert videos.get(path + "?variant=poster").error["param"] == "query.variant"
 
 
-def test_the_clip_plays(films, tmp_path):
+def test_the_clip_plays(videos, tmp_path):
     """Decoded with a program that is not ours."""
     import subprocess
 
-    identifier = made(films, size="64x48", num_frames=9, fps=8, num_inference_steps=2)
-    finished(films, identifier)
-    path = tmp_path / "film.mp4"
-    path.write_bytes(films.get(f"/v1/videos/{identifier}/content").body)
+    identifier = made(videos, size="64x48", num_frames=9, fps=8, num_inference_steps=2)
+    finished(videos, identifier)
+    path = tmp_path / "video.mp4"
+    path.write_bytes(videos.get(f"/v1/videos/{identifier}/content").body)
     told = json.loads(subprocess.run(
         ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json", path], capture_output=True, check=True).stdout)["streams"][0]
     assert (told["width"], told["height"], told["nb_read_frames"], told["r_frame_rate"], told["pix_fmt"]) == (64, 48, "9", "8/1", "yuv420p")
@@ -122,27 +122,27 @@ def test_the_clip_plays(films, tmp_path):
     ({"image_reference": '{"image_url":"http://127.0.0.1:9/a.png"}'}, None), ({"input_reference[file_id]": "f"}, "body.input_reference.file_id"),
     ({"video_reference": '{"video_url":"data:,"}'}, "body.video_reference"), ({"model": "nope"}, "model"),
 ])
-def test_faults_make_no_job(films, fields, param):
-    before = films.get("/v1/videos").json["data"]
-    reply = create(films, **fields)
+def test_faults_make_no_job(videos, fields, param):
+    before = videos.get("/v1/videos").json["data"]
+    reply = create(videos, **fields)
     assert reply.status in (400, 404), reply
     if param:
         assert reply.error["param"] == param
-    assert films.get("/v1/videos").json["data"] == before
+    assert videos.get("/v1/videos").json["data"] == before
 
 
-def test_unknown_jobs_and_jobs_that_are_not_done(films):
+def test_unknown_jobs_and_jobs_that_are_not_done(videos):
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/content"), ("GET", "/events")):
-        assert films.request(method, f"/v1/videos/nope{path}").error["message"].startswith("Video not found. There is")
-    identifier = made(films, **LONG)
-    early = films.get(f"/v1/videos/{identifier}/content")
+        assert videos.request(method, f"/v1/videos/nope{path}").error["message"].startswith("Video not found. There is")
+    identifier = made(videos, **LONG)
+    early = videos.get(f"/v1/videos/{identifier}/content")
     assert early.status == 404 and early.error["message"].startswith("Generation is still in-progress. Ask")
-    assert films.request("DELETE", f"/v1/videos/{identifier}").status == 200
-    assert films.get("/v1/videos/../videos/nope").status == 404
+    assert videos.request("DELETE", f"/v1/videos/{identifier}").status == 200
+    assert videos.get("/v1/videos/../videos/nope").status == 404
 
 
-def test_ignored_fields_are_named(films):
-    reply = create(films, sparkle="1", aspect_ratio="16:9", extra_params='{"glitter":1}', **SHORT)
+def test_ignored_fields_are_named(videos):
+    reply = create(videos, sparkle="1", aspect_ratio="16:9", extra_params='{"glitter":1}', **SHORT)
     assert set(reply.headers["x-ignored-params"].split(",")) == {"sparkle", "aspect_ratio", "extra_params.glitter"}
 
 
@@ -178,15 +178,15 @@ def test_metrics_tell_what_became_of_jobs(start):
 
 # Failure, deletion, keys.
 
-def test_a_failed_job_says_why_and_pollers_keep_working(films):
-    identifier = made(films, size="16000x16000", num_frames=1000)
-    failed = finished(films, identifier)
-    assert films.get(f"/v1/videos/{identifier}").status == 200
+def test_a_failed_job_says_why_and_pollers_keep_working(videos):
+    identifier = made(videos, size="16000x16000", num_frames=1000)
+    failed = finished(videos, identifier)
+    assert videos.get(f"/v1/videos/{identifier}").status == 200
     assert failed["status"] == "failed" and failed["error"]["code"] in (400, 507) and failed["error"]["message"], failed
     assert failed["completed_at"] and failed["progress"] == 0
-    assert films.get(f"/v1/videos/{identifier}/content").error["type"] == "Unprocessable Entity"
-    assert films.request("DELETE", f"/v1/videos/{identifier}").status == 200
-    assert finished(films, made(films, **SHORT))["status"] == "completed", "the next one works"
+    assert videos.get(f"/v1/videos/{identifier}/content").error["type"] == "Unprocessable Entity"
+    assert videos.request("DELETE", f"/v1/videos/{identifier}").status == 200
+    assert finished(videos, made(videos, **SHORT))["status"] == "completed", "the next one works"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -196,75 +196,75 @@ def test_the_official_client_tells_why_a_job_failed(openai_client):
     assert video.status == "failed" and video.error.code in (400, 507) and video.error.message, video
 
 
-def test_what_the_model_cannot_take_is_named_or_refused(films):
-    reply = create(films, last_frame="x", first_frame="y", **SHORT)
+def test_what_the_model_cannot_take_is_named_or_refused(videos):
+    reply = create(videos, last_frame="x", first_frame="y", **SHORT)
     assert set(reply.headers["x-ignored-params"].split(",")) == {"last_frame", "first_frame"}
     import base64
     pictures = [{"image_url": "data:image/png;base64," + base64.b64encode(png(32, 32)).decode()}] * 2
-    two = create(films, image_reference=json.dumps(pictures), **SHORT)
+    two = create(videos, image_reference=json.dumps(pictures), **SHORT)
     assert two.status == 400 and "first frame" in two.error["message"] and two.error["param"] == "body.image_reference"
-    last = create(films, files=[("last_frame", "a.png", png(32, 32))], **SHORT)
-    assert last.status == 400 and "last_frame" in last.error["param"]
+    last = create(videos, files=[("last_frame", "a.png", png(32, 32))], **SHORT)
+    assert last.status == 200 and "last_frame" in last.headers["x-ignored-params"]
 
 
-def test_delete_in_every_state(films):
-    first, second = made(films, **LONG), made(films, **LONG)
-    waiting = films.get(f"/v1/videos/{second}").json
+def test_delete_in_every_state(videos):
+    first, second = made(videos, **LONG), made(videos, **LONG)
+    waiting = videos.get(f"/v1/videos/{second}").json
     assert waiting["status"] == "queued"
     for identifier in (second, first):
-        assert films.request("DELETE", f"/v1/videos/{identifier}").json["deleted"]
-        assert films.get(f"/v1/videos/{identifier}").status == 404
+        assert videos.request("DELETE", f"/v1/videos/{identifier}").json["deleted"]
+        assert videos.get(f"/v1/videos/{identifier}").status == 404
     for stage in STAGES[1:]:
-        identifier = made(films, **LONG)
-        events = Events(films, identifier)
+        identifier = made(videos, **LONG)
+        events = Events(videos, identifier)
         events.until_stage(stage)
-        assert films.request("DELETE", f"/v1/videos/{identifier}").status == 200
+        assert videos.request("DELETE", f"/v1/videos/{identifier}").status == 200
         assert [name for name, _ in events][-1:] in (["video.deleted"], []), stage
-        assert films.request("DELETE", f"/v1/videos/{identifier}").status == 404
-        assert identifier not in files(films), "its disk space is free at once"
-    done = made(films, **SHORT)
-    finished(films, done)
-    assert films.request("DELETE", f"/v1/videos/{done}").status == 200 and done not in files(films)
-    assert finished(films, made(films, **SHORT))["status"] == "completed", "cancelling leaves the next untouched"
+        assert videos.request("DELETE", f"/v1/videos/{identifier}").status == 404
+        assert identifier not in files(videos), "its disk space is free at once"
+    done = made(videos, **SHORT)
+    finished(videos, done)
+    assert videos.request("DELETE", f"/v1/videos/{done}").status == 200 and done not in files(videos)
+    assert finished(videos, made(videos, **SHORT))["status"] == "completed", "cancelling leaves the next untouched"
 
 
-def test_jobs_run_in_order_and_tell_their_place(films):
-    identifiers = [made(films, **LONG)] + [made(films, **SHORT) for _ in range(4)]
-    places = [job(films, i)["queue_position"] for i in identifiers[1:]]
+def test_jobs_run_in_order_and_tell_their_place(videos):
+    identifiers = [made(videos, **LONG)] + [made(videos, **SHORT) for _ in range(4)]
+    places = [job(videos, i)["queue_position"] for i in identifiers[1:]]
     assert places == sorted(places) and places[-1] is not None
-    ends = [finished(films, i)["completed_at"] for i in identifiers]
+    ends = [finished(videos, i)["completed_at"] for i in identifiers]
     assert ends == sorted(ends)
-    newest = [j["id"] for j in films.get("/v1/videos?limit=5").json["data"]]
+    newest = [j["id"] for j in videos.get("/v1/videos?limit=5").json["data"]]
     assert newest == identifiers[::-1]
 
 
-def test_an_idempotency_key_makes_one_job(films):
+def test_an_idempotency_key_makes_one_job(videos):
     headers = {"Idempotency-Key": "same-day"}
-    first = create(films, headers=headers, **SHORT)
-    again = create(films, headers=headers, **SHORT)
+    first = create(videos, headers=headers, **SHORT)
+    again = create(videos, headers=headers, **SHORT)
     assert first.json["id"] == again.json["id"]
-    other = create(films, "another prompt", headers=headers, **SHORT)
+    other = create(videos, "another prompt", headers=headers, **SHORT)
     assert other.status == 409 and other.error["type"] == "Conflict"
 
 
-def test_one_request_for_one_clip(films):
-    reply = create(films, path="/v1/videos/sync", size="32x32", num_outputs_per_prompt="2", **SHORT)
+def test_one_request_for_one_clip(videos):
+    reply = create(videos, path="/v1/videos/sync", size="32x32", num_outputs_per_prompt="2", **SHORT)
     assert reply.status == 200 and reply.headers["Content-Type"] == "video/mp4" and reply.body[4:8] == b"ftyp"
     assert float(reply.headers["X-Inference-Time-S"]) > 0 and "diffuse" in json.loads(reply.headers["X-Stage-Durations"]) and reply.headers["X-Model"] == "t2v"
-    before = len(films.get("/v1/videos").json["data"])
-    wait_until(lambda: set(files(films)) <= {j["id"] for j in films.get("/v1/videos").json["data"]}, "the clip to go with its answer")
-    assert len(films.get("/v1/videos").json["data"]) == before
-    refused = create(films, path="/v1/videos/sync", size="16000x16000", num_frames=1000)
+    before = len(videos.get("/v1/videos").json["data"])
+    wait_until(lambda: set(files(videos)) <= {j["id"] for j in videos.get("/v1/videos").json["data"]}, "the clip to go with its answer")
+    assert len(videos.get("/v1/videos").json["data"]) == before
+    refused = create(videos, path="/v1/videos/sync", size="16000x16000", num_frames=1000)
     assert refused.status in (400, 507), refused
 
 
-def test_a_client_that_goes_cancels_its_clip(films):
+def test_a_client_that_goes_cancels_its_clip(videos):
     from videos import form
 
-    connection = films.connection()
+    connection = videos.connection()
     body, headers = form({"prompt": "x"} | LONG | {"num_inference_steps": 200})
     connection.request("POST", "/v1/videos/sync", body, headers)
-    wait_until(lambda: any("video_gen" in f for f in set(files(films)) - {j["id"] for j in films.get("/v1/videos").json["data"]}), "the clip to be begun")
+    wait_until(lambda: any("video_gen" in f for f in set(files(videos)) - {j["id"] for j in videos.get("/v1/videos").json["data"]}), "the clip to be begun")
     connection.close()
-    wait_until(lambda: set(files(films)) <= {j["id"] for j in films.get("/v1/videos").json["data"]}, "the clip to be given up")
-    assert finished(films, made(films, **SHORT))["status"] == "completed"
+    wait_until(lambda: set(files(videos)) <= {j["id"] for j in videos.get("/v1/videos").json["data"]}, "the clip to be given up")
+    assert finished(videos, made(videos, **SHORT))["status"] == "completed"

@@ -177,7 +177,7 @@ def random_kills(restart, jobs, kills, seed):
     for number in range(jobs):
         while number not in ids:
             try:
-                reply = create(server, f"film {number}", headers={"Idempotency-Key": f"key-{number}"}, **SHORT)
+                reply = create(server, f"video {number}", headers={"Idempotency-Key": f"key-{number}"}, **SHORT)
                 assert reply.status == 200, reply
                 ids[number] = reply.json["id"]
             except OSError:

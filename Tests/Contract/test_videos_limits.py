@@ -8,7 +8,7 @@ import pytest
 
 from harness import LIMIT, wait_until
 from pictures import png
-from videos import (LONG, PICTURE_TO_VIDEO, SHORT, TEXT_TO_VIDEO, assert_tidy, create, files, films, finished, insert_finished, is_clip, job, made)
+from videos import LONG, PICTURE_TO_VIDEO, SHORT, TEXT_TO_VIDEO, assert_tidy, create, files, finished, insert_finished, is_clip, job, made
 
 
 # Lists.
@@ -108,8 +108,8 @@ def test_a_large_upload_takes_no_memory(start):
     assert body["id"] not in files(server)
 
 
-def test_an_upload_over_the_limit_is_413_and_leaves_nothing(films):
-    reply = create(films, files=[("input_reference", "a.png", bytes(65 << 20))])
+def test_an_upload_over_the_limit_is_413_and_leaves_nothing(videos):
+    reply = create(videos, files=[("input_reference", "a.png", bytes(65 << 20))])
     assert reply.status == 413 and "--max-body-size" in reply.error["message"]
 
 
@@ -131,27 +131,27 @@ def test_a_clip_begins_with_a_picture(start):
 
 
 @pytest.mark.parametrize("path", ["/v1/videos", "/v1/videos/sync"])
-def test_a_model_that_knows_no_pictures_says_so_at_once(films, path):
-    before = films.get("/v1/videos").json["data"]
-    reply = create(films, path=path, files=[("input_reference", "a.png", png(32, 32))])
+def test_a_model_that_knows_no_pictures_says_so_at_once(videos, path):
+    before = videos.get("/v1/videos").json["data"]
+    reply = create(videos, path=path, files=[("input_reference", "a.png", png(32, 32))])
     assert reply.status == 400 and "picture" in reply.error["message"] and reply.error["param"] == "body.input_reference"
-    assert films.get("/v1/videos").json["data"] == before
+    assert videos.get("/v1/videos").json["data"] == before
 
 
 # What no clip of the model's can be.
 
 @pytest.mark.parametrize("fields", [{"size": "99999x99999"}, {"num_frames": 50000}, {"seconds": "1000"}, {"width": 20000, "height": 32}])
-def test_what_the_model_cannot_film_is_refused_at_once(films, fields):
-    before = films.get("/v1/videos").json["data"]
+def test_what_the_model_cannot_video_is_refused_at_once(videos, fields):
+    before = videos.get("/v1/videos").json["data"]
     for path in ("/v1/videos", "/v1/videos/sync"):
-        reply = create(films, path=path, **fields)
+        reply = create(videos, path=path, **fields)
         assert reply.status == 400 and reply.error["param"] == f"body.{next(iter(fields))}", reply
-    assert films.get("/v1/videos").json["data"] == before
+    assert videos.get("/v1/videos").json["data"] == before
 
 
-def test_capabilities_tell_the_limits_and_price_a_length(films):
+def test_capabilities_tell_the_limits_and_price_a_length(videos):
     def told(query=""):
-        return films.get("/v1/capabilities" + query).json["data"][0]["video"]
+        return videos.get("/v1/capabilities" + query).json["data"][0]["video"]
 
     (standard,) = told()["memory"]
     limits = told()
@@ -160,10 +160,10 @@ def test_capabilities_tell_the_limits_and_price_a_length(films):
     same, longer = told("?num_frames=401")["memory"]
     assert longer["frames"] == 401 and longer["size"] == standard["size"] and longer["bytes"] > standard["bytes"]
     assert [(p["size"], p["frames"]) for p in told("?num_frames=33&size=96x64")["memory"]][1:] == [("96x64", 33)]
-    assert len(told("?num_frames=50000")["memory"]) == 1, "what cannot be filmed has no price"
-    assert films.get("/v1/capabilities?num_frames=0").error["param"] == "query.num_frames"
+    assert len(told("?num_frames=50000")["memory"]) == 1, "what cannot be generated has no price"
+    assert videos.get("/v1/capabilities?num_frames=0").error["param"] == "query.num_frames"
     # One frame more than is told is one too many.
-    assert create(films, num_frames=limits["max_frames"] + 1).status == 400
+    assert create(videos, num_frames=limits["max_frames"] + 1).status == 400
 
 
 # Webhooks.
@@ -219,16 +219,16 @@ def test_a_webhook_cannot_reach_inside(start, hook):
 
 # A server behind a server.
 
-def test_a_backend_elsewhere_films(start, films):
-    front = start("--backend", f"t2v={films.base_url}", models=[])
+def test_a_backend_elsewhere_videos(start, videos):
+    front = start("--backend", f"t2v={videos.base_url}", models=[])
     identifier = made(front, model="t2v", **SHORT)
     done = finished(front, identifier)
     assert done["status"] == "completed" and is_clip(front, identifier), done
     assert front.get(f"/v1/videos/{identifier}/content?variant=thumbnail").status == 200
     assert finished(front, made(front, size="16000x16000", num_frames=1000))["error"]["code"] in (400, 507)
-    there = {j["id"] for j in films.get("/v1/videos").json["data"]}
+    there = {j["id"] for j in videos.get("/v1/videos").json["data"]}
     running = made(front, **LONG)
-    wait_until(lambda: {j["id"] for j in films.get("/v1/videos").json["data"]} - there, "the job to be forwarded")
+    wait_until(lambda: {j["id"] for j in videos.get("/v1/videos").json["data"]} - there, "the job to be forwarded")
     assert front.request("DELETE", f"/v1/videos/{running}").status == 200
-    wait_until(lambda: {j["id"] for j in films.get("/v1/videos").json["data"]} <= there, "the job to be deleted there, too")
+    wait_until(lambda: {j["id"] for j in videos.get("/v1/videos").json["data"]} <= there, "the job to be deleted there, too")
     assert_tidy(front)

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from harness import ROOT, Server, wait_until
+from harness import ROOT, wait_until
 
 #: Random weights in Wan's form: 48×32 pixels, 9 frames.
 TEXT_TO_VIDEO = ROOT / "Tests/Fixtures/wan/t2v"
@@ -18,12 +18,12 @@ LONG = {"num_inference_steps": 60, "num_frames": 33, "size": "96x64"}
 SHORT = {"num_inference_steps": 2, "num_frames": 5}
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory):
+@pytest.fixture(scope="session")
+def videos(shared):
     """A server with one video model, for tests that only ask."""
-    with Server(tmp_path_factory.mktemp("films"), models=[TEXT_TO_VIDEO]) as server:
-        yield server
-        assert_tidy(server)
+    server = shared(models=[TEXT_TO_VIDEO])
+    yield server
+    assert_tidy(server)
 
 
 def form(fields, files=()):
@@ -143,5 +143,5 @@ def insert_finished(data, count):
         base.executemany(
             "INSERT INTO jobs (id, model, model_name, request, seed, has_picture, is_sync, created_at, status, started_at, completed_at, attempts, deaths, result, webhook_attempts)"
             " VALUES (?, 't2v', 't2v', ?, 1, 0, 0, ?, 'completed', ?, ?, 1, 0, ?, 0)",
-            [(f"video_gen_{n:032x}", json.dumps({"prompt": f"film {n}"}), 1e9 + n, 1e9 + n, 1e9 + n + 1, result) for n in range(count)])
+            [(f"video_gen_{n:032x}", json.dumps({"prompt": f"video {n}"}), 1e9 + n, 1e9 + n, 1e9 + n + 1, result) for n in range(count)])
     base.close()

@@ -5,9 +5,15 @@ import Testing
 struct ErrorTests {
     /// The whole table of the contract: SEED.md's statuses and API.md, section 2.
     static let table: [(code: APIError.Code, status: Int, type: String)] = [
-        (.badRequest, 400, "Bad Request"), (.invalidRequest, 400, "BadRequestError"), (.unauthorized, 401, "AuthenticationError"), (.notFound, 404, "NotFoundError"),
-        (.methodNotAllowed, 405, "Method Not Allowed"), (.conflict, 409, "Conflict"), (.tooLarge, 413, "RequestTooLargeError"), (.unprocessable, 422, "Unprocessable Entity"), (.clientGone, 499, "ClientDisconnected"),
-        (.internalError, 500, "InternalServerError"), (.notImplemented, 501, "NotImplementedError"), (.unavailable, 503, "ServiceUnavailableError"),
+        (.badRequest, 400, "Bad Request"), (.invalidRequest, 400, "BadRequestError"), (.unauthorized, 401, "AuthenticationError"),
+        (.notFound, 404, "NotFoundError"),
+        (.methodNotAllowed, 405, "Method Not Allowed"), (.requestTimeout, 408, "Request Timeout"), (.conflict, 409, "Conflict"),
+        (.tooLarge, 413, "RequestTooLargeError"),
+        (.unsupportedMediaType, 415, "Unsupported Media Type"), (.unprocessable, 422, "Unprocessable Entity"),
+        (.upgradeRequired, 426, "Upgrade Required"),
+        (.headTooLarge, 431, "Request Header Fields Too Large"), (.clientGone, 499, "ClientDisconnected"),
+        (.internalError, 500, "InternalServerError"), (.notImplemented, 501, "NotImplementedError"),
+        (.unavailable, 503, "ServiceUnavailableError"),
         (.timeout, 504, "Gateway Timeout"), (.insufficientStorage, 507, "InsufficientStorageError"),
     ]
 
@@ -25,7 +31,9 @@ struct ErrorTests {
         let bare = APIError(code, "It broke.")
         #expect(bare.json.jsonText == #"{"error":{"message":"It broke.","type":"\#(code.type)","param":null,"code":\#(code.status)}}"#)
         let full = APIError(code, "It broke.", remedy: "Mend it.", param: "body.n", retryAfter: 3)
-        #expect(full.json.jsonText == #"{"error":{"message":"It broke. Mend it.","type":"\#(code.type)","param":"body.n","code":\#(code.status)}}"#)
+        #expect(
+            full.json.jsonText
+                == #"{"error":{"message":"It broke. Mend it.","type":"\#(code.type)","param":"body.n","code":\#(code.status)}}"#)
         #expect(full.description.contains("It broke. Mend it.") && full.description.contains("body.n"))
     }
 

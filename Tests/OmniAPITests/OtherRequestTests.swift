@@ -20,15 +20,22 @@ struct OtherRequestTests {
         #expect(try CompletionRequest(json: ["prompt": "a"]).maxTokens == 16)
         #expect(try CompletionRequest(json: ["prompt": "a", "max_tokens": nil]).maxTokens == nil)
         #expect(try CompletionRequest(json: ["prompt": "a", "max_tokens": 3]).maxTokens == 3)
+        #expect(try CompletionRequest(json: ["prompt": "a", "max_tokens": 0, "echo": true]).maxTokens == 0, "the prompt alone")
     }
 
-    @Test("wrong completions", arguments: [
-        ("{}", "prompt"), (#"{"prompt":null}"#, "prompt"), (#"{"prompt":[]}"#, "prompt"), (#"{"prompt":5}"#, "prompt"), (#"{"prompt":[[]]}"#, "prompt.0"),
-        (#"{"prompt":["a",5]}"#, "prompt.1"), (#"{"prompt":[1,-1]}"#, "prompt.1"), (#"{"prompt":[1,"a"]}"#, "prompt.1"), (#"{"prompt":[[1],[-1]]}"#, "prompt.1.0"),
-        (#"{"prompt":"a","logprobs":21}"#, "logprobs"), (#"{"prompt":"a","logprobs":-1}"#, "logprobs"), (#"{"prompt":"a","n":0}"#, "n"), (#"{"prompt":"a","suffix":"b"}"#, "suffix"),
-        (#"{"prompt":"a","max_tokens":0}"#, "max_tokens"), (#"{"prompt":"a","stream_options":{}}"#, "stream_options"), (#"{"prompt":"a","echo":"perhaps"}"#, "echo"),
-        (#"{"prompt":"a","logit_bias":{"a":1}}"#, "logit_bias"),
-    ])
+    @Test(
+        "wrong completions",
+        arguments: [
+            ("{}", "prompt"), (#"{"prompt":null}"#, "prompt"), (#"{"prompt":[]}"#, "prompt"), (#"{"prompt":5}"#, "prompt"),
+            (#"{"prompt":[[]]}"#, "prompt.0"),
+            (#"{"prompt":["a",5]}"#, "prompt.1"), (#"{"prompt":[1,-1]}"#, "prompt.1"), (#"{"prompt":[1,"a"]}"#, "prompt.1"),
+            (#"{"prompt":[[1],[-1]]}"#, "prompt.1.0"),
+            (#"{"prompt":"a","logprobs":21}"#, "logprobs"), (#"{"prompt":"a","logprobs":-1}"#, "logprobs"), (#"{"prompt":"a","n":0}"#, "n"),
+            (#"{"prompt":"a","suffix":"b"}"#, "suffix"),
+            (#"{"prompt":"a","max_tokens":0}"#, "max_tokens"), (#"{"prompt":"a","stream_options":{}}"#, "stream_options"),
+            (#"{"prompt":"a","echo":"perhaps"}"#, "echo"),
+            (#"{"prompt":"a","logit_bias":{"a":1}}"#, "logit_bias"),
+        ])
     func wrongCompletions(text: String, param: String) throws {
         #expect(try refusal(CompletionRequest.self, text) == "body.\(param)")
     }
@@ -40,26 +47,35 @@ struct OtherRequestTests {
         #expect(try refusal(CompletionRequest.self, list(257)) == "body.prompt")
     }
 
-    @Test("tokenize takes a prompt or a conversation, and not both", arguments: [
-        (#"{"prompt":"a"}"#, nil), (#"{"messages":[{"role":"user","content":"a"}]}"#, nil), ("{}", "body.prompt"),
-        (#"{"prompt":"a","messages":[{"role":"user","content":"a"}]}"#, "body.prompt"), (#"{"messages":[]}"#, "body.messages"), (#"{"prompt":5}"#, "body.prompt"),
-    ])
+    @Test(
+        "tokenize takes a prompt or a conversation, and not both",
+        arguments: [
+            (#"{"prompt":"a"}"#, nil), (#"{"messages":[{"role":"user","content":"a"}]}"#, nil), ("{}", "body.prompt"),
+            (#"{"prompt":"a","messages":[{"role":"user","content":"a"}]}"#, "body.prompt"), (#"{"messages":[]}"#, "body.messages"),
+            (#"{"prompt":5}"#, "body.prompt"),
+        ])
     func tokenize(text: String, param: String?) throws {
         #expect(try refusal(TokenizeRequest.self, text) == param)
     }
 
-    @Test("detokenize", arguments: [
-        (#"{"tokens":[]}"#, nil), (#"{"tokens":[1,2]}"#, nil), ("{}", "body.tokens"), (#"{"tokens":"1"}"#, "body.tokens"), (#"{"tokens":[1,-2]}"#, "body.tokens.1"),
-        (#"{"tokens":[0.5]}"#, "body.tokens.0"),
-    ])
+    @Test(
+        "detokenize",
+        arguments: [
+            (#"{"tokens":[]}"#, nil), (#"{"tokens":[1,2]}"#, nil), ("{}", "body.tokens"), (#"{"tokens":"1"}"#, "body.tokens"),
+            (#"{"tokens":[1,-2]}"#, "body.tokens.1"),
+            (#"{"tokens":[0.5]}"#, "body.tokens.0"),
+        ])
     func detokenize(text: String, param: String?) throws {
         #expect(try refusal(DetokenizeRequest.self, text) == param)
     }
 
-    @Test("embeddings", arguments: [
-        (#"{"input":"a"}"#, nil), (#"{"input":["a",[1]],"encoding_format":"base64","dimensions":8}"#, nil), ("{}", "body.input"), (#"{"input":[]}"#, "body.input"),
-        (#"{"input":"a","encoding_format":"hex"}"#, "body.encoding_format"), (#"{"input":"a","dimensions":0}"#, "body.dimensions"),
-    ])
+    @Test(
+        "embeddings",
+        arguments: [
+            (#"{"input":"a"}"#, nil), (#"{"input":["a",[1]],"encoding_format":"base64","dimensions":8}"#, nil), ("{}", "body.input"),
+            (#"{"input":[]}"#, "body.input"),
+            (#"{"input":"a","encoding_format":"hex"}"#, "body.encoding_format"), (#"{"input":"a","dimensions":0}"#, "body.dimensions"),
+        ])
     func embeddings(text: String, param: String?) throws {
         #expect(try refusal(EmbeddingRequest.self, text) == param)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import Testing
 
 @testable import OmniClient
@@ -25,7 +26,9 @@ struct CallTests {
 
     @Test("what a request leaves at its default is not sent, but for what another server's default would change")
     func body() throws {
-        let call = Call.post("/x", SpeechRequest("hi", voice: "joe"), always: [("response_format", "wav")], CallOptions(extraFields: JSONObject([("lang", "en")])))
+        let call = Call.post(
+            "/x", SpeechRequest("hi", voice: "joe"), always: [("response_format", "wav")],
+            CallOptions(extraFields: JSONObject([("lang", "en")])))
         guard case .json(let json) = call.body else { Issue.record("not JSON"); return }
         #expect(json == ["input": "hi", "voice": "joe", "response_format": "wav", "lang": "en"])
         #expect(!call.isRepeatable)
@@ -46,7 +49,10 @@ struct CallTests {
     func pauses() {
         let policy = RetryPolicy(limit: 5, firstPause: .seconds(1), longestPause: .seconds(6), longestRetryAfter: .seconds(60))
         let busy = OmniError(.refused, "", status: 503)
-        #expect((0..<6).map { policy.pause(after: busy, attempt: $0, chance: 0) } == [.seconds(1), .seconds(2), .seconds(4), .seconds(6), .seconds(6), nil])
+        #expect(
+            (0..<6).map { policy.pause(after: busy, attempt: $0, chance: 0) } == [
+                .seconds(1), .seconds(2), .seconds(4), .seconds(6), .seconds(6), nil,
+            ])
         #expect(policy.pause(after: busy, attempt: 0, chance: 1) == .milliseconds(750))
         var asking = busy
         asking.retryAfter = .seconds(30)
@@ -80,7 +86,8 @@ struct CallTests {
         let text = String(decoding: body, as: UTF8.self)
         #expect(text.contains("name=\"mask\"; filename=\"m%22\u{301}.png\"\r\nContent-Type: image/png\r\n\r\n\u{1}\u{2}\r\n--"))
         #expect(text.contains("filename=\"\(file.lastPathComponent)\"\r\nContent-Type: audio/wav\r\n\r\n"))
-        #expect(body.indices.contains { $0 + bytes.count <= body.count && body[$0] == 0 && body[$0..<$0 + bytes.count].elementsEqual(bytes) })
+        #expect(
+            body.indices.contains { $0 + bytes.count <= body.count && body[$0] == 0 && body[$0..<$0 + bytes.count].elementsEqual(bytes) })
         form.add("gone", file: .file("/nowhere/x.png"))
         let withoutFile = form
         #expect(throws: OmniError.self) { try withoutFile.length() }

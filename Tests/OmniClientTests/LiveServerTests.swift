@@ -9,7 +9,7 @@ private let servesVideo = ProcessInfo.processInfo.environment["OMNI_TEST_VIDEO"]
 
 /// The suite against a real server, whose URL is in `OMNI_TEST_URL`. Tests/Contract/test_sdk.py starts one with a text, an image
 /// and a speech model, and runs this.
-@Suite("Live server", .serialized, .enabled(if: liveServerURL != nil), .timeLimit(.minutes(5)))
+@Suite("Live server", .serialized, .enabled(if: liveServerURL != nil), .timeLimit(.minutes(10)))
 struct LiveServer {
     private let client = OmniClient(baseURL: liveServerURL)
 
@@ -27,7 +27,7 @@ struct LiveServer {
     @Test("a model that is not there") func wrongModel() async throws { try await SharedChecks(client: client).wrongModel() }
     @Test("a number out of range") func wrongRange() async throws { try await checks("image").wrongRange() }
 
-    @Test("a film, with events and steps", .enabled(if: servesVideo))
+    @Test("a video, with events and steps", .enabled(if: servesVideo))
     func videos() async throws {
         var request = VideoGenerationRequest(model: try await model("video"), "a boat")
         request.size = ImageSize(width: 32, height: 32)
@@ -111,7 +111,9 @@ struct LiveServer {
         for try await chunk in try await client.chat.stream(request) where !chunk.text.isEmpty { break }
         var running = ""
         for _ in 0..<500 {
-            running = try await client.server.metrics().split(separator: "\n").first { $0.hasPrefix("vllm:num_requests_running") }.map(String.init) ?? ""
+            running =
+                try await client.server.metrics().split(separator: "\n").first { $0.hasPrefix("vllm:num_requests_running") }.map(
+                    String.init) ?? ""
             if running.hasSuffix(" 0") || running.hasSuffix(" 0.0") { break }
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -120,7 +122,8 @@ struct LiveServer {
 
     @Test("a voice is uploaded from the disk, listed and deleted")
     func voices() async throws {
-        let sound = try await client.speech.create(SpeechRequest(model: try await model("speech"), "This is the sound of a voice that shall be kept for a while."))
+        let sound = try await client.speech.create(
+            SpeechRequest(model: try await model("speech"), "This is the sound of a voice that shall be kept for a while."))
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("omni-voice-\(UUID().uuidString).wav")
         try await sound.save(to: file)
         defer { try? FileManager.default.removeItem(at: file) }

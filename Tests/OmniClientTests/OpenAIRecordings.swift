@@ -30,7 +30,9 @@ struct OpenAIRecordings {
         for json in try values() {
             let recorded = Recorded(name: json["file"]?.stringValue ?? "", line: Recording.Line(json))
             counts["\(recorded.line.path) \(recorded.line.status)\(recorded.isStream ? " streamed" : "")", default: 0] += 1
-            try await StandIn.serving { _ in recorded.line.answer } _: { server in
+            try await StandIn.serving { _ in
+                recorded.line.answer
+            } _: { server in
                 var configuration = OmniClient.Configuration(baseURL: server.baseURL, environment: [:])
                 configuration.retries = .never
                 do {
@@ -65,7 +67,9 @@ struct OpenAIRecordings {
         guard recorded.line.status < 400 else {
             let told = json[0]["error"] ?? .null
             let error = await #expect(throws: OmniError.self) { _ = try await client.chat.create(ChatCompletionRequest([.user("x")])) }
-            #expect(error?.status == recorded.line.status && error?.message == told["message"]?.stringValue && error?.type == told["type"]?.stringValue)
+            #expect(
+                error?.status == recorded.line.status && error?.message == told["message"]?.stringValue
+                    && error?.type == told["type"]?.stringValue)
             #expect(error?.code == told["code"]?.stringValue && error?.param == told["param"]?.stringValue, "\(recorded.name)")
             return
         }
@@ -79,7 +83,9 @@ struct OpenAIRecordings {
             #expect(reply.usage?.promptTokens == json[0]["usage"]?["prompt_tokens"]?.intValue)
         case "/v1/images/generations":
             let reply = try await client.images.generate(ImageGenerationRequest("x"))
-            #expect(!reply.data.isEmpty && reply.data.map(\.url) == json[0]["data"]?.arrayValue?.map { $0["url"]?.stringValue }, "\(recorded.name)")
+            #expect(
+                !reply.data.isEmpty && reply.data.map(\.url) == json[0]["data"]?.arrayValue?.map { $0["url"]?.stringValue },
+                "\(recorded.name)")
         default: Issue.record("nothing reads \(recorded.line.path)")
         }
     }
@@ -88,11 +94,17 @@ struct OpenAIRecordings {
         let request = ChatCompletionRequest([.user("x")])
         guard recorded.isStream else {
             let reply = try await client.chat.create(request), choice = json[0]["choices"]?[0], message = choice?["message"]
-            #expect(reply.text == message?["content"]?.stringValue ?? "" && reply.choices.first?.finishReason == choice?["finish_reason"]?.stringValue, "\(recorded.name)")
+            #expect(
+                reply.text == message?["content"]?.stringValue ?? ""
+                    && reply.choices.first?.finishReason == choice?["finish_reason"]?.stringValue, "\(recorded.name)")
             #expect(reply.choices.first?.message.refusal == message?["refusal"]?.stringValue)
             let calls = message?["tool_calls"]?.arrayValue ?? []
-            #expect((reply.choices.first?.message.toolCalls ?? []).map(\.function.arguments) == calls.map { $0["function"]?["arguments"]?.stringValue ?? "" })
-            #expect(reply.usage?.completionTokens == json[0]["usage"]?["completion_tokens"]?.intValue && reply.model == json[0]["model"]?.stringValue)
+            #expect(
+                (reply.choices.first?.message.toolCalls ?? []).map(\.function.arguments)
+                    == calls.map { $0["function"]?["arguments"]?.stringValue ?? "" })
+            #expect(
+                reply.usage?.completionTokens == json[0]["usage"]?["completion_tokens"]?.intValue
+                    && reply.model == json[0]["model"]?.stringValue)
             return
         }
         var text = "", refusal = "", arguments = "", finish: String?, usage: Usage?

@@ -7,22 +7,30 @@ import Testing
 /// What OpenAI's server takes, after its Python client 2.x: the members of each body, of which it refuses any other.
 private let known: [String: Set<String>] = [
     "/v1/chat/completions": [
-        "messages", "model", "audio", "frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "modalities", "n",
-        "presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "stream", "stream_options", "temperature", "tool_choice", "tools",
+        "messages", "model", "audio", "frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "modalities",
+        "n",
+        "presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "stream", "stream_options", "temperature", "tool_choice",
+        "tools",
         "top_logprobs", "top_p", "user",
     ],
-    "/v1/completions": ["model", "prompt", "echo", "logprobs", "max_tokens", "n", "seed", "stop", "stream", "stream_options", "temperature", "top_p"],
+    "/v1/completions": [
+        "model", "prompt", "echo", "logprobs", "max_tokens", "n", "seed", "stop", "stream", "stream_options", "temperature", "top_p",
+    ],
     "/v1/embeddings": ["input", "model", "dimensions", "encoding_format", "user"],
     // `response_format` is for dall-e alone.
-    "/v1/images/generations": ["prompt", "model", "n", "size", "output_format", "output_compression", "partial_images", "stream", "quality", "background"],
-    "/v1/images/edits": ["image", "image[]", "mask", "prompt", "model", "n", "size", "output_format", "partial_images", "stream", "quality"],
+    "/v1/images/generations": [
+        "prompt", "model", "n", "size", "output_format", "output_compression", "partial_images", "stream", "quality", "background",
+    ],
+    "/v1/images/edits": [
+        "image", "image[]", "mask", "prompt", "model", "n", "size", "output_format", "partial_images", "stream", "quality",
+    ],
     "/v1/audio/speech": ["input", "model", "voice", "instructions", "response_format", "speed", "stream_format"],
     "/v1/audio/transcriptions": ["file", "model", "language", "prompt", "response_format"],
     "/v1/videos": ["prompt", "model", "seconds", "size", "input_reference"],
 ]
 
 /// Against a server as strict as OpenAI's, with replies in its shapes.
-@Suite("OpenAI's API", .timeLimit(.minutes(1)))
+@Suite("OpenAI's API", .timeLimit(.minutes(10)))
 struct OpenAITests {
     private func playing(_ body: (OmniClient, StandIn) async throws -> Void) async throws {
         let recording = try Recording("openai")
@@ -37,14 +45,20 @@ struct OpenAITests {
 
     private static func refusal(_ request: StandIn.Request) -> StandIn.Answer? {
         func refused(_ status: Int, _ message: String, _ code: String, param: String = "null") -> StandIn.Answer {
-            .json(#"{"error":{"message":"\#(message)","type":"invalid_request_error","param":\#(param),"code":"\#(code)"}}"#, status: status)
+            .json(
+                #"{"error":{"message":"\#(message)","type":"invalid_request_error","param":\#(param),"code":"\#(code)"}}"#, status: status)
         }
-        guard request.header("Authorization") == "Bearer sk-test" else { return refused(401, "Incorrect API key provided.", "invalid_api_key") }
+        guard request.header("Authorization") == "Bearer sk-test" else {
+            return refused(401, "Incorrect API key provided.", "invalid_api_key")
+        }
         guard request.method == "POST", let known = known[request.uri] else { return nil }
-        let names = request.header("Content-Type")?.hasPrefix("multipart/form-data") == true
+        let names =
+            request.header("Content-Type")?.hasPrefix("multipart/form-data") == true
             ? request.text.matches(of: #/form-data; name="([^"]+)"/#).map { String($0.1) }
             : (try? JSONValue.parse(request.body))?.objectValue?.members.map(\.key) ?? []
-        return names.first { !known.contains($0) }.map { refused(400, "Unknown parameter: '\($0)'.", "unknown_parameter", param: "\"\($0)\"") }
+        return names.first { !known.contains($0) }.map {
+            refused(400, "Unknown parameter: '\($0)'.", "unknown_parameter", param: "\"\($0)\"")
+        }
     }
 
     @Test("a key that is missing or wrong, and a member that it does not know")
@@ -52,9 +66,12 @@ struct OpenAITests {
         try await playing { client, server in
             let stranger = OmniClient(OmniClient.Configuration(baseURL: server.baseURL, environment: [:]))
             let error = await #expect(throws: OmniError.self) { _ = try await stranger.models.list() }
-            #expect(error?.status == 401 && error?.code == "invalid_api_key" && error?.type == "invalid_request_error" && error?.isTransient == false)
+            #expect(
+                error?.status == 401 && error?.code == "invalid_api_key" && error?.type == "invalid_request_error"
+                    && error?.isTransient == false)
             let unknown = await #expect(throws: OmniError.self) {
-                _ = try await client.images.generate(ImageGenerationRequest("x"), CallOptions(extraFields: JSONObject([("num_inference_steps", 4)])))
+                _ = try await client.images.generate(
+                    ImageGenerationRequest("x"), CallOptions(extraFields: JSONObject([("num_inference_steps", 4)])))
             }
             #expect(unknown?.param == "num_inference_steps" && unknown?.code == "unknown_parameter")
             let models = try await client.models.list().map(\.id)
@@ -67,7 +84,8 @@ struct OpenAITests {
         try await playing { client, _ in
             var request = ChatCompletionRequest(model: "gpt-5.1", [.system("Be terse."), .user("Name a river.")], maxTokens: 20)
             let whole = try await client.chat.create(request)
-            #expect(whole.text == "Aare." && whole.usage?.completionTokens == 2 && whole.choices[0].logprobs?.content?.first?.logprob == -0.25)
+            #expect(
+                whole.text == "Aare." && whole.usage?.completionTokens == 2 && whole.choices[0].logprobs?.content?.first?.logprob == -0.25)
             var text = "", usage: Usage?
             for try await chunk in try await client.chat.stream(request) {
                 text += chunk.text
@@ -75,7 +93,8 @@ struct OpenAITests {
             }
             #expect(text == "Aare, Rhône." && usage?.completionTokens == 7)
             request.modalities = ["text", "audio"]
-            let spoken = try await client.chat.create(request, CallOptions(extraFields: JSONObject([("audio", ["voice": "alloy", "format": "wav"])])))
+            let spoken = try await client.chat.create(
+                request, CallOptions(extraFields: JSONObject([("audio", ["voice": "alloy", "format": "wav"])])))
             #expect(spoken.choices[0].message.audio?.transcript == "Aare." && spoken.text.isEmpty)
             request = ChatCompletionRequest(model: "gpt-5.1", [.user("secret")])
             var refusal = ""
@@ -119,7 +138,9 @@ struct OpenAITests {
             let request = ImageGenerationRequest(model: "gpt-image-1", "a cat", size: ImageSize(width: 1024, height: 1024))
             let picture = try #require(try await client.images.generate(request).data.first?.bytes)
             #expect(picture.starts(with: [0x89, 0x50]))
-            #expect(try await client.images.generate(ImageGenerationRequest(model: "dall-e-3", "a cat")).data.first?.url == "https://img.invalid/1.png")
+            #expect(
+                try await client.images.generate(ImageGenerationRequest(model: "dall-e-3", "a cat")).data.first?.url
+                    == "https://img.invalid/1.png")
             var kinds: [String] = []
             for try await update in try await client.images.streamGeneration(request) {
                 switch update {
@@ -135,7 +156,9 @@ struct OpenAITests {
             inputs.pictures.append(.data(picture, name: "b.png"))
             _ = try await client.images.edit(edit, inputs)
             // One picture has the plain name; several have OpenAI's, which swift-omni and vLLM-Omni know too.
-            let names = server.seen.filter { $0.uri == "/v1/images/edits" }.map { $0.text.matches(of: #/name="(image[^"]*)"/#).map { String($0.1) } }
+            let names = server.seen.filter { $0.uri == "/v1/images/edits" }.map {
+                $0.text.matches(of: #/name="(image[^"]*)"/#).map { String($0.1) }
+            }
             #expect(names == [["image"], ["image[]", "image[]"]])
         }
     }
@@ -159,14 +182,16 @@ struct OpenAITests {
         }
     }
 
-    @Test("a film: created, looked at until it is there, fetched, deleted; one that failed")
-    func films() async throws {
+    @Test("a video: created, looked at until it is there, fetched, deleted; one that failed")
+    func videos() async throws {
         try await playing { client, _ in
             var request = VideoGenerationRequest(model: "sora-2", "a boat")
             request.seconds = 4
             request.size = ImageSize(width: 720, height: 1280)
             let seen = Progress()
-            let job = try await client.videos.createAndPoll(request, inputReference: .data(Data([1]), name: "a.png"), pause: .milliseconds(1)) { seen.note($0) }
+            let job = try await client.videos.createAndPoll(
+                request, inputReference: .data(Data([1]), name: "a.png"), pause: .milliseconds(1)
+            ) { seen.note($0) }
             #expect(seen.statuses == [.queued, .inProgress, .completed] && job.seconds == "4" && job.size == "720x1280")
             #expect(try await client.videos.content(job.id).collect().count == 8)
             #expect(try await client.videos.delete(job.id).isDeleted)

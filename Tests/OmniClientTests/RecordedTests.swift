@@ -4,11 +4,13 @@ import Testing
 @testable import OmniClient
 
 /// The shared checks against replies of vLLM-Omni 0.30.0, and what is peculiar to it.
-@Suite("Recorded vLLM-Omni", .timeLimit(.minutes(1)))
+@Suite("Recorded vLLM-Omni", .timeLimit(.minutes(10)))
 struct RecordedTests {
     private func playing(_ body: (SharedChecks, StandIn) async throws -> Void) async throws {
         let recording = try Recording("vllm-omni")
-        try await StandIn.serving { recording.answer($0) } _: { server in
+        try await StandIn.serving {
+            recording.answer($0)
+        } _: { server in
             var configuration = OmniClient.Configuration(baseURL: server.baseURL, environment: [:])
             configuration.retries = .never
             try await body(SharedChecks(client: OmniClient(configuration)), server)
@@ -16,14 +18,16 @@ struct RecordedTests {
     }
 
     @Test("health, version, models") func health() async throws { try await playing { checks, _ in try await checks.health() } }
-    @Test("pictures, also where they are not streamed") func pictures() async throws { try await playing { checks, _ in try await checks.pictures() } }
+    @Test("pictures, also where they are not streamed") func pictures() async throws {
+        try await playing { checks, _ in try await checks.pictures() }
+    }
     @Test("a chat that draws") func drawnChat() async throws { try await playing { checks, _ in try await checks.drawnChat() } }
     @Test("speech") func speech() async throws { try await playing { checks, _ in try await checks.speech() } }
     @Test("a voice that is not there") func wrongVoice() async throws { try await playing { checks, _ in try await checks.wrongVoice() } }
     @Test("a model that is not there") func wrongModel() async throws { try await playing { checks, _ in try await checks.wrongModel() } }
     @Test("a number out of range") func wrongRange() async throws { try await playing { checks, _ in try await checks.wrongRange() } }
 
-    @Test("a film, without events")
+    @Test("a video, without events")
     func videos() async throws {
         try await playing { checks, server in
             try await checks.videos(VideoGenerationRequest("x"))
@@ -60,7 +64,9 @@ struct RecordedTests {
     func streamedEdit() async throws {
         try await playing { checks, _ in
             var updates: [ImageUpdate] = []
-            for try await update in try await checks.client.images.streamEdit(ImageEditRequest("stream"), EditInputs(.data(Data([1]), name: "a.png"))) {
+            for try await update in try await checks.client.images.streamEdit(
+                ImageEditRequest("stream"), EditInputs(.data(Data([1]), name: "a.png")))
+            {
                 updates.append(update)
             }
             #expect(updates.count == 2 && updates.first == .thought("think"))

@@ -34,7 +34,8 @@ struct SharedChecks {
 
     func drawnChat() async throws {
         let answer = try await client.chat.create(
-            ChatCompletionRequest(model: model, [.user("a cat")]), CallOptions(extraFields: JSONObject([("num_inference_steps", 2), ("size", "64x64")])))
+            ChatCompletionRequest(model: model, [.user("a cat")]),
+            CallOptions(extraFields: JSONObject([("num_inference_steps", 2), ("size", "64x64")])))
         #expect(answer.choices.first?.message.pictures.first?.hasPrefix("data:image/png;base64,") == true)
         #expect(answer.choices.first?.finishReason == "stop" && answer.usage?.completionTokens == 1)
     }
@@ -44,7 +45,9 @@ struct SharedChecks {
         #expect(whole.contentType == "audio/wav")
         #expect(try await whole.collect().starts(with: Array("RIFF".utf8)))
         var sound = 0
-        for try await piece in try await client.speech.stream(SpeechRequest(model: model, "Hello there.", format: .pcm)) { sound += piece.count }
+        for try await piece in try await client.speech.stream(SpeechRequest(model: model, "Hello there.", format: .pcm)) {
+            sound += piece.count
+        }
         #expect(sound > 0 && sound % 2 == 0)
         var bytes = 0
         var usage: SpeechTokenUsage?
@@ -67,7 +70,9 @@ struct SharedChecks {
     }
 
     func wrongModel() async throws {
-        let error = await #expect(throws: OmniError.self) { _ = try await client.speech.create(SpeechRequest(model: "not/there", "Hello.")) }
+        let error = await #expect(throws: OmniError.self) {
+            _ = try await client.speech.create(SpeechRequest(model: "not/there", "Hello."))
+        }
         #expect(error?.status == 404 && error?.type == "NotFoundError" && error?.param == "model")
     }
 
@@ -83,9 +88,9 @@ struct SharedChecks {
         let job = try await client.videos.createAndPoll(request, pause: .milliseconds(20)) { seen.note($0) }
         #expect(job.status == .completed && job.progress == 100 && job.fileName == "\(job.id).mp4")
         #expect(seen.statuses.first == .queued && seen.statuses.last == .completed)
-        let film = try await client.videos.content(job.id)
-        #expect(film.contentType == "video/mp4")
-        #expect(try await film.collect().isEmpty == false)
+        let video = try await client.videos.content(job.id)
+        #expect(video.contentType == "video/mp4")
+        #expect(try await video.collect().isEmpty == false)
         #expect(try await client.videos.list().data.contains { $0.id == job.id })
         #expect(try await client.videos.delete(job.id).isDeleted)
         let error = await #expect(throws: OmniError.self) { _ = try await client.videos.retrieve(job.id) }

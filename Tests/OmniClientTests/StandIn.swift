@@ -114,8 +114,11 @@ private final class Handler: ChannelInboundHandler {
     private func send(_ answer: StandIn.Answer, _ context: ChannelHandlerContext) {
         if answer.ending == .silent { return }
         var headers = HTTPHeaders(answer.headers)
-        if answer.ending == .whole, answer.pieces.count <= 1 { headers.replaceOrAdd(name: "Content-Length", value: "\(answer.pieces.first?.count ?? 0)") }
-        context.writeAndFlush(wrapOutboundOut(.head(.init(version: .http1_1, status: .init(statusCode: answer.status), headers: headers))), promise: nil)
+        if answer.ending == .whole, answer.pieces.count <= 1 {
+            headers.replaceOrAdd(name: "Content-Length", value: "\(answer.pieces.first?.count ?? 0)")
+        }
+        context.writeAndFlush(
+            wrapOutboundOut(.head(.init(version: .http1_1, status: .init(statusCode: answer.status), headers: headers))), promise: nil)
         for piece in answer.pieces { context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: piece)))), promise: nil) }
         switch answer.ending {
         case .whole: context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)

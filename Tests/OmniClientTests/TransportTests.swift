@@ -5,7 +5,7 @@ import Testing
 @testable import OmniClient
 
 /// What the client does with servers that are slow, busy, wrong or gone.
-@Suite("Transport", .timeLimit(.minutes(1)))
+@Suite("Transport", .timeLimit(.minutes(10)))
 struct TransportTests {
     private let models = #"{"object":"list","data":[{"id":"m","object":"model","created":1,"owned_by":"vllm"}]}"#
     private let busy = #"{"error":{"message":"The queue is full.","type":"ServiceUnavailableError","param":null,"code":503}}"#
@@ -22,7 +22,9 @@ struct TransportTests {
         let pauses = Pauses()
         let count = Mutex(0)
         try await StandIn.serving { [busy, models] _ in
-            let number = count.withLock { $0 += 1; return $0 }
+            let number = count.withLock {
+                $0 += 1; return $0
+            }
             return number < 3 ? .json(busy, status: 503, headers: [("Retry-After", "7")]) : .json(models)
         } _: { server in
             let list = try await client(server, pauses: pauses).models.list()
@@ -34,7 +36,9 @@ struct TransportTests {
 
     @Test("a POST is sent once, and tried again only under an Idempotency-Key")
     func retriesPOST() async throws {
-        try await StandIn.serving { [busy] _ in .json(busy, status: 503) } _: { server in
+        try await StandIn.serving { [busy] _ in
+            .json(busy, status: 503)
+        } _: { server in
             let client = client(server)
             let request = ChatCompletionRequest([.user("hi")])
             await #expect(throws: OmniError.self) { try await client.chat.create(request) }
@@ -51,14 +55,18 @@ struct TransportTests {
         try await StandIn.serving { request in
             switch request.uri {
             case "/v1/images/generations": .json(envelope, status: 400, headers: [("X-Request-Id", "r1")])
-            case "/v1/completions": .json(#"{"error":{"message":"Bad key.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#, status: 401)
+            case "/v1/completions":
+                .json(
+                    #"{"error":{"message":"Bad key.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#, status: 401)
             case "/v1/embeddings": .json(#"{"detail":"Not Found"}"#, status: 404)
             default: StandIn.Answer(status: 502, headers: [("Content-Type", "text/html")], pieces: [Array("<h1>Bad Gateway</h1>\nx".utf8)])
             }
         } _: { server in
             let client = client(server)
             var error = await self.error { _ = try await client.images.generate(ImageGenerationRequest("x")) }
-            #expect(error?.kind == .refused && error?.status == 400 && error?.type == "Bad Request" && error?.param == "body.n" && error?.code == "400")
+            #expect(
+                error?.kind == .refused && error?.status == 400 && error?.type == "Bad Request" && error?.param == "body.n"
+                    && error?.code == "400")
             #expect(error?.requestID == "r1" && error?.message == "n: must be from 1 to 10, not 99.")
             error = await self.error { _ = try await client.completions.create(CompletionRequest("x")) }
             #expect(error?.code == "invalid_api_key" && error?.status == 401)
@@ -76,7 +84,9 @@ struct TransportTests {
         let nobody = OmniClient(configuration)
         let refused = await error { _ = try await nobody.models.list() }
         #expect(refused?.kind == .unreachable)
-        try await StandIn.serving { $0.uri == "/v1/audio/speech" ? StandIn.Answer(ending: .silent) : .json("[1]") } _: { server in
+        try await StandIn.serving {
+            $0.uri == "/v1/audio/speech" ? StandIn.Answer(ending: .silent) : .json("[1]")
+        } _: { server in
             let client = client(server)
             let wrong = await error { _ = try await client.server.version() }
             #expect(wrong?.kind == .unreadable)
@@ -87,7 +97,9 @@ struct TransportTests {
 
     @Test("a key's line end is no part of it, and no key is told in an error")
     func key() async throws {
-        try await StandIn.serving { [models] _ in .json(models) } _: { server in
+        try await StandIn.serving { [models] _ in
+            .json(models)
+        } _: { server in
             _ = try await OmniClient(.init(baseURL: server.baseURL, apiKey: "secret\r\n", environment: [:])).models.list()
             #expect(server.seen[0].header("Authorization") == "Bearer secret")
             let bad = OmniClient(.init(baseURL: server.baseURL, apiKey: "sec\rret", environment: [:]))
@@ -98,11 +110,15 @@ struct TransportTests {
 
     @Test("a stream: pieces cut anywhere, comments passed over, ended by [DONE]")
     func stream() async throws {
-        let wire = ": keep-alive\n\n" + ["Hel", "lo"].map { #"data: {"choices":[{"index":0,"delta":{"content":"\#($0)"}}],"modality":"text"}"# + "\n\n" }.joined()
+        let wire =
+            ": keep-alive\n\n"
+            + ["Hel", "lo"].map { #"data: {"choices":[{"index":0,"delta":{"content":"\#($0)"}}],"modality":"text"}"# + "\n\n" }.joined()
             + #"data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"# + "\n\ndata: [DONE]\n\n"
         let bytes = Array(wire.utf8)
         let pieces = stride(from: 0, to: bytes.count, by: 11).map { Array(bytes[$0..<min($0 + 11, bytes.count)]) }
-        try await StandIn.serving { _ in StandIn.Answer(headers: [("Content-Type", "text/event-stream")], pieces: pieces) } _: { server in
+        try await StandIn.serving { _ in
+            StandIn.Answer(headers: [("Content-Type", "text/event-stream")], pieces: pieces)
+        } _: { server in
             var text = ""
             var usage: Usage?
             for try await chunk in try await client(server).chat.stream(ChatCompletionRequest([.user("hi")])) {
@@ -118,7 +134,8 @@ struct TransportTests {
     @Test("an error inside a stream is thrown with its status and the request's id")
     func streamError() async throws {
         let first = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n"
-        let failure = #"data: {"error":{"message":"The worker died.","type":"InternalServerError","param":null,"code":500}}"# + "\n\ndata: [DONE]\n\n"
+        let failure =
+            #"data: {"error":{"message":"The worker died.","type":"InternalServerError","param":null,"code":500}}"# + "\n\ndata: [DONE]\n\n"
         try await StandIn.serving { _ in
             var answer = StandIn.Answer.events([first, failure])
             answer.headers.append(("X-Request-Id", "r9"))
@@ -127,7 +144,9 @@ struct TransportTests {
             let client = client(server)
             let text = Mutex("")
             let error = await error {
-                for try await chunk in try await client.chat.stream(ChatCompletionRequest([.user("hi")])) { text.withLock { $0 += chunk.text } }
+                for try await chunk in try await client.chat.stream(ChatCompletionRequest([.user("hi")])) {
+                    text.withLock { $0 += chunk.text }
+                }
             }
             #expect(text.withLock { $0 } == "a")
             #expect(error?.status == 500 && error?.message == "The worker died." && error?.requestID == "r9")
@@ -136,7 +155,9 @@ struct TransportTests {
 
     @Test("a connection that breaks in a stream is an error, not an end")
     func cutStream() async throws {
-        try await StandIn.serving { _ in .events(["data: {\"choices\":[]}\n\n"], ending: .cut) } _: { server in
+        try await StandIn.serving { _ in
+            .events(["data: {\"choices\":[]}\n\n"], ending: .cut)
+        } _: { server in
             let client = client(server)
             let error = await error { for try await _ in try await client.chat.stream(ChatCompletionRequest([.user("hi")])) {} }
             #expect(error?.kind == .interrupted)
@@ -178,8 +199,12 @@ struct TransportTests {
         let picture = folder.appendingPathComponent("in.png")
         try Data(repeating: 0x5A, count: 300_000).write(to: picture)
         try await StandIn.serving { request in
-            if request.uri == "/v1/videos/cut/content" { return StandIn.Answer(headers: [("Content-Length", "10")], pieces: [[1, 2, 3]], ending: .cut) }
-            if request.uri.hasSuffix("/content") { return StandIn.Answer(headers: [("Content-Type", "video/mp4")], pieces: [[1, 2, 3], [4, 5]]) }
+            if request.uri == "/v1/videos/cut/content" {
+                return StandIn.Answer(headers: [("Content-Length", "10")], pieces: [[1, 2, 3]], ending: .cut)
+            }
+            if request.uri.hasSuffix("/content") {
+                return StandIn.Answer(headers: [("Content-Type", "video/mp4")], pieces: [[1, 2, 3], [4, 5]])
+            }
             return .json(#"{"created":1,"data":[{"b64_json":"AQI="}]}"#)
         } _: { server in
             let client = client(server)
@@ -188,11 +213,13 @@ struct TransportTests {
             let sent = server.seen[0]
             #expect(sent.body.count == sent.header("Content-Length").flatMap { Int($0) })
             #expect(sent.body.count { $0 == 0x5A } >= 300_000 && sent.text.contains("name=\"prompt\"\r\n\r\nmake it blue\r\n"))
-            let film = folder.appendingPathComponent("film.mp4")
-            #expect(try await client.videos.content("v").save(to: film) == 5)
-            #expect(try Data(contentsOf: film) == Data([1, 2, 3, 4, 5]))
-            await #expect(throws: OmniError.self) { try await client.videos.content("cut").save(to: folder.appendingPathComponent("cut.mp4")) }
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["film.mp4", "in.png"])
+            let video = folder.appendingPathComponent("video.mp4")
+            #expect(try await client.videos.content("v").save(to: video) == 5)
+            #expect(try Data(contentsOf: video) == Data([1, 2, 3, 4, 5]))
+            await #expect(throws: OmniError.self) {
+                try await client.videos.content("cut").save(to: folder.appendingPathComponent("cut.mp4"))
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["in.png", "video.mp4"])
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import OmniEngine
 import Testing
 
 @testable import omni
@@ -6,7 +7,9 @@ import Testing
 @Suite struct ConfigurationFileTests {
     private let flags: Set<String> = ["host", "port", "api-key", "omni", "max-model-len", "config"]
 
-    private func parse(_ text: String) throws -> ConfigurationFile { try ConfigurationFile.parse(text, file: "omni.yaml", serveFlags: flags) }
+    private func parse(_ text: String) throws -> ConfigurationFile {
+        try ConfigurationFile.parse(text, file: "omni.yaml", serveFlags: flags)
+    }
 
     private func fault(_ text: String) -> ConfigurationError? {
         do {
@@ -37,10 +40,13 @@ import Testing
             omni: true
             tensor-parallel-size: 2
             """)
-        #expect(file.models == [
-            .init(id: "chat", path: "./qwen.gguf", kind: .text, aliases: ["gpt-4o", "gpt-4"], isDefault: true, pin: true, flags: ["max-model-len": ["8192"]]),
-            .init(path: "joe"),
-        ])
+        #expect(
+            file.models == [
+                .init(
+                    id: "chat", path: "./qwen.gguf", kind: .text, aliases: ["gpt-4o", "gpt-4"], isDefault: true, pin: true,
+                    flags: ["max-model-len": ["8192"]]),
+                .init(path: "joe"),
+            ])
         #expect(file.backends == [.init(id: "big", urls: ["http://127.0.0.1:9001", "http://127.0.0.1:9002"])])
         #expect(file.voices == ["alloy": "joe"])
         #expect(file.pipelines == [.init(id: "talk", chat: "chat", speech: "joe")])
@@ -63,7 +69,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "models: 3", "models:\n  - id: a", "models:\n  - {path: a, kind: poem}", "models:\n  - {path: a, pin: maybe}", "backends:\n  - {id: a}",
+        "models: 3", "models:\n  - id: a", "models:\n  - {path: a, kind: poem}", "models:\n  - {path: a, pin: maybe}",
+        "backends:\n  - {id: a}",
         "backends:\n  - {id: a, urls: [ftp://x]}", "pipelines:\n  - {id: a}", "voices: [a]", "[1, 2]", "config: other.yaml", "port: {a: 1}",
         "models:\n  - {id: a, path: x}\n  - {id: a, path: y}", "a: [", "port: 1\nport: 2", "\t- x: [}",
     ])

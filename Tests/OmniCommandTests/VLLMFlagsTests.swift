@@ -9,9 +9,14 @@ import Testing
     private func split(_ line: String) -> VLLMFlags.Split { VLLMFlags.split(line.split(separator: " ").map(String.init), own: own) }
 
     @Test func aLineWrittenForVLLMWorks() {
-        let line = split("Tongyi-MAI/Z-Image-Turbo --omni --tensor-parallel-size 2 --port 8091 --trust-remote-code --gpu-memory-utilization=0.9 --block-size 16 --stage-init-timeout 600")
+        let line = split(
+            "Tongyi-MAI/Z-Image-Turbo --omni --tensor-parallel-size 2 --port 8091 --trust-remote-code --gpu-memory-utilization=0.9 --block-size 16 --stage-init-timeout 600"
+        )
         #expect(line.kept == ["Tongyi-MAI/Z-Image-Turbo", "--omni", "--port", "8091"])
-        #expect(line.ignored.map(\.flag) == ["--tensor-parallel-size", "--trust-remote-code", "--gpu-memory-utilization", "--block-size", "--stage-init-timeout"])
+        #expect(
+            line.ignored.map(\.flag) == [
+                "--tensor-parallel-size", "--trust-remote-code", "--gpu-memory-utilization", "--block-size", "--stage-init-timeout",
+            ])
         #expect(line.ignored.map(\.values) == [["2"], [], ["0.9"], ["16"], ["600"]])
         #expect(line.unknown.isEmpty)
         #expect(line.warning?.contains("--block-size") == true)

@@ -13,7 +13,9 @@ final class CheckpointCopy {
 
     let folder = NSTemporaryDirectory() + "checkpoint-\(UUID().uuidString)"
 
-    init(_ name: String, in root: String = Fixtures.root) throws { try FileManager.default.copyItem(atPath: "\(root)/\(name)", toPath: folder) }
+    init(_ name: String, in root: String = Fixtures.root) throws {
+        try FileManager.default.copyItem(atPath: "\(root)/\(name)", toPath: folder)
+    }
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     /// Rewrites every file of tensors of a component, or of all.
@@ -22,7 +24,8 @@ final class CheckpointCopy {
             var tensors: [String: Stored] = [:]
             for entry in try Safetensors.entries(path: path) {
                 let shape = entry.isFolded ? Array(entry.shape[..<3]) + entry.folded : entry.shape
-                tensors[entry.name] = Stored(type: "F32", shape: shape.reversed(), bytes: try entry.file.read(at: entry.offset, count: entry.byteCount))
+                tensors[entry.name] = Stored(
+                    type: "F32", shape: shape.reversed(), bytes: try entry.file.read(at: entry.offset, count: entry.byteCount))
             }
             change(&tensors)
             try Self.write(tensors, path)
@@ -38,7 +41,9 @@ final class CheckpointCopy {
     func roundToBF16() throws {
         try rewrite { tensors in
             for (name, stored) in tensors {
-                let halves = stored.bytes.withUnsafeBytes { $0.bindMemory(to: UInt32.self).map { UInt16(truncatingIfNeeded: ($0 + 0x7fff + ($0 >> 16 & 1)) >> 16) } }
+                let halves = stored.bytes.withUnsafeBytes {
+                    $0.bindMemory(to: UInt32.self).map { UInt16(truncatingIfNeeded: ($0 + 0x7fff + ($0 >> 16 & 1)) >> 16) }
+                }
                 tensors[name] = Stored(type: "BF16", shape: stored.shape, bytes: halves.withUnsafeBytes { Array($0) })
             }
         }
@@ -47,7 +52,9 @@ final class CheckpointCopy {
     private static func write(_ tensors: [String: Stored], _ path: String) throws {
         var (claims, data) = ([String](), [UInt8]())
         for (name, stored) in tensors.sorted(by: { $0.key < $1.key }) {
-            claims.append("\"\(name)\":{\"dtype\":\"\(stored.type)\",\"shape\":\(stored.shape),\"data_offsets\":[\(data.count),\(data.count + stored.bytes.count)]}")
+            claims.append(
+                "\"\(name)\":{\"dtype\":\"\(stored.type)\",\"shape\":\(stored.shape),\"data_offsets\":[\(data.count),\(data.count + stored.bytes.count)]}"
+            )
             data += stored.bytes
         }
         let header = Array("{\(claims.joined(separator: ","))}".utf8)

@@ -19,7 +19,9 @@ import Testing
         return try await DiffusionEngine.load(folder: "\(Fixtures.root)/small", options: options)
     }
 
-    static func images(_ engine: DiffusionEngine, _ request: ImageRequest, scope: RequestScope = RequestScope(id: "test")) async throws -> [FloatImage] {
+    static func images(_ engine: DiffusionEngine, _ request: ImageRequest, scope: RequestScope = RequestScope(id: "test")) async throws
+        -> [FloatImage]
+    {
         var images: [FloatImage] = []
         for try await event in try await engine.generate(request, scope: scope) {
             if case .image(_, let image) = event { images.append(image) }
@@ -39,25 +41,42 @@ import Testing
             case .image(let index, let image): seen.append("image \(index) \(image.width)x\(image.height)")
             }
         }
-        #expect(seen == [
-            "encode_prompt 1/1", "denoise 1/4", "preview 0.0 32x24", "preview 1.0 32x24", "denoise 2/4", "preview 0.1 32x24", "preview 1.1 32x24",
-            "denoise 3/4", "denoise 4/4", "decode 1/2", "image 0 32x24", "decode 2/2", "image 1 32x24",
-        ])
+        #expect(
+            seen == [
+                "encode_prompt 1/1", "denoise 1/4", "preview 0.0 32x24", "preview 1.0 32x24", "denoise 2/4", "preview 0.1 32x24",
+                "preview 1.1 32x24",
+                "denoise 3/4", "denoise 4/4", "decode 1/2", "image 0 32x24", "decode 2/2", "image 1 32x24",
+            ])
         await engine.shutdown()
         await #expect(throws: ImageModelError.stopped) { try await engine.generate(request, scope: RequestScope(id: "test")) }
+    }
+
+    @Test("a model that is shut down ends who runs and who waits", .timeLimit(.minutes(10))) func shutdownEndsAll() async throws {
+        let engine = try await Self.engine()
+        let running = try await engine.generate(Self.request(steps: 1000), scope: RequestScope(id: "running"))
+        let waiting = try await engine.generate(Self.request(steps: 1000), scope: RequestScope(id: "waiting"))
+        await engine.shutdown()
+        for events in [running, waiting] {
+            await #expect(throws: CancellationError.self) { for try await _ in events {} }
+        }
     }
 
     @Test func promptsSeedsAndStrengthsGiveDifferentPictures() async throws {
         let engine = try await Self.engine()
         let picture = try await Self.images(engine, Self.request())[0]
         #expect(try await Self.images(engine, Self.request())[0] == picture)
-        var pictures = [picture, try await Self.images(engine, Self.request("a blue house"))[0], try await Self.images(engine, Self.request(seed: 2))[0]]
+        var pictures = [
+            picture, try await Self.images(engine, Self.request("a blue house"))[0],
+            try await Self.images(engine, Self.request(seed: 2))[0],
+        ]
         for strength: Float in [0.4, 0.9] {
             var edit = Self.request(steps: 5)
             (edit.input, edit.strength) = (picture, strength)
             pictures.append(try await Self.images(engine, edit)[0])
         }
-        for (index, picture) in pictures.enumerated() { #expect(pictures[..<index].allSatisfy { relativeError($0.values, picture.values) > 1e-2 }) }
+        for (index, picture) in pictures.enumerated() {
+            #expect(pictures[..<index].allSatisfy { relativeError($0.values, picture.values) > 1e-2 })
+        }
         // Little strength stays nearer to the input.
         #expect(relativeError(pictures[3].values, picture.values) < relativeError(pictures[4].values, picture.values))
     }
@@ -139,9 +158,25 @@ import Testing
         let roomy = try await Self.engine { $0.memoryLimit = 64 << 30 }
         #expect(try await roomy.price(Self.request()).largestSide == 256)
         #expect(largestSquare(multiple: 16, most: 1 << 16, within: 2_400_000_000) { $0 * $0 * 24 } == 10_000)
+        #expect(largestSquare(multiple: 16, most: 1 << 16, within: 2_400_000_000) { 800_000_000 + $0 * $0 * 400 } == 2000)
+        // Tiles from half of what there is on; faster growth; none at all.
+        let tiled = { (side: Int) in side > 2000 ? 2_000_000_000 + side * side * 200 : side * side * 2000 }
+        #expect(largestSquare(multiple: 16, most: 1 << 14, within: 16_000_000_000, memory: tiled) == 8352)
+        #expect(largestSquare(multiple: 16, most: 1 << 16, within: 16_000_000_000) { 100_000_000 + $0 * $0 * $0 / 50 } == 9248)
+        #expect(largestSquare(multiple: 16, most: 1 << 12, within: 1 << 50) { _ in 1 } == 4096)
         #expect(largestSquare(multiple: 16, most: 4096, within: 2_400_000_000) { $0 * $0 * 24 } == 4096)
         #expect(largestSquare(multiple: 16, most: 1 << 16, within: 2_400_000_000) { $0 > 512 ? nil : 1 } == 512)
         #expect(largestSquare(multiple: 16, most: 1 << 16, within: 1000) { _ in 1001 } == nil)
+    }
+
+    /// Halving tries twelve.
+    @Test func fewSquaresArePlannedToFindTheLargest() {
+        var tried: [Int] = []
+        _ = largestSquare(multiple: 16, most: 1 << 16, within: 16_000_000_000) { side in
+            tried.append(side)
+            return 1_000_000_000 + side * side * 300
+        }
+        #expect(tried.count <= 6 && Set(tried).count == tried.count, "\(tried)")
     }
 
     @Test(arguments: ["adapter", "adapter-flat"]) func adaptersChangeThePictureAsInTheReference(file: String) async throws {
@@ -169,7 +204,10 @@ import Testing
             _ = try loop.run([[Float](repeating: 1, count: 16)], cancellation: CancellationToken()) { asks, _ in
                 count += asks.count
                 return asks.map { $0.latents.map { _ in 0.5 } }
-            } blend: { latents, _, _ in latents } watch: { _ in }
+            } blend: { latents, _, _ in
+                latents
+            } watch: { _ in
+            }
             return count
         }
         #expect(try predictions(0) == 10)

@@ -49,7 +49,34 @@ enum Fixtures {
     static func family(folder: String, options: DiffusionOptions = DiffusionOptions()) throws -> (ZImageFamily, Backend) {
         let backend = try Backend(threads: 2, useGPU: false)
         let checkpoint = try Checkpoint(folder: folder, backend: backend, options: options) { _ in }
-        return (try #require(DiffusionFamilies.load(checkpoint) as? ZImageFamily), backend)
+        return (try #require(DiffusionFamilies.images(checkpoint) as? ZImageFamily), backend)
+    }
+}
+
+/// What one request does, step by step.
+struct Recording {
+    /// The latents of all samples after each step.
+    var steps: [[Float]] = []
+    /// As finished, of each sample.
+    var latents: [[Float]] = []
+    var frames: [FloatImage] = []
+
+    init(_ family: any DiffusionFamily, _ plan: DenoisingPlan, _ backend: Backend) throws {
+        var (steps, latents, frames) = ([[Float]](), [[Float]](), [FloatImage]())
+        let adapters = Adapters(family, backend)
+        let executor = try Executor(backend)
+        executor.deltas = try adapters.deltas(plan.adapters)
+        let run = PipelineRun(executor: executor, scope: ComputeScope()) { event in
+            switch event {
+            case .frame(_, _, _, let frame): frames.append(frame)
+            case .latents(let finished): latents = finished
+            case .progress, .preview: break
+            }
+        }
+        var pipeline = DenoisingPipeline(family: family, plan: plan, run: run)
+        pipeline.observe = { steps.append($0.latents.flatMap(\.self)) }
+        try pipeline.generate()
+        (self.steps, self.latents, self.frames) = (steps, latents, frames)
     }
 }
 

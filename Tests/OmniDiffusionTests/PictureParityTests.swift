@@ -13,7 +13,8 @@ import Testing
         var description: String { name }
     }
 
-    static func request(_ seed: UInt64, steps: Int, guidance: Float = 0, _ change: (inout ImageRequest) -> Void = { _ in }) -> ImageRequest {
+    static func request(_ seed: UInt64, steps: Int, guidance: Float = 0, _ change: (inout ImageRequest) -> Void = { _ in }) -> ImageRequest
+    {
         var request = ImageRequest(prompt: Fixtures.prompt, seed: seed)
         (request.steps, request.guidanceScale) = (steps, guidance)
         change(&request)
@@ -30,19 +31,16 @@ import Testing
         Case(name: "image") { _, source, _ in request(46, steps: 5) { ($0.input, $0.strength) = (source, 0.6) } },
         Case(name: "image.cfg") { _, source, _ in request(47, steps: 4, guidance: 2) { ($0.input, $0.strength) = (source, 0.85) } },
         Case(name: "inpaint") { _, source, mask in request(48, steps: 4) { ($0.input, $0.mask, $0.strength) = (source, mask, 1) } },
-        Case(name: "inpaint.partial") { _, source, mask in request(49, steps: 5) { ($0.input, $0.mask, $0.strength) = (source, mask, 0.7) } },
+        Case(name: "inpaint.partial") { _, source, mask in request(49, steps: 5) { ($0.input, $0.mask, $0.strength) = (source, mask, 0.7) }
+        },
     ]
 
     /// Latents after each step and the pictures.
-    static func run(_ family: ZImageFamily, _ backend: Backend, _ request: ImageRequest) throws -> (steps: [[Float]], images: [FloatImage]) {
-        var steps: [[Float]] = []
-        var images: [FloatImage] = []
-        var pipeline = DiffusionPipeline(family: family, executor: try Executor(backend), scope: ComputeScope(), plan: try ImagePlan(request, family)) {
-            if case .image(_, let image) = $0 { images.append(image) }
-        }
-        pipeline.observe = { steps.append($0.latents.flatMap { $0 }) }
-        try pipeline.run()
-        return (steps, images)
+    static func run(_ family: any ImageFamily, _ backend: Backend, _ request: ImageRequest) throws -> (
+        steps: [[Float]], images: [FloatImage]
+    ) {
+        let recording = try Recording(family, family.plan(request, PlanningContext(backend: backend)), backend)
+        return (recording.steps, recording.frames)
     }
 
     @Test(arguments: ["small", "other"], cases) func picturesEqualTheReference(name: String, test: Case) throws {
@@ -70,13 +68,9 @@ import Testing
         // 5 by 3 patches: each picture is padded.
         (request.width, request.height) = (40, 24)
         func latents(_ batch: Int) throws -> [Float] {
-            var plan = try ImagePlan(request, family)
+            var plan = try family.plan(request, PlanningContext(backend: backend))
             plan.batch = batch
-            var last: [Float] = []
-            var pipeline = DiffusionPipeline(family: family, executor: try Executor(backend), scope: ComputeScope(), plan: plan) { _ in }
-            pipeline.observe = { last = $0.latents.flatMap(\.self) }
-            try pipeline.run()
-            return last
+            return try #require(Recording(family, plan, backend).steps.last)
         }
         let alone = try latents(1)
         for batch in 2...4 {
@@ -89,10 +83,9 @@ import Testing
         let (family, backend) = try Fixtures.family("small")
         let request = Self.request(7, steps: 1, guidance: 3) { $0.count = 4 }
         func price(_ available: Int?) throws -> (batch: Int, bytes: Int) {
-            var plan = try ImagePlan(request, family)
             // Tiles keep the autoencoder from being what takes most.
-            let bytes = try plan.price(family, Executor(backend), tiling: .always, available: available)
-            return (plan.batch, bytes)
+            let plan = try family.plan(request, PlanningContext(backend: backend, tiling: .always, available: available))
+            return (plan.batch, plan.memory)
         }
         let free = try price(nil)
         #expect(free.batch > 1)

@@ -18,7 +18,7 @@ import Testing
         let goldens = try Goldens("\(name).goldens")
         let (family, _) = try Fixtures.family(name)
         for (steps, tokens) in [(1, 64), (4, 60), (9, 1024), (50, 4096)] {
-            let schedule = family.scheduler.schedule(steps: steps, tokens: tokens)
+            let schedule = try family.scheduler.schedule(steps: steps, .even(tokens: tokens))
             #expect(relativeError(schedule.sigmas, try goldens["sigmas.\(steps).\(tokens)"]) < 1e-6)
             #expect(relativeError((0..<steps).map(schedule.timestep), try goldens["timesteps.\(steps).\(tokens)"]) < 1e-6)
         }
@@ -37,9 +37,12 @@ import Testing
     }
 
     @Test func guidanceBoundsItsNorm() {
-        let guidance = Guidance(scale: 10, normalization: 1)
+        let guidance = Guidance(scale: 10, rescaling: .bounded(1))
         let combined = guidance.combine(positive: [3, 4], negative: [-3, -4])
         #expect(relativeError(combined, [3, 4]) < 1e-6)
+        // Each token by itself: the first is twice as long as the prompt's own and turned round, the second has no length to change.
+        let perToken = Guidance(scale: 1, rescaling: .perToken(size: 2)).combine(positive: [0, 1, 2, 2], negative: [0, 4, 4, 4])
+        #expect(perToken == [0, -1, 0, 0])
         #expect(!Guidance(scale: 2, truncation: 0.5).applies(at: 0.6))
         #expect(Guidance(scale: 2).applies(at: 1))
     }

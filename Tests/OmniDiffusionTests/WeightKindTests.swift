@@ -83,7 +83,10 @@ import Testing
         #expect(pipeline.contains("OtherPipeline is not supported"))
     }
 
-    @Test(arguments: [("transformer", "layers.1.feed_forward.w2.weight"), ("text_encoder", "model.layers.0.mlp.up_proj.weight"), ("vae", "decoder.conv_in.weight")])
+    @Test(arguments: [
+        ("transformer", "layers.1.feed_forward.w2.weight"), ("text_encoder", "model.layers.0.mlp.up_proj.weight"),
+        ("vae", "decoder.conv_in.weight"),
+    ])
     func weightsThatAreNoNumbersAreNamed(component: String, tensor: String) async throws {
         let copy = try CheckpointCopy("small")
         try copy.rewrite(component) { tensors in

@@ -10,7 +10,11 @@ final class StillBackend: Backend {
     let status: BackendStatus
     var outstanding: Int { 0 }
 
-    init(_ state: BackendStatus.State = .ready) { status = BackendStatus(state: state, root: "/models/x") }
+    init(_ state: BackendStatus.State = .ready, capabilities: Set<ModelCapability>? = nil) {
+        var status = BackendStatus(state: state, root: "/models/x")
+        status.capabilities = capabilities
+        self.status = status
+    }
 
     func send(_ request: UpstreamRequest) async throws -> UpstreamResponse { throw APIError(.unavailable, "It only stands here.") }
     func sleep() async -> Bool { false }
@@ -18,8 +22,10 @@ final class StillBackend: Backend {
     func shutdown() async {}
 }
 
-private func entry(_ id: String, _ kind: ModelKind?, aliases: [String] = [], isDefault: Bool = false) -> CatalogueEntry {
-    CatalogueEntry(id: id, aliases: aliases, kind: kind, isDefault: isDefault, backend: StillBackend())
+private func entry(
+    _ id: String, _ kind: ModelKind?, aliases: [String] = [], isDefault: Bool = false, capabilities: Set<ModelCapability>? = nil
+) -> CatalogueEntry {
+    CatalogueEntry(id: id, aliases: aliases, kind: kind, isDefault: isDefault, backend: StillBackend(capabilities: capabilities))
 }
 
 @Suite("Choice of a model")
@@ -28,14 +34,15 @@ struct CatalogueTests {
     func names() throws {
         let catalogue = try Catalogue([entry("a", .text, aliases: ["org/a", "tiny"]), entry("b", .text)])
         for (name, id) in [("a", "a"), ("org/a", "a"), ("tiny", "a"), ("b", "b")] {
-            #expect(try catalogue.entry(named: name, kinds: [.text], task: "chat").id == id)
+            #expect(try catalogue.entry(named: name, able: [.chat], task: "chat").id == id)
         }
     }
 
-    @Test("an unknown name is 404 on `model` and says what is served, whatever the case of its letters", arguments: ["c", "A", "a ", "../a"])
+    @Test(
+        "an unknown name is 404 on `model` and says what is served, whatever the case of its letters", arguments: ["c", "A", "a ", "../a"])
     func unknown(name: String) throws {
         let catalogue = try Catalogue([entry("a", .text)])
-        #expect { try catalogue.entry(named: name, kinds: [.text], task: "chat") } throws: { error in
+        #expect { try catalogue.entry(named: name, able: [.chat], task: "chat") } throws: { error in
             let error = error as? APIError
             return error?.status == 404 && error?.param == "model" && error?.fullMessage.contains("a") == true
         }
@@ -44,7 +51,7 @@ struct CatalogueTests {
     @Test("a model of the wrong kind is 404 on `model`, naming the task")
     func wrongKind() throws {
         let catalogue = try Catalogue([entry("speaker", .speech)])
-        #expect { try catalogue.entry(named: "speaker", kinds: [.text], task: "chat") } throws: { error in
+        #expect { try catalogue.entry(named: "speaker", able: [.chat], task: "chat") } throws: { error in
             let error = error as? APIError
             return error?.status == 404 && error?.param == "model" && error?.fullMessage.contains("chat") == true
                 && error?.fullMessage.contains("speaker (speech)") == true
@@ -53,20 +60,33 @@ struct CatalogueTests {
 
     @Test("without a name the most preferred kind counts, then the default, then the order", arguments: [nil, ""])
     func unnamed(name: String?) throws {
-        let entries = [entry("far", nil), entry("t1", .text), entry("t2", .text, isDefault: true), entry("i1", .image), entry("i2", .image)]
+        let entries = [
+            entry("far", nil), entry("t1", .text), entry("t2", .text, isDefault: true), entry("i1", .image), entry("i2", .image),
+        ]
         let catalogue = try Catalogue(entries)
-        #expect(try catalogue.entry(named: name, kinds: [.text], task: "x").id == "t2")
-        #expect(try catalogue.entry(named: name, kinds: [.image, .text], task: "x").id == "i1")
-        #expect(try catalogue.entry(named: name, kinds: [.speech, .text], task: "x").id == "t2")
-        #expect(try catalogue.entry(named: name, kinds: [.speech], task: "x").id == "far", "a server elsewhere may be able")
+        #expect(try catalogue.entry(named: name, able: [.chat], task: "x").id == "t2")
+        #expect(try catalogue.entry(named: name, able: [.images, .chat], task: "x").id == "i1")
+        #expect(try catalogue.entry(named: name, able: [.speech, .chat], task: "x").id == "t2")
+        #expect(try catalogue.entry(named: name, able: [.speech], task: "x").id == "far", "a server elsewhere may be able")
+    }
+
+    @Test("a loaded model is asked for all that it says it can do, one that has said nothing for what its kind can")
+    func capabilities() throws {
+        let omni = entry("omni", .text, capabilities: [.chat, .speech])
+        let catalogue = try Catalogue([entry("chat", .text), omni, entry("voice", .speech, isDefault: true)])
+        #expect(try catalogue.entry(named: "omni", able: [.speech], task: "speech").id == "omni")
+        #expect(throws: APIError.self) { try catalogue.entry(named: "chat", able: [.speech], task: "speech") }
+        #expect(try catalogue.entry(named: nil, able: [.speech], task: "speech").id == "voice")
+        #expect(try Catalogue([omni]).entry(named: nil, able: [.images, .speech], task: "x").id == "omni")
     }
 
     @Test("nobody able is 404, and an empty catalogue says that it is empty")
     func nobody() throws {
         for (catalogue, word) in [(try Catalogue([entry("t", .text)]), "t (text)"), (try Catalogue([]), "No model is served")] {
-            #expect { try catalogue.entry(named: nil, kinds: [.image], task: "image generation") } throws: { error in
+            #expect { try catalogue.entry(named: nil, able: [.images], task: "image generation") } throws: { error in
                 let error = error as? APIError
-                return error?.status == 404 && error?.fullMessage.contains("image generation") == true && error?.fullMessage.contains(word) == true
+                return error?.status == 404 && error?.fullMessage.contains("image generation") == true
+                    && error?.fullMessage.contains(word) == true
             }
         }
     }
@@ -85,11 +105,15 @@ struct HealthReportTests {
         return (report, try JSONValue.parse(report.body.readableBytesView), try JSONValue.parse(report.readyBody.readableBytesView))
     }
 
-    @Test("the status, the word and the readiness", arguments: [
-        ([.ready], 200, "healthy", 200), ([.asleep], 200, "healthy", 200), ([.loading(0.5)], 503, "loading", 503), ([.restarting], 503, "loading", 503),
-        ([.failed(reason: "cut")], 503, "unhealthy", 503), ([], 503, "unhealthy", 503), ([.ready, .loading(0.5)], 200, "healthy", 503),
-        ([.ready, .restarting], 200, "healthy", 503), ([.ready, .failed(reason: "cut")], 200, "healthy", 200), ([.failed(reason: "x"), .loading(0)], 503, "loading", 503),
-    ] as [([BackendStatus.State], Int, String, Int)])
+    @Test(
+        "the status, the word and the readiness",
+        arguments: [
+            ([.ready], 200, "healthy", 200), ([.asleep], 200, "healthy", 200), ([.loading(0.5)], 503, "loading", 503),
+            ([.restarting], 503, "loading", 503),
+            ([.failed(reason: "cut")], 503, "unhealthy", 503), ([], 503, "unhealthy", 503), ([.ready, .loading(0.5)], 200, "healthy", 503),
+            ([.ready, .restarting], 200, "healthy", 503), ([.ready, .failed(reason: "cut")], 200, "healthy", 200),
+            ([.failed(reason: "x"), .loading(0)], 503, "loading", 503),
+        ] as [([BackendStatus.State], Int, String, Int)])
     func table(states: [BackendStatus.State], status: Int, word: String, ready: Int) throws {
         let (report, body, readyBody) = try report(states)
         #expect(report.status == status)

@@ -5,6 +5,7 @@ import NIOCore
 import OmniAPI
 import OmniEngine
 import OmniStore
+import OmniWorkerAPI
 import Synchronization
 import Testing
 
@@ -13,11 +14,11 @@ import Testing
 /// A worker that does as it is told, one behaviour for each order.
 private final class ScriptedBackend: Backend {
     enum Behaviour: Sendable {
-        case films
+        case videos
         /// Breaks after a report.
         case dies
         case refuses(status: Int)
-        /// Films until it is cancelled.
+        /// Videos until it is cancelled.
         case hangs
         /// Is not up yet.
         case unavailable
@@ -28,28 +29,35 @@ private final class ScriptedBackend: Backend {
     let log = Mutex<[String]>([])
     let busy = Mutex((now: 0, most: 0))
 
-    init(_ script: [Behaviour] = []) { self.script = Mutex(script) }
+    let state: BackendStatus.State
 
-    var status: BackendStatus { BackendStatus(state: .ready, root: "") }
+    init(_ script: [Behaviour] = [], state: BackendStatus.State = .ready) {
+        self.script = Mutex(script)
+        self.state = state
+    }
+
+    var status: BackendStatus { BackendStatus(state: state, root: "") }
     var outstanding: Int { 0 }
     func sleep() async -> Bool { false }
     func wake() async throws -> Bool { false }
     func shutdown() async {}
 
     func send(_ request: UpstreamRequest) async throws -> UpstreamResponse {
-        let order = try FilmOrder(json: try JSONValue.parse(String(buffer: request.body ?? ByteBuffer())))
+        let order = try VideoTask(json: try JSONValue.parse(String(buffer: request.body ?? ByteBuffer())))
         log.withLock { $0.append(order.id) }
         busy.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
         defer { busy.withLock { $0.now -= 1 } }
-        switch script.withLock({ $0.isEmpty ? .films : $0.removeFirst() }) {
-        case .films:
-            var result = JobResult()
+        switch script.withLock({ $0.isEmpty ? .videos : $0.removeFirst() }) {
+        case .videos:
+            var result = VideoTaskResult()
             result.clip = "clip.mp4"
             try DurableFile.write([1, 2, 3], to: "\(order.folder)/clip.mp4")
             try DurableFile.write([1], to: "\(order.folder)/latents")
             return reply([.progress(.denoise, step: 1, steps: 2), .done(result)])
         case .dies: return reply([.progress(.denoise, step: 1, steps: 2)])
-        case .refuses(let status): return UpstreamResponse(status: status, headers: [], body: UpstreamBody(.bytes(ByteBuffer(bytes: APIError(.badRequest, "no").json.jsonBytes))))
+        case .refuses(let status):
+            return UpstreamResponse(
+                status: status, headers: [], body: UpstreamBody(.bytes(ByteBuffer(bytes: APIError(.badRequest, "no").json.jsonBytes))))
         case .hangs:
             do { try await Task.sleep(for: .seconds(3600)) } catch {
                 log.withLock { $0.append("!\(order.id)") }
@@ -60,7 +68,7 @@ private final class ScriptedBackend: Backend {
         }
     }
 
-    private func reply(_ reports: [FilmReport]) -> UpstreamResponse {
+    private func reply(_ reports: [VideoTaskEvent]) -> UpstreamResponse {
         let text = reports.map { $0.json.jsonText + "\n" }.joined()
         return UpstreamResponse(status: 200, headers: [], body: UpstreamBody(.bytes(ByteBuffer(string: text))))
     }
@@ -75,7 +83,9 @@ private actor FullDiskStore: JobStore {
 
     func create(_ job: NewJob, mostQueued: Int) async throws -> JobCreation { try await inner.create(job, mostQueued: mostQueued) }
     func job(_ id: String) async throws -> StoredJob? { await inner.job(id) }
-    func page(after: String?, limit: Int?, newestFirst: Bool) async throws -> JobPage { await inner.page(after: after, limit: limit, newestFirst: newestFirst) }
+    func page(after: String?, limit: Int?, newestFirst: Bool) async throws -> JobPage {
+        await inner.page(after: after, limit: limit, newestFirst: newestFirst)
+    }
     func claim(models: [String]) async throws -> StoredJob? { await inner.claim(models: models) }
     func change(_ id: String, _ change: JobChange) async throws -> StoredJob? {
         if faults > 0 {
@@ -91,16 +101,59 @@ private actor FullDiskStore: JobStore {
     func dueWebhooks(limit: Int) async throws -> (due: [StoredJob], next: Double?) { await inner.dueWebhooks(limit: limit) }
 }
 
+/// A store whose first claim is under way until it is opened.
+private actor GatedStore: JobStore {
+    let inner = MemoryJobStore()
+    private var isOpen = false
+    private var claimed: StoredJob?
+    private var claiming: [CheckedContinuation<Void, Never>] = []
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func claim(models: [String]) async throws -> StoredJob? {
+        guard let job = await inner.claim(models: models) else { return nil }
+        claimed = job
+        waiting.forEach { $0.resume() }
+        waiting = []
+        if !isOpen { await withCheckedContinuation { claiming.append($0) } }
+        return job
+    }
+
+    /// Returns once a claim is under way.
+    func waitForClaim() async { if claimed == nil { await withCheckedContinuation { waiting.append($0) } } }
+
+    func open() {
+        isOpen = true
+        claiming.forEach { $0.resume() }
+        claiming = []
+    }
+
+    func create(_ job: NewJob, mostQueued: Int) async throws -> JobCreation { try await inner.create(job, mostQueued: mostQueued) }
+    func job(_ id: String) async throws -> StoredJob? { await inner.job(id) }
+    func page(after: String?, limit: Int?, newestFirst: Bool) async throws -> JobPage {
+        await inner.page(after: after, limit: limit, newestFirst: newestFirst)
+    }
+    func change(_ id: String, _ change: JobChange) async throws -> StoredJob? { await inner.change(id, change) }
+    @discardableResult
+    func remove(_ id: String) async -> StoredJob? { await inner.remove(id) }
+    func queues() async throws -> [String: [String]] { await inner.queues() }
+    func recover() async throws -> JobRecovery { await inner.recover() }
+    func expired() async throws -> [StoredJob] { await inner.expired() }
+    func dueWebhooks(limit: Int) async throws -> (due: [StoredJob], next: Double?) { await inner.dueWebhooks(limit: limit) }
+}
+
 @Suite struct JobRunnerTests {
     private struct Bench {
         let store: any JobStore
         let files: JobFiles
         let runner: JobRunner
 
-        init(_ backends: [String: ScriptedBackend], store: any JobStore = MemoryJobStore(), files: JobFiles? = nil, maxJobs: Int = 1) throws {
+        init(_ backends: [String: ScriptedBackend], store: any JobStore = MemoryJobStore(), files: JobFiles? = nil, maxJobs: Int = 1) throws
+        {
             self.store = store
-            self.files = try files ?? JobFiles(folder: FileManager.default.temporaryDirectory.appending(path: "runner-\(UUID().uuidString)"))
-            let catalogue = try Catalogue(backends.sorted { $0.key < $1.key }.map { CatalogueEntry(id: $0.key, kind: .video, backend: $0.value) })
+            self.files =
+                try files ?? JobFiles(folder: FileManager.default.temporaryDirectory.appending(path: "runner-\(UUID().uuidString)"))
+            let catalogue = try Catalogue(
+                backends.sorted { $0.key < $1.key }.map { CatalogueEntry(id: $0.key, kind: .video, backend: $0.value) })
             var logger = Logger(label: "test")
             logger.logLevel = .critical
             runner = JobRunner(store: store, files: self.files, catalogue: catalogue, settings: .init(maxJobs: maxJobs), logger: logger)
@@ -114,7 +167,7 @@ private actor FullDiskStore: JobStore {
 
         /// The job once `test` holds.
         func wait(_ id: String, until test: (StoredJob) -> Bool = { $0.status.isOver }) async throws -> StoredJob {
-            let end = ContinuousClock.now + .seconds(20)
+            let end = ContinuousClock.now + .seconds(300)
             while ContinuousClock.now < end {
                 if let job = try await store.job(id), test(job) { return job }
                 try await Task.sleep(for: .milliseconds(2))
@@ -124,7 +177,7 @@ private actor FullDiskStore: JobStore {
 
         /// Names in a job's folder, once the job's book-keeping is over.
         func settled(_ id: String, as names: [String]) async throws -> Bool {
-            let end = ContinuousClock.now + .seconds(20)
+            let end = ContinuousClock.now + .seconds(300)
             while ContinuousClock.now < end {
                 let found = (try? FileManager.default.contentsOfDirectory(atPath: files.folder(of: id)))?.sorted() ?? []
                 if found == names { return true }
@@ -155,6 +208,17 @@ private actor FullDiskStore: JobStore {
         #expect(try await bench.store.job("b")?.status == .queued)
         #expect(try await bench.runner.delete("a"))
         #expect(try await bench.wait("b").status == .completed)
+    }
+
+    @Test("a job of a model that cannot be served ends with the reason, and is never sent")
+    func failedModel() async throws {
+        let backend = ScriptedBackend(state: .failed(reason: "The file is cut short."))
+        let bench = try Bench(["wan": backend])
+        try await bench.runner.start()
+        try await bench.submit("a")
+        let job = try await bench.wait("a")
+        #expect(job.status == .failed && job.error?.code == 503 && job.error?.message.contains("The file is cut short.") == true)
+        #expect(job.deaths == 0 && backend.log.withLock { $0.isEmpty })
     }
 
     @Test func aDeadWorkerIsTriedAgain() async throws {
@@ -209,6 +273,25 @@ private actor FullDiskStore: JobStore {
         #expect(try await next.wait("a").status == .completed)
     }
 
+    @Test(arguments: [false, true]) func aStopDuringAClaimPutsTheJobBack(drains: Bool) async throws {
+        let backend = ScriptedBackend()
+        let store = GatedStore()
+        let bench = try Bench(["wan": backend], store: store)
+        try await bench.submit("a")
+        await store.waitForClaim()
+        let stop = Task { drains ? await bench.runner.drain() : await bench.runner.stop() }
+        // The runner has begun to stop once it takes no more jobs.
+        while (try? await bench.submit("never")) != nil {
+            _ = await store.remove("never")
+            await Task.yield()
+        }
+        await store.open()
+        await stop.value
+        let job = try #require(await store.inner.job("a"))
+        #expect(job.status == .queued && job.attempts == 0)
+        #expect(backend.log.withLock { $0 }.isEmpty, "nothing begins after a stop")
+    }
+
     @Test func jobsOfAModelThatIsGoneFail() async throws {
         let bench = try Bench(["wan": ScriptedBackend([.hangs])])
         try await bench.submit("a")
@@ -224,8 +307,9 @@ private actor FullDiskStore: JobStore {
     @Test func progressFollowsTheStagesAndNeverFalls() {
         var progress = JobProgress(now: 0)
         var seen: [Int] = []
-        let reports: [(FilmStage, Int, Int)] = [
-            (.load, 50, 100), (.encode, 1, 1), (.denoise, 0, 10), (.denoise, 5, 10), (.denoise, 4, 10), (.denoise, 10, 10), (.decode, 0, 9), (.decode, 9, 9), (.mux, 1, 1),
+        let reports: [(VideoTaskStage, Int, Int)] = [
+            (.load, 50, 100), (.encode, 1, 1), (.denoise, 0, 10), (.denoise, 5, 10), (.denoise, 4, 10), (.denoise, 10, 10), (.decode, 0, 9),
+            (.decode, 9, 9), (.mux, 1, 1),
         ]
         for (second, report) in reports.enumerated() {
             progress.report(report.0, step: report.1, steps: report.2, now: Double(second))
@@ -238,21 +322,22 @@ private actor FullDiskStore: JobStore {
     @Test func theGuessGoesByTheStepsSoFar() {
         var progress = JobProgress(now: 0)
         progress.report(.encode, step: 1, steps: 1, now: 1)
-        #expect(progress.secondsLeft(now: 1, pace: nil) == nil, "no ground yet")
+        #expect(progress.secondsLeft(now: 1, speed: nil) == nil, "no ground yet")
         progress.report(.denoise, step: 0, steps: 10, now: 2)
         progress.report(.denoise, step: 2, steps: 10, now: 6)
-        #expect(progress.secondsLeft(now: 6, pace: nil) == 8 * 2 + 20 * 0.25)
-        #expect(progress.secondsLeft(now: 7, pace: nil) == 20, "time goes by between reports, too")
+        #expect(progress.secondsLeft(now: 6, speed: nil) == 8 * 2 + 20 * 0.25)
+        #expect(progress.secondsLeft(now: 7, speed: nil) == 20, "time goes by between reports, too")
         progress.report(.decode, step: 1, steps: 4, now: 24)
-        #expect(progress.secondsLeft(now: 24, pace: nil).map { $0 >= 0 } == true)
+        #expect(progress.secondsLeft(now: 24, speed: nil).map { $0 >= 0 } == true)
     }
 
     @Test func reportsAreReadAsTheyAreWritten() throws {
-        var result = JobResult()
+        var result = VideoTaskResult()
         (result.clip, result.stageDurations) = ("c", JSONObject([("mux", 1.5)]))
-        for report in [FilmReport.progress(.mux, step: 0, steps: 1), .done(result), .failed(VideoJobError(code: 507, message: "full"))] {
-            #expect(try FilmReport(json: try JSONValue.parse(report.json.jsonText)) == report)
+        for report in [VideoTaskEvent.progress(.mux, step: 0, steps: 1), .done(result), .failed(VideoJobError(code: 507, message: "full"))]
+        {
+            #expect(try VideoTaskEvent(json: try JSONValue.parse(report.json.jsonText)) == report)
         }
-        #expect(try FilmReport(json: [:]) == nil)
+        #expect(try VideoTaskEvent(json: [:]) == nil)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import OmniAPI
 import OmniMedia
+import OmniTestSupport
 import Testing
 
 @Suite("Sound files that are wrong or too large", .serialized)
@@ -38,22 +39,29 @@ struct AudioFaultTests {
         if ProcessInfo.processInfo.environment["OMNI_TEST_ALONE"] != nil { #expect(residentBytes() - before < 64 << 20) }
     }
 
-    @Test("what is no sound is refused with a reason", arguments: [
-        [], [0], Array("hello, this is plain text and no sound at all".utf8), [UInt8](repeating: 0, count: 5000),
-        Array("RIFF\u{4}\0\0\0WAVEfmt ".utf8), Array("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n".utf8), Array("ID3\u{4}\0\0\0\0\u{7}v".utf8),
-    ])
+    @Test(
+        "what is no sound is refused with a reason",
+        arguments: [
+            [], [0], Array("hello, this is plain text and no sound at all".utf8), [UInt8](repeating: 0, count: 5000),
+            Array("RIFF\u{4}\0\0\0WAVEfmt ".utf8), Array("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n".utf8),
+            Array("ID3\u{4}\0\0\0\0\u{7}v".utf8),
+        ])
     func garbage(file: [UInt8]) {
         #expect { try AudioDecoder.decode(file) } throws: { status($0) == 400 }
     }
 
-    @Test("files cut short or with flipped bytes never bring the process down, and leak nothing", arguments: [AudioFormat.wav, .mp3, .opus, .flac, .aac])
+    @Test(
+        "files cut short or with flipped bytes never bring the process down, and leak nothing",
+        arguments: [AudioFormat.wav, .mp3, .opus, .flac, .aac])
     func damage(format: AudioFormat) throws {
         let whole = try AudioEncoder.encode(AudioClip(samples: tone(seconds: 0.5, rate: 24_000), sampleRate: 24_000), as: format)
-        var generator = SeededGenerator(state: 42)
+        var generator = SeededGenerator(seed: 42)
         try expectNoLeak(300) { round in
             var file = whole
             if round % 2 == 0 { file.removeLast(Int.random(in: 1..<file.count, using: &generator)) }
-            for _ in 0..<(round % 7) { file[Int.random(in: 0..<file.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+            for _ in 0..<(round % 7) {
+                file[Int.random(in: 0..<file.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
             _ = try? AudioDecoder.decode(file, limits: .voiceSample)
         }
     }
@@ -65,18 +73,5 @@ struct AudioFaultTests {
             let encoder = try AudioEncoder(format: format, sampleRate: 22_050)
             _ = try encoder.push(samples)
         }
-    }
-}
-
-/// SplitMix64, so that a failing round can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

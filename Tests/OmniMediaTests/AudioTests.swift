@@ -75,7 +75,9 @@ struct AudioTests {
         #expect(purity(heard, hertz: 300, rate: 48_000) > 0.95)
     }
 
-    @Test("resampling keeps length, pitch and level, however the stream is cut", arguments: [(22_050, 48_000), (48_000, 16_000), (24_000, 8000)])
+    @Test(
+        "resampling keeps length, pitch and level, however the stream is cut",
+        arguments: [(22_050, 48_000), (48_000, 16_000), (24_000, 8000)])
     func resampling(from: Int, to: Int) throws {
         let samples = tone(seconds: 1, rate: from)
         let whole = try AudioClip(samples: samples, sampleRate: from).resampled(to: to)
@@ -83,7 +85,9 @@ struct AudioTests {
         #expect(purity(whole.samples, hertz: 440, rate: to) > 0.99)
         let resampler = try Resampler(from: from, to: to)
         var pieces: [Float] = []
-        for start in stride(from: 0, to: samples.count, by: 777) { pieces += try resampler.push(Array(samples[start..<min(start + 777, samples.count)])) }
+        for start in stride(from: 0, to: samples.count, by: 777) {
+            pieces += try resampler.push(Array(samples[start..<min(start + 777, samples.count)]))
+        }
         pieces += try resampler.finish()
         #expect(pieces.count == whole.frames)
         #expect(zip(pieces, whole.samples).allSatisfy { abs($0 - $1) < 1e-5 })

@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniMedia
+import OmniTestSupport
 import Testing
 
 @Suite("Pictures that are wrong or too large", .serialized)
@@ -22,10 +23,12 @@ struct ImageFaultTests {
         #expect(message(ImageLimits(), bomb)?.contains("2147483647×2147483647") == true)
     }
 
-    @Test("what is no picture is refused with a reason", arguments: [
-        [], [0xFF], Array("<svg xmlns='http://www.w3.org/2000/svg'/>".utf8), [0xFF, 0xD8, 0xFF], Array("BM".utf8), Array("GIF89a".utf8),
-        Array("RIFF\0\0\0\0WEBPVP8 ".utf8), [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A],
-    ])
+    @Test(
+        "what is no picture is refused with a reason",
+        arguments: [
+            [], [0xFF], Array("<svg xmlns='http://www.w3.org/2000/svg'/>".utf8), [0xFF, 0xD8, 0xFF], Array("BM".utf8), Array("GIF89a".utf8),
+            Array("RIFF\0\0\0\0WEBPVP8 ".utf8), [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A],
+        ])
     func garbage(file: [UInt8]) {
         #expect { try ImageCodec.decode(file) } throws: { status($0) == 400 }
     }
@@ -41,14 +44,18 @@ struct ImageFaultTests {
         #expect { try ImageCodec.encode(Picture(width: 2, height: 2, red: 1, green: 2, blue: 3), as: format) } throws: { status($0) == 400 }
     }
 
-    @Test("flipped bytes never bring the process down, and leak nothing", arguments: ["noise.png", "quarters.jpg", "quarters.webp", "quarters-lossy.webp", "quarters.gif", "quarters.bmp"])
+    @Test(
+        "flipped bytes never bring the process down, and leak nothing",
+        arguments: ["noise.png", "quarters.jpg", "quarters.webp", "quarters-lossy.webp", "quarters.gif", "quarters.bmp"])
     func damage(name: String) throws {
         let whole = try fixture(name)
-        var generator = SeededGenerator(state: 1)
+        var generator = SeededGenerator(seed: 1)
         try expectNoLeak(600) { round in
             var file = whole
             if round % 3 == 0 { file.removeLast(Int.random(in: 1..<file.count, using: &generator)) }
-            for _ in 0..<(round % 5) { file[Int.random(in: 0..<file.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+            for _ in 0..<(round % 5) {
+                file[Int.random(in: 0..<file.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
             _ = try? ImageCodec.decode(file, limits: ImageLimits(pixels: 1 << 20))
         }
     }

@@ -27,9 +27,11 @@ struct ImageTests {
         }
     }
 
-    @Test("reads what Pillow writes", arguments: [
-        ("quarters.jpg", 4.0), ("quarters.webp", 0), ("quarters-lossy.webp", 10), ("quarters.bmp", 0), ("quarters.gif", 0),
-    ])
+    @Test(
+        "reads what Pillow writes",
+        arguments: [
+            ("quarters.jpg", 4.0), ("quarters.webp", 0), ("quarters-lossy.webp", 10), ("quarters.bmp", 0), ("quarters.gif", 0),
+        ])
     func reading(name: String, tolerance: Double) throws {
         let (expected, picture) = (try ImageCodec.decode(fixture("quarters.png")), try ImageCodec.decode(fixture(name)))
         #expect(picture.width == 24 && picture.height == 16)
@@ -44,7 +46,8 @@ struct ImageTests {
         #expect(meanDifference(picture.flattened(), try ImageCodec.decode(fixture("quarters.png"))) < 4)
     }
 
-    @Test("PNG and lossless WebP give the same pixels back, with alpha", arguments: [ImageFormat.png, .webp], ["noise.png", "noise-rgba.png"])
+    @Test(
+        "PNG and lossless WebP give the same pixels back, with alpha", arguments: [ImageFormat.png, .webp], ["noise.png", "noise-rgba.png"])
     func lossless(format: ImageFormat, name: String) throws {
         let picture = try ImageCodec.decode(fixture(name))
         let file = try ImageCodec.encode(picture, as: format, options: .init(lossless: true))
@@ -74,10 +77,12 @@ struct ImageTests {
         #expect(sizes[0] > sizes[1] && sizes[1] >= sizes[2])
     }
 
-    @Test("resizes as Pillow does", arguments: [
-        ("noise.png", "noise-bilinear-20x61.png", ResizeFilter.bilinear), ("noise.png", "noise-bicubic-20x61.png", .bicubic),
-        ("noise.png", "noise-lanczos-20x61.png", .lanczos), ("noise-rgba.png", "noise-rgba-lanczos-80x18.png", .lanczos),
-    ])
+    @Test(
+        "resizes as Pillow does",
+        arguments: [
+            ("noise.png", "noise-bilinear-20x61.png", ResizeFilter.bilinear), ("noise.png", "noise-bicubic-20x61.png", .bicubic),
+            ("noise.png", "noise-lanczos-20x61.png", .lanczos), ("noise-rgba.png", "noise-rgba-lanczos-80x18.png", .lanczos),
+        ])
     func resizing(source: String, golden: String, filter: ResizeFilter) throws {
         let expected = try ImageCodec.decode(fixture(golden))
         let resized = try ImageCodec.decode(fixture(source)).resized(width: expected.width, height: expected.height, filter: filter)

@@ -1,4 +1,5 @@
 import OmniMedia
+import OmniTestSupport
 import Testing
 
 @Suite("Speed with the pitch kept")
@@ -22,14 +23,16 @@ struct TimeStretchTests {
         var whole = TimeStretch(speed: 1.7, sampleRate: 16_000), parts = TimeStretch(speed: 1.7, sampleRate: 16_000)
         let expected = whole.push(samples) + whole.finish()
         var output: [Float] = []
-        for start in stride(from: 0, to: samples.count, by: size) { output += parts.push(Array(samples[start..<min(start + size, samples.count)])) }
+        for start in stride(from: 0, to: samples.count, by: size) {
+            output += parts.push(Array(samples[start..<min(start + size, samples.count)]))
+        }
         output += parts.finish()
         #expect(output == expected)
     }
 
     @Test("any length, any speed")
     func anyLength() {
-        var generator = SeededGenerator(state: 5)
+        var generator = SeededGenerator(seed: 5)
         for _ in 0..<200 {
             let count = Int.random(in: 0...9000, using: &generator), speed = Double.random(in: 0.25...4, using: &generator)
             var stretch = TimeStretch(speed: speed, sampleRate: 8000)

@@ -3,7 +3,7 @@ import OmniAPI
 import OmniMedia
 import Testing
 
-@Suite("Films that fail")
+@Suite("Videos that fail")
 struct VideoFaultTests {
     let folder: Scratch
 
@@ -20,41 +20,41 @@ struct VideoFaultTests {
     }
 
     #if os(Linux)
-    @Test("a full disk is told as one", arguments: VideoFormat.allCases)
-    func diskFull(format: VideoFormat) throws {
-        let code = failure {
-            let muxer = try VideoMuxer(path: "/dev/full", width: 96, height: 64, framesPerSecond: 24, format: format)
-            for index in 0..<40 { try muxer.append(filmFrame(index)) }
-            _ = try muxer.finish()
+        @Test("a full disk is told as one", arguments: VideoFormat.allCases)
+        func diskFull(format: VideoFormat) throws {
+            let code = failure {
+                let muxer = try VideoMuxer(path: "/dev/full", width: 96, height: 64, framesPerSecond: 24, format: format)
+                for index in 0..<40 { try muxer.append(latentFrame(index)) }
+                _ = try muxer.finish()
+            }
+            #expect(code == 507)
+            #expect(FileManager.default.fileExists(atPath: "/dev/full"))
         }
-        #expect(code == 507)
-        #expect(FileManager.default.fileExists(atPath: "/dev/full"))
-    }
     #endif
 
     @Test("a file that would pass its limit is given up and removed", arguments: VideoFormat.allCases)
     func quota(format: VideoFormat) throws {
-        let limited = try muxer("film", format: format, mostBytes: 4000)
+        let limited = try muxer("video", format: format, mostBytes: 4000)
         let code = failure {
-            for index in 0..<400 { try limited.append(filmFrame(index % 60)) }
+            for index in 0..<400 { try limited.append(latentFrame(index % 60)) }
             _ = try limited.finish()
         }
         #expect(code == 507)
         #expect(folder.files == [])
-        #expect(failure { try limited.append(filmFrame(0)) } == 500)
+        #expect(failure { try limited.append(latentFrame(0)) } == 500)
     }
 
-    @Test("nothing stays of a film that was cancelled, dropped or empty", arguments: VideoFormat.allCases)
+    @Test("nothing stays of a video that was cancelled, dropped or empty", arguments: VideoFormat.allCases)
     func unfinished(format: VideoFormat) throws {
         let cancelled = try muxer("cancelled", format: format)
-        for index in 0..<30 { try cancelled.append(filmFrame(index)) }
+        for index in 0..<30 { try cancelled.append(latentFrame(index)) }
         #expect(folder.files == ["cancelled"])
         cancelled.cancel()
         cancelled.cancel()
         #expect(folder.files == [])
 
         var dropped: VideoMuxer? = try muxer("dropped", format: format)
-        try dropped?.append(filmFrame(0))
+        try dropped?.append(latentFrame(0))
         dropped = nil
         #expect(folder.files == [])
 
@@ -63,41 +63,43 @@ struct VideoFaultTests {
         #expect(folder.files == [])
     }
 
-    @Test("a finished film stays, whatever is called after")
+    @Test("a finished video stays, whatever is called after")
     func finished() throws {
-        let film = try muxer("film")
-        try film.append(filmFrame(0))
-        _ = try film.finish()
-        film.cancel()
-        let (second, more) = (failure { _ = try film.finish() }, failure { try film.append(filmFrame(1)) })
+        let video = try muxer("video")
+        try video.append(latentFrame(0))
+        _ = try video.finish()
+        video.cancel()
+        let (second, more) = (failure { _ = try video.finish() }, failure { try video.append(latentFrame(1)) })
         #expect(second == 500 && more == 500)
-        #expect(try VideoReader(path: folder.path("film")).frames == 1)
+        #expect(try VideoReader(path: folder.path("video")).frames == 1)
     }
 
-    @Test("a frame of another size is refused, and the film goes on")
+    @Test("a frame of another size is refused, and the video goes on")
     func wrongSize() throws {
-        let film = try muxer("film")
-        try film.append(filmFrame(0))
-        #expect(failure { try film.append(filmFrame(1, width: 64, height: 64)) } == 500)
-        try film.append(filmFrame(1))
-        #expect(try film.finish().frames == 2)
+        let video = try muxer("video")
+        try video.append(latentFrame(0))
+        #expect(failure { try video.append(latentFrame(1, width: 64, height: 64)) } == 500)
+        try video.append(latentFrame(1))
+        #expect(try video.finish().frames == 2)
     }
 
-    @Test("sizes and rates that cannot be are refused", arguments: [(1, 64, 24.0), (64, 20_000, 24), (64, 64, 0), (64, 64, .nan), (64, 64, 1000), (64, 64, -.infinity)])
+    @Test(
+        "sizes and rates that cannot be are refused",
+        arguments: [(1, 64, 24.0), (64, 20_000, 24), (64, 64, 0), (64, 64, .nan), (64, 64, 1000), (64, 64, -.infinity)])
     func ranges(width: Int, height: Int, fps: Double) {
-        let code = failure { _ = try VideoMuxer(path: folder.path("film"), width: width, height: height, framesPerSecond: fps) }
+        let code = failure { _ = try VideoMuxer(path: folder.path("video"), width: width, height: height, framesPerSecond: fps) }
         #expect(code == 400)
         #expect(folder.files == [])
     }
 
     @Test("a folder that is not there fails")
     func noFolder() {
-        #expect(failure { _ = try muxer("missing/film") } == 500)
+        #expect(failure { _ = try muxer("missing/video") } == 500)
         #expect(folder.files == [])
     }
 
-    @Test("what is no film is refused")
-    func notFilms() throws {
+    @Test("what is no video is refused")
+    func notVideos() throws {
         let text = folder.path("text")
         try Data("ftypmoov, but not really".utf8).write(to: URL(filePath: text))
         // A playlist could name other files.
@@ -107,12 +109,12 @@ struct VideoFaultTests {
         #expect(codes == [400, 400, 400])
     }
 
-    @Test("a damaged film ends or fails, but never hangs", arguments: VideoFormat.allCases)
+    @Test("a damaged video ends or fails, but never hangs", arguments: VideoFormat.allCases)
     func damaged(format: VideoFormat) throws {
-        let film = try muxer("film", format: format)
-        for index in 0..<40 { try film.append(filmFrame(index)) }
-        _ = try film.finish()
-        let whole = [UInt8](try Data(contentsOf: URL(filePath: folder.path("film"))))
+        let video = try muxer("video", format: format)
+        for index in 0..<40 { try video.append(latentFrame(index)) }
+        _ = try video.finish()
+        let whole = [UInt8](try Data(contentsOf: URL(filePath: folder.path("video"))))
         for cut in stride(from: 0, to: whole.count, by: max(1, whole.count / 37)) {
             var broken = Array(whole[..<cut])
             for place in stride(from: cut / 2, to: cut, by: 61) { broken[place] ^= 0x5A }
@@ -127,16 +129,16 @@ struct VideoFaultTests {
         #expect(folder.files.count == 2)
     }
 
-    @Test("a long film takes no more memory than a short one")
+    @Test("a long video takes no more memory than a short one")
     func memory() throws {
-        let frame = filmFrame(0, width: 640, height: 360)
-        let film = try VideoMuxer(path: folder.path("film"), width: 640, height: 360, framesPerSecond: 24)
+        let frame = latentFrame(0, width: 640, height: 360)
+        let video = try VideoMuxer(path: folder.path("video"), width: 640, height: 360, framesPerSecond: 24)
         let measured = ProcessInfo.processInfo.environment["OMNI_TEST_ALONE"] != nil
-        for _ in 0..<60 { try film.append(frame) }
+        for _ in 0..<60 { try video.append(frame) }
         let before = residentBytes()
-        for _ in 0..<(measured ? 240 : 4) { try film.append(frame) }
+        for _ in 0..<(measured ? 240 : 4) { try video.append(frame) }
         let growth = residentBytes() - before
-        _ = try film.finish()
+        _ = try video.finish()
         // 240 frames are 160 MB.
         if measured { #expect(growth < 16 << 20, "memory grew by \(growth) bytes") }
     }
@@ -144,10 +146,10 @@ struct VideoFaultTests {
     @Test("repeating it keeps no memory")
     func leaks() throws {
         try expectNoLeak(40) { round in
-            let film = try muxer("film\(round % 2)", format: round % 2 == 0 ? .mp4 : .webm)
-            for index in 0..<4 { try film.append(filmFrame(index)) }
-            if round % 3 != 0 { _ = try film.finish() } else { film.cancel() }
-            if round % 3 != 0 { _ = try VideoReader.thumbnail(of: folder.path("film\(round % 2)")) }
+            let video = try muxer("video\(round % 2)", format: round % 2 == 0 ? .mp4 : .webm)
+            for index in 0..<4 { try video.append(latentFrame(index)) }
+            if round % 3 != 0 { _ = try video.finish() } else { video.cancel() }
+            if round % 3 != 0 { _ = try VideoReader.thumbnail(of: folder.path("video\(round % 2)")) }
         }
     }
 }

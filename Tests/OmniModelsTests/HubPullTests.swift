@@ -1,4 +1,7 @@
 import Foundation
+import NIOHTTP1
+import OmniEngine
+import OmniTestSupport
 import Synchronization
 import Testing
 
@@ -171,7 +174,9 @@ import Testing
     @Test(arguments: ["../../../etc/passwd", "/etc/passwd", "a//b", "a/../b"])
     func hostilePathsAreRefused(_ path: String) async throws {
         await #expect(throws: HubError.self) {
-            try await withHub(.init(files: ["m.gguf": bytes(10)], entryPath: path)) { _, client in _ = try await client.pull(ModelReference("o/n")) }
+            try await withHub(.init(files: ["m.gguf": bytes(10)], entryPath: path)) { _, client in
+                _ = try await client.pull(ModelReference("o/n"))
+            }
         }
     }
 

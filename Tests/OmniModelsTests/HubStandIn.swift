@@ -70,7 +70,9 @@ final class HubStandIn: Sendable {
 
     static func sha256(_ bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes)) }
     static func git(_ bytes: [UInt8]) -> String { hex(Insecure.SHA1.hash(data: Array("blob \(bytes.count)\0".utf8) + bytes)) }
-    private static func hex(_ digest: some Sequence<UInt8>) -> String { digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+    private static func hex(_ digest: some Sequence<UInt8>) -> String {
+        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
 
     // MARK: - Answers
 
@@ -83,7 +85,12 @@ final class HubStandIn: Sendable {
     }
 
     func answer(_ head: HTTPRequestHead) -> Answer {
-        log.withLock { $0.append(Seen(uri: head.uri, range: head.headers.first(name: "Range"), authorization: head.headers.first(name: "Authorization"), host: head.headers.first(name: "Host"))) }
+        log.withLock {
+            $0.append(
+                Seen(
+                    uri: head.uri, range: head.headers.first(name: "Range"), authorization: head.headers.first(name: "Authorization"),
+                    host: head.headers.first(name: "Host")))
+        }
         return state.withLock { behaviour in
             if head.uri.contains("/revision/") { return Answer(body: Array(#"{"sha":"\#(behaviour.commit)"}"#.utf8)) }
             if head.uri.contains("/tree/") { return listing(head.uri, behaviour) }
@@ -123,7 +130,9 @@ final class HubStandIn: Sendable {
             bytes = bytes.map { $0 ^ 1 }
         }
         var answer = Answer(body: bytes)
-        if !behaviour.ignoresRange, let range = head.headers.first(name: "Range")?.firstMatch(of: /bytes=(\d+)-/), let start = Int(range.output.1) {
+        if !behaviour.ignoresRange, let range = head.headers.first(name: "Range")?.firstMatch(of: /bytes=(\d+)-/),
+            let start = Int(range.output.1)
+        {
             guard start < bytes.count else { return Answer(status: .rangeNotSatisfiable) }
             answer.status = .partialContent
             answer.headers.add(name: "Content-Range", value: "bytes \(start)-\(bytes.count - 1)/\(bytes.count)")

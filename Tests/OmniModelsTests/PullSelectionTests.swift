@@ -1,4 +1,5 @@
 import Foundation
+import OmniAPI
 import Testing
 
 @testable import OmniModels
@@ -11,7 +12,10 @@ import Testing
     }
 
     @Test func oneQuantisationWithItsShardsAndProjector() throws {
-        let paths = ["a-Q4_K_M-00001-of-00002.gguf", "a-Q4_K_M-00002-of-00002.gguf", "a-Q8_0.gguf", "mmproj-a-f32.gguf", "mmproj-a-f16.gguf", "README.md"]
+        let paths = [
+            "a-Q4_K_M-00001-of-00002.gguf", "a-Q4_K_M-00002-of-00002.gguf", "a-Q8_0.gguf", "mmproj-a-f32.gguf", "mmproj-a-f16.gguf",
+            "README.md",
+        ]
         #expect(try chosen(paths, "q4_k_m") == ["a-Q4_K_M-00001-of-00002.gguf", "a-Q4_K_M-00002-of-00002.gguf", "mmproj-a-f16.gguf"])
         let error = #expect(throws: ModelError.self) { try chosen(paths) }
         #expect(error?.fault == .ambiguous && error?.problem.contains("Q4_K_M (2.0 kB)") == true)
@@ -24,12 +28,30 @@ import Testing
     }
 
     @Test func aPipelineComesInOnePrecision() throws {
-        let wanted = ["model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"]
+        let wanted = [
+            "model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
+            "vae/diffusion_pytorch_model.fp16.safetensors",
+        ]
         let other = [
-            "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.bin", "all-in-one.safetensors", "README.md", "assets/a.png",
+            "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.bin", "all-in-one.safetensors", "README.md",
+            "assets/a.png",
             ".gitattributes", "text_encoder/model.onnx",
         ]
         #expect(try chosen(wanted + other) == wanted)
+    }
+
+    @Test func aCheckpointComesWithItsTokenizerAndEachWeightOnce() throws {
+        let weights = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+        let small = [
+            "config.json", "generation_config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
+            "chat_template.jinja", "modules.json", "1_Pooling/config.json",
+        ]
+        let other = [
+            "consolidated.safetensors", "pytorch_model.bin", "original/params.json", "onnx/model.onnx", "README.md", ".gitattributes",
+            "tokenizer.model",
+        ]
+        #expect(try Set(chosen(weights + small + other)) == Set(weights + small))
+        #expect(try chosen(["config.json", "consolidated.safetensors"]) == ["consolidated.safetensors", "config.json"])
     }
 
     @Test func globs() throws {
@@ -41,7 +63,8 @@ import Testing
     }
 
     @Test func whatCannotBeServedIsNotFetched() {
-        #expect(throws: ModelError.self) { try chosen(["model.safetensors", "config.json"]) }
+        #expect(throws: ModelError.self) { try chosen(["model.safetensors", "README.md"]) }
+        #expect(throws: ModelError.self) { try chosen(["pytorch_model.bin", "config.json"]) }
     }
 
     @Test(arguments: [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (98_362_432, "98.4 MB"), (999_960_000, "1.0 GB")] as [(Int64, String)])

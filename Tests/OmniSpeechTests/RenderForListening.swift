@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import OmniAPI
 import OmniEngine
 import OmniMedia
@@ -31,7 +32,9 @@ struct RenderForListening {
             let heard = try await engine.hear(SpeechSynthesis(text: text, speed: speed))
             let took = (ContinuousClock.now - began) / .seconds(1)
             let firstSound = heard.firstSound.map { $0 / .seconds(1) } ?? 0
-            print("\(name): \(heard.clip.duration) s, factor \(took / heard.clip.duration), first sound after \(firstSound) s, level \(heard.level)")
+            print(
+                "\(name): \(heard.clip.duration) s, factor \(took / heard.clip.duration), first sound after \(firstSound) s, level \(heard.level)"
+            )
             try Data(AudioEncoder.encode(heard.clip, as: .wav)).write(to: folder.appendingPathComponent("\(name).wav"))
             try Data(text.utf8).write(to: folder.appendingPathComponent("\(name).txt"))
             let units = heard.units.map { unit -> JSONValue in

@@ -9,16 +9,18 @@ struct SentenceSplitterTests {
         return splitter.push(text) + splitter.flush()
     }
 
-    @Test("cuts at ends of sentences and nowhere else", arguments: [
-        ("Hello there. How are you? Fine!", ["Hello there.", "How are you?", "Fine!"]),
-        ("Dr. Smith paid $3.50 at 10.30 a.m. for it. Good.", ["Dr. Smith paid $3.50 at 10.30 a.m.", "for it.", "Good."]),
-        ("Use tools, e.g. hammers. J. R. Brown did.", ["Use tools, e.g. hammers.", "J. R. Brown did."]),
-        ("Really?! \"Yes.\" (Well...) So", ["Really?!", "\"Yes.\"", "(Well...)", "So"]),
-        ("今日は。元気ですか？はい", ["今日は。", "元気ですか？", "はい"]),
-        ("क्या है। ठीक", ["क्या है।", "ठीक"]),
-        ("See example.com/a.b for more.Now", ["See example.com/a.b for more.Now"]),
-        ("   \n\t ", []), ("", []), ("...", ["..."]), ("one", ["one"]),
-    ])
+    @Test(
+        "cuts at ends of sentences and nowhere else",
+        arguments: [
+            ("Hello there. How are you? Fine!", ["Hello there.", "How are you?", "Fine!"]),
+            ("Dr. Smith paid $3.50 at 10.30 a.m. for it. Good.", ["Dr. Smith paid $3.50 at 10.30 a.m.", "for it.", "Good."]),
+            ("Use tools, e.g. hammers. J. R. Brown did.", ["Use tools, e.g. hammers.", "J. R. Brown did."]),
+            ("Really?! \"Yes.\" (Well...) So", ["Really?!", "\"Yes.\"", "(Well...)", "So"]),
+            ("今日は。元気ですか？はい", ["今日は。", "元気ですか？", "はい"]),
+            ("क्या है। ठीक", ["क्या है।", "ठीक"]),
+            ("See example.com/a.b for more.Now", ["See example.com/a.b for more.Now"]),
+            ("   \n\t ", []), ("", []), ("...", ["..."]), ("one", ["one"]),
+        ])
     func sentences(text: String, expected: [String]) {
         // `a.m.` is followed by a sentence or not: without a dictionary of verbs it counts as an end.
         #expect(units(text) == expected)

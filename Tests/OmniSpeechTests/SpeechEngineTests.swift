@@ -51,7 +51,8 @@ struct SpeechEngineTests {
     @Test("several requests speak under one hold of the lane, unless others want it", arguments: [false, true])
     func breadth(isWanted: Bool) async throws {
         let lane = CountingLane(isWanted: isWanted)
-        let engine = try await SpeechEngine.load(folder: StarterVoice.folder, options: SpeechOptions(threads: 2), lane: lane, logger: Logger(label: "speech"))
+        let engine = try await SpeechEngine.load(
+            folder: StarterVoice.folder, options: SpeechOptions(threads: 2), lane: lane, logger: Logger(label: "speech"))
         let text = String(repeating: "One more. ", count: 8)
         async let one = engine.hear(text)
         async let two = engine.hear(text)
@@ -64,7 +65,8 @@ struct SpeechEngineTests {
     @Test("a request alone speaks its first sentence on all cores and the others side by side, in their order", arguments: [false, true])
     func sideBySide(isWanted: Bool) async throws {
         let lane = CountingLane(isWanted: isWanted)
-        let engine = try await SpeechEngine.load(folder: StarterVoice.folder, options: SpeechOptions(threads: 2), lane: lane, logger: Logger(label: "speech"))
+        let engine = try await SpeechEngine.load(
+            folder: StarterVoice.folder, options: SpeechOptions(threads: 2), lane: lane, logger: Logger(label: "speech"))
         let sentences = ["One.", "And here are two.", "Three follow them.", "Four.", "Five of them in all.", "Six."]
         let units = try await engine.hear(sentences.joined(separator: " ")).units
         #expect(units.map(\.text) == sentences && units.map(\.index) == Array(0..<6) && units.allSatisfy { $0.samples > 1000 })
@@ -114,11 +116,14 @@ struct SpeechEngineTests {
         }
     }
 
-    @Test("texts without words, in other scripts, and hostile ones", arguments: [
-        "😀😀😀", "...", "—", "مرحبا بالعالم", "你好，世界。", "שלום", "a\u{301}\u{302}\u{303}\u{304}\u{305}", "[[zyxquf]] zyxquf [[",
-        "\u{0}\u{1}\u{202E}abc\u{202C}", String(repeating: "a", count: 3000), String(repeating: "é", count: 1500), "<speak>hi</speak> & &amp; %s %n",
-        "line one\nline two\r\n- item\n\n# Title\n**bold** 5 * 3",
-    ])
+    @Test(
+        "texts without words, in other scripts, and hostile ones",
+        arguments: [
+            "😀😀😀", "...", "—", "مرحبا بالعالم", "你好，世界。", "שלום", "a\u{301}\u{302}\u{303}\u{304}\u{305}", "[[zyxquf]] zyxquf [[",
+            "\u{0}\u{1}\u{202E}abc\u{202C}", String(repeating: "a", count: 3000), String(repeating: "é", count: 1500),
+            "<speak>hi</speak> & &amp; %s %n",
+            "line one\nline two\r\n- item\n\n# Title\n**bold** 5 * 3",
+        ])
     func oddTexts(text: String) async throws {
         let heard = try await StarterVoice.engine().hear(text)
         #expect(heard.usage?.units == heard.units.count && !heard.units.isEmpty)
@@ -144,7 +149,8 @@ struct SpeechEngineTests {
         let engine = try await StarterVoice.engine()
         for request in [
             SpeechSynthesis(text: "x", voice: "nobody"), SpeechSynthesis(text: "x", speed: 5), SpeechSynthesis(text: "x", sampleRate: 7),
-            SpeechSynthesis(text: "x", language: "klingonish"), SpeechSynthesis(text: "x", reference: ReferenceVoice(samples: [0], sampleRate: 8000)),
+            SpeechSynthesis(text: "x", language: "klingonish"),
+            SpeechSynthesis(text: "x", reference: ReferenceVoice(samples: [0], sampleRate: 8000)),
         ] {
             await #expect { try await engine.speak(request, scope: RequestScope(id: "x")) } throws: { ($0 as? APIError)?.status == 400 }
         }

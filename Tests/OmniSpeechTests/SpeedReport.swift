@@ -1,5 +1,6 @@
 import Foundation
 import OmniEngine
+import OmniMedia
 import OmniSpeech
 import Testing
 
@@ -27,7 +28,9 @@ struct SpeedReport {
         }
         let took = (ContinuousClock.now - began) / .seconds(1)
         first.sort()
-        print("REPORT \(listeners) listeners: first sound \(first[first.count / 2]) s (median), \(first[first.count - 1]) s (worst); factor \(took / seconds); \((processorSeconds - computed) / seconds) processor seconds a second of sound")
+        print(
+            "REPORT \(listeners) listeners: first sound \(first[first.count / 2]) s (median), \(first[first.count - 1]) s (worst); factor \(took / seconds); \((processorSeconds - computed) / seconds) processor seconds a second of sound"
+        )
     }
 
     /// What all threads of this process have computed, which other processes do not change much.

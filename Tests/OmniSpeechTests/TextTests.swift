@@ -41,7 +41,9 @@ struct TextTests {
         #expect(PhonemeText("...", table: table) { _ in "" }.isSilent)
     }
 
-    @Test("a table with a line that sherpa-onnx would end over is refused", arguments: ["a\n", "a b c\n", "ab 1\n", "a x\n", "a 1\na 2\n", ""])
+    @Test(
+        "a table with a line that sherpa-onnx would end over is refused",
+        arguments: ["a\n", "a b c\n", "ab 1\n", "a x\n", "a 1\na 2\n", ""])
     func badTable(text: String) {
         #expect(throws: APIError.self) { try table(text) }
     }
@@ -53,9 +55,12 @@ struct TextTests {
         return try SymbolTable(path: path, singleScalars: true)
     }
 
-    @Test("languages by code, tag and English name", arguments: [
-        ("English", "en-us"), ("en-GB", "en-gb"), ("de_DE", "de"), ("Chinese", "cmn"), ("fr", "fr-fr"), ("pt-BR", "pt-br"), ("German", "de"),
-    ])
+    @Test(
+        "languages by code, tag and English name",
+        arguments: [
+            ("English", "en-us"), ("en-GB", "en-gb"), ("de_DE", "de"), ("Chinese", "cmn"), ("fr", "fr-fr"), ("pt-BR", "pt-br"),
+            ("German", "de"),
+        ])
     func languages(name: String, voice: String) {
         #expect(SpeechLanguage.espeakVoice(name) == voice)
     }

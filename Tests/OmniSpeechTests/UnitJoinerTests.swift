@@ -18,6 +18,8 @@ struct UnitJoinerTests {
         #expect(cut == whole)
         // Four pauses of a fifth of a second between the five that sound, each of which fades from and to nothing.
         #expect(whole.count == 50 + 191 + 192 + 200 + 3000 + 4 * 4800)
-        #expect(whole[0] < 0.001 && whole[49] < 0.001 && whole[50..<4850].allSatisfy { $0 == 0 } && whole.suffix(1500)[whole.count - 1500] == 0.5)
+        #expect(
+            whole[0] < 0.001 && whole[49] < 0.001 && whole[50..<4850].allSatisfy { $0 == 0 }
+                && whole.suffix(1500)[whole.count - 1500] == 0.5)
     }
 }

@@ -16,24 +16,33 @@ struct VoiceFamilyTests {
         return (folder.family, folder.files.mapValues { ($0 as NSString).lastPathComponent })
     }
 
-    @Test("each family as sherpa-onnx and the makers publish it", arguments: [
-        (VoiceFamily.piper, ["en_US-joe-medium.onnx", "en_US-joe-medium.onnx.json", "MODEL_CARD"]),
-        (.piper, ["en_US-amy-low.onnx", "en_US-amy-low.onnx.json", "tokens.txt"]),
-        (.piper, ["vits-ljs.onnx", "tokens.txt", "lexicon.txt"]),
-        (.kokoro, ["model.onnx", "voices.bin", "tokens.txt", "lexicon-us-en.txt"]),
-        (.kokoro, ["model.int8.onnx", "voices.bin", "tokens.txt"]),
-        (.kitten, ["kitten-nano.fp16.onnx", "voices.bin", "tokens.txt"]),
-        (.matcha, ["model-steps-3.onnx", "vocos-22khz-univ.onnx", "tokens.txt"]),
-        (.zipvoice, ["encoder.int8.onnx", "decoder.int8.onnx", "vocos_24khz.onnx", "tokens.txt", "lexicon.txt"]),
-        (.zipvoice, ["text_encoder.onnx", "fm_decoder.onnx", "vocos_24khz.onnx", "tokens.txt"]),
-        (.pocket, [
-            "lm_flow.int8.onnx", "lm_main.int8.onnx", "encoder.onnx", "decoder.int8.onnx", "text_conditioner.onnx", "vocab.json", "token_scores.json",
-        ]),
-        (.supertonic, [
-            "duration_predictor.int8.onnx", "text_encoder.int8.onnx", "vector_estimator.int8.onnx", "vocoder.int8.onnx", "tts.json",
-            "unicode_indexer.bin", "voice.bin",
-        ]),
-    ])
+    @Test(
+        "each family as sherpa-onnx and the makers publish it",
+        arguments: [
+            (VoiceFamily.piper, ["en_US-joe-medium.onnx", "en_US-joe-medium.onnx.json", "MODEL_CARD"]),
+            (.piper, ["en_US-amy-low.onnx", "en_US-amy-low.onnx.json", "tokens.txt"]),
+            (.piper, ["vits-ljs.onnx", "tokens.txt", "lexicon.txt"]),
+            (.kokoro, ["model.onnx", "voices.bin", "tokens.txt", "lexicon-us-en.txt"]),
+            (.kokoro, ["model.int8.onnx", "voices.bin", "tokens.txt"]),
+            (.kitten, ["kitten-nano.fp16.onnx", "voices.bin", "tokens.txt"]),
+            (.matcha, ["model-steps-3.onnx", "vocos-22khz-univ.onnx", "tokens.txt"]),
+            (.zipvoice, ["encoder.int8.onnx", "decoder.int8.onnx", "vocos_24khz.onnx", "tokens.txt", "lexicon.txt"]),
+            (.zipvoice, ["text_encoder.onnx", "fm_decoder.onnx", "vocos_24khz.onnx", "tokens.txt"]),
+            (
+                .pocket,
+                [
+                    "lm_flow.int8.onnx", "lm_main.int8.onnx", "encoder.onnx", "decoder.int8.onnx", "text_conditioner.onnx", "vocab.json",
+                    "token_scores.json",
+                ]
+            ),
+            (
+                .supertonic,
+                [
+                    "duration_predictor.int8.onnx", "text_encoder.int8.onnx", "vector_estimator.int8.onnx", "vocoder.int8.onnx", "tts.json",
+                    "unicode_indexer.bin", "voice.bin",
+                ]
+            ),
+        ])
     func recognised(expected: VoiceFamily, names: [String]) throws {
         #expect(try family(names).0 == expected)
     }
@@ -44,7 +53,9 @@ struct VoiceFamilyTests {
         #expect(files["encoder"] == "encoder.int8.onnx" && files["decoder"] == "decoder.onnx")
     }
 
-    @Test("other folders are refused with what is in them", arguments: [[], ["model.safetensors", "config.json"], ["tokens.txt"], ["model.onnx"]])
+    @Test(
+        "other folders are refused with what is in them",
+        arguments: [[], ["model.safetensors", "config.json"], ["tokens.txt"], ["model.onnx"]])
     func unknown(names: [String]) {
         #expect { try family(names) } throws: { error in
             (error as? APIError).map { fault in names.allSatisfy { fault.message.contains($0) } } == true
@@ -63,7 +74,8 @@ struct StarterVoiceFileTests {
         #expect((model.range(of: Data("\u{22}\rConvTranspose".utf8)) == nil) == rewritesUpsampling)
         (prepared.noiseScale, prepared.noiseScaleW) = (0, 0)
         let phonemes = "həlˈoʊ wˈɜːld, haʊ ɑːɹ juː?".unicodeScalars.map { Int32($0.value) }
-        return try #require(try SherpaVoice(prepared, threads: 1).speak(SherpaUtterance(input: .phonemes(phonemes)), cancellation: CancellationToken()))
+        return try #require(
+            try SherpaVoice(prepared, threads: 1).speak(SherpaUtterance(input: .phonemes(phonemes)), cancellation: CancellationToken()))
     }
 
     @Test("the voice sounds the same with its transposed convolutions written as plain ones")
@@ -106,13 +118,21 @@ struct ONNXFileTests {
     }
 
     /// A graph with one transposed convolution of stride 2 over weights of one channel and five taps.
-    func upsampler(name: String = "ConvTranspose", extra: [UInt8] = [], given: Bool = false, shape: [[UInt8]] = [[1], [1], [5]], count: Int = 5) -> [UInt8] {
-        func attribute(_ name: String, _ values: [UInt8]) -> [UInt8] { field(5, field(1, Array(name.utf8)) + values.flatMap { [0x40, $0] }) }
+    func upsampler(
+        name: String = "ConvTranspose", extra: [UInt8] = [], given: Bool = false, shape: [[UInt8]] = [[1], [1], [5]], count: Int = 5
+    ) -> [UInt8] {
+        func attribute(_ name: String, _ values: [UInt8]) -> [UInt8] {
+            field(5, field(1, Array(name.utf8)) + values.flatMap { [0x40, $0] })
+        }
         let floats = ([1, 2, 3, 4, 5] as [Float]).prefix(count).flatMap { withUnsafeBytes(of: $0) { Array($0) } }
         let weights = shape.flatMap { [0x08] + $0 } + [0x10, 1] + field(8, Array("w".utf8)) + field(9, floats)
         let inputs = field(1, Array("input".utf8)) + field(1, Array("w".utf8))
-        let node = inputs + field(2, Array("output".utf8)) + field(4, Array(name.utf8)) + attribute("strides", [2]) + attribute("pads", [1, 0]) + extra
-        let graph = field(1, node) + field(5, weights) + field(11, field(1, Array((given ? "w" : "input").utf8))) + field(12, field(1, Array("output".utf8)))
+        let node =
+            inputs + field(2, Array("output".utf8)) + field(4, Array(name.utf8)) + attribute("strides", [2]) + attribute("pads", [1, 0])
+            + extra
+        let graph =
+            field(1, node) + field(5, weights) + field(11, field(1, Array((given ? "w" : "input").utf8)))
+            + field(12, field(1, Array("output".utf8)))
         return field(8, [0x10, 13]) + [0x3A, UInt8(graph.count & 0x7F) | 0x80, UInt8(graph.count >> 7)] + graph
     }
 
@@ -153,8 +173,12 @@ struct ONNXFileTests {
 
     @Test("what is not understood to the last attribute stays as it is")
     func leftAlone() throws {
-        let group = field(5, field(1, Array("group".utf8)) + [0x18, 2]), unknown = field(5, field(1, Array("output_shape".utf8)) + [0x40, 9])
-        for bytes in [upsampler(name: "Conv"), upsampler(extra: group), upsampler(extra: unknown), upsampler(extra: field(7, Array("ai.other".utf8))), upsampler(given: true)] {
+        let group = field(5, field(1, Array("group".utf8)) + [0x18, 2]),
+            unknown = field(5, field(1, Array("output_shape".utf8)) + [0x40, 9])
+        for bytes in [
+            upsampler(name: "Conv"), upsampler(extra: group), upsampler(extra: unknown), upsampler(extra: field(7, Array("ai.other".utf8))),
+            upsampler(given: true),
+        ] {
             let copy = try rewritten(bytes)
             #expect(copy.operators.count == 1 && copy.weights == ["w": [1, 2, 3, 4, 5]])
         }

@@ -13,7 +13,8 @@ struct VoiceFolderTests {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let source = "\(StarterVoice.folder)/en_US-joe-medium.onnx"
-        var model = try Data(contentsOf: URL(fileURLWithPath: source)), configuration = try Data(contentsOf: URL(fileURLWithPath: source + ".json"))
+        var model = try Data(contentsOf: URL(fileURLWithPath: source)),
+            configuration = try Data(contentsOf: URL(fileURLWithPath: source + ".json"))
         try change(&model, &configuration)
         if !model.isEmpty { try model.write(to: URL(fileURLWithPath: "\(folder)/voice.onnx")) }
         if !configuration.isEmpty { try configuration.write(to: URL(fileURLWithPath: "\(folder)/voice.onnx.json")) }
@@ -54,15 +55,20 @@ struct VoiceFolderTests {
     func configuration() async throws {
         #expect(try await refusal { _, configuration in configuration = Data() } != nil)
         #expect(try await refusal { _, configuration in configuration = Data("{".utf8) } != nil)
-        #expect(try await refusal { _, configuration in configuration = Data(#"{"audio":{"sample_rate":22050}}"#.utf8) }?.contains("phoneme_id_map") == true)
-        #expect(try await refusal { _, configuration in
-            configuration = Data(String(decoding: configuration, as: UTF8.self).replacing("\"en-us\"", with: "\"xx-yy\"").utf8)
-        }?.contains("xx-yy") == true)
+        #expect(
+            try await refusal { _, configuration in configuration = Data(#"{"audio":{"sample_rate":22050}}"#.utf8) }?.contains(
+                "phoneme_id_map") == true)
+        #expect(
+            try await refusal { _, configuration in
+                configuration = Data(String(decoding: configuration, as: UTF8.self).replacing("\"en-us\"", with: "\"xx-yy\"").utf8)
+            }?.contains("xx-yy") == true)
     }
 
     @Test("folders that are empty or not there")
     func missing() async throws {
-        await #expect { try await SpeechEngine.load(folder: "/nowhere/at/all", logger: Logger(label: "test")) } throws: { ($0 as? APIError)?.status == 404 }
+        await #expect { try await SpeechEngine.load(folder: "/nowhere/at/all", logger: Logger(label: "test")) } throws: {
+            ($0 as? APIError)?.status == 404
+        }
         #expect(try await refusal { model, configuration in (model, configuration) = (Data(), Data()) }?.contains("piper") == true)
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import OmniAPI
+import OmniWorkerAPI
 import Synchronization
 import Testing
 
@@ -29,7 +30,9 @@ private final class Clock: Sendable {
             }
         }
 
-        func make(_ id: String, model: String = "wan", most: Int = 100, _ set: (inout NewJob) -> Void = { _ in }) async throws -> JobCreation {
+        func make(_ id: String, model: String = "wan", most: Int = 100, _ set: (inout NewJob) -> Void = { _ in }) async throws
+            -> JobCreation
+        {
             var request = VideoGenerationRequest()
             request.prompt = "x"
             var job = NewJob(id: id, model: model, modelName: model, request: request, seed: 7)
@@ -52,13 +55,15 @@ private final class Clock: Sendable {
     @Test(arguments: Kind.allCases) func whatComesLateChangesNothing(kind: Kind) async throws {
         let bench = try Bench(kind)
         _ = try await bench.make("a")
-        #expect(try await bench.store.change("a", .completed(attempt: 0, JobResult())) == nil, "it does not run")
+        #expect(try await bench.store.change("a", .completed(attempt: 0, VideoTaskResult())) == nil, "it does not run")
         _ = try await bench.store.claim(models: ["wan"])
         let requeued = try await bench.store.change("a", .interrupted(attempt: 1, .workerDied("signal 9")))
         #expect(requeued?.status == .queued && requeued?.deaths == 1)
         _ = try await bench.store.claim(models: ["wan"])
-        #expect(try await bench.store.change("a", .failed(attempt: 1, VideoJobError(code: 500, message: "late"))) == nil, "the attempt was given up")
-        var result = JobResult()
+        #expect(
+            try await bench.store.change("a", .failed(attempt: 1, VideoJobError(code: 500, message: "late"))) == nil,
+            "the attempt was given up")
+        var result = VideoTaskResult()
         (result.clip, result.bytes, result.stageDurations) = ("clip.2.mp4", 9, JSONObject([("decode", 0.5)]))
         let done = try await bench.store.change("a", .completed(attempt: 2, result))
         #expect(done?.status == .completed && done?.expiresAt == 1060 && done?.completedAt == 1000)
@@ -164,7 +169,7 @@ private final class Clock: Sendable {
         let bench = try Bench(kind)
         _ = try await bench.make("a")
         _ = try await bench.store.claim(models: ["wan"])
-        _ = try await bench.store.change("a", .completed(attempt: 1, JobResult()))
+        _ = try await bench.store.change("a", .completed(attempt: 1, VideoTaskResult()))
         #expect(try await bench.store.expired().isEmpty)
         bench.clock.advance(60)
         #expect(try await bench.store.expired().map(\.id) == ["a"])
@@ -212,7 +217,10 @@ private final class Clock: Sendable {
         let again = try JobFiles(folder: folder)
         again.removeAll(except: ["known", "over"], keeping: ["over": ["clip.mp4"]])
         let left = ["known", "known/clip.mp4", "known/latents", "over", "over/clip.mp4"].map { "blobs/jobs/\($0)" }
-        #expect(try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() == ["blobs", "blobs/jobs"] + left + ["blobs/trash", "blobs/uploads"])
+        #expect(
+            try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() == ["blobs", "blobs/jobs"] + left + [
+                "blobs/trash", "blobs/uploads",
+            ])
     }
 
     @Test func theQuotaCountsEverything() throws {
@@ -230,7 +238,9 @@ private final class Clock: Sendable {
         let files = try JobFiles(folder: folder)
         let full = open("/dev/full", O_WRONLY)
         defer { close(full) }
-        let error = #expect(throws: APIError.self) { try [UInt8](repeating: 1, count: 9).withUnsafeBytes { try DurableFile.append($0, to: full) } }
+        let error = #expect(throws: APIError.self) {
+            try [UInt8](repeating: 1, count: 9).withUnsafeBytes { try DurableFile.append($0, to: full) }
+        }
         #expect(error?.status == 507)
         #expect(throws: APIError.self) { try DurableFile.write([1], to: files.path("clip", of: "no-such-job")) }
         #expect(files.usedBytes == 0)

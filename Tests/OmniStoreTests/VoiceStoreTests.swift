@@ -18,7 +18,9 @@ struct VoiceStoreTests {
         return NewVoice(voice: voice, sample: sample)
     }
 
-    private func files(_ folder: URL) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "blobs/voices").path) }
+    private func files(_ folder: URL) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "blobs/voices").path)
+    }
 
     @Test("survive the end of the process, with their samples")
     func survives() async throws {
@@ -86,7 +88,9 @@ struct VoiceStoreTests {
         let file = folder.appending(path: "omni.sqlite").path
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version=99'); c.commit()", file]
+        process.arguments = [
+            "python3", "-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version=99'); c.commit()", file,
+        ]
         try process.run()
         process.waitUntilExit()
         #expect(throws: APIError.self) { try Database(folder: folder) }

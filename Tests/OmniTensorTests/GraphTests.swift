@@ -5,8 +5,8 @@ import Testing
 @testable import OmniTensor
 
 @Suite struct GraphTests {
-    static func evaluate(_ build: (Graph) throws -> Tensor) throws -> [Float] {
-        try Executor(Backend(threads: 2, useGPU: false)).evaluate(ComputeScope()) { [try build($0)] }[0]
+    static func evaluate(_ kernels: KernelVariant? = nil, _ build: (Graph) throws -> Tensor) throws -> [Float] {
+        try Executor(Backend(threads: 2, useGPU: false, kernels: kernels)).evaluate(ComputeScope()) { [try build($0)] }[0]
     }
 
     /// Inputs that are never written must not keep a graph: every request is measured.
@@ -57,7 +57,8 @@ import Testing
     @Test func linearIsAProductOfMatrices() throws {
         // x is two tokens of three features; the weight has two outputs.
         let values = try Self.evaluate { graph in
-            try graph.linear(graph.input([3, 2], [1, 2, 3, 4, 5, 6]), graph.input([3, 2], [1, 0, 0, 0, 1, 1]), bias: graph.input([2], [10, 20]))
+            try graph.linear(
+                graph.input([3, 2], [1, 2, 3, 4, 5, 6]), graph.input([3, 2], [1, 0, 0, 0, 1, 1]), bias: graph.input([2], [10, 20]))
         }
         #expect(values == [11, 25, 14, 31])
     }
@@ -65,7 +66,7 @@ import Testing
     @Test func portionsJoinToTheWhole() throws {
         let input = (0..<200).map { Float($0) }
         let values = try Self.evaluate { graph in
-            try graph.inPortions(of: graph.input([2, 100], input), axis: 1, cost: Graph.nodeBudget / 20) { try graph.scale($0, by: 2) }
+            try graph.chunked(of: graph.input([2, 100], input), axis: 1, cost: graph.nodeBudget / 20) { try graph.scale($0, by: 2) }
         }
         #expect(values == input.map { $0 * 2 })
     }
@@ -74,7 +75,8 @@ import Testing
         func run(_ precision: AttentionPrecision) throws -> [Float] {
             try Self.evaluate { graph in
                 func part(_ seed: Int, _ heads: Int, _ tokens: Int) throws -> Tensor {
-                    try graph.input([32, heads, tokens], (0..<32 * heads * tokens).map { Float(($0 * 7919 + seed * 104_729) % 1009) / 504.5 - 1 })
+                    try graph.input(
+                        [32, heads, tokens], (0..<32 * heads * tokens).map { Float(($0 * 7919 + seed * 104_729) % 1009) / 504.5 - 1 })
                 }
                 return try graph.attention(query: part(1, 4, 24), keys: part(2, 2, 40), values: part(3, 2, 40), precision: precision)
             }
@@ -97,6 +99,22 @@ import Testing
                 while true { x = try graph.scale(x, by: 2) }
             }
         }
+    }
+
+    /// So that pricing what is far too large takes no time.
+    @Test func moreNodesThanThereArePlacesForAreRefusedBeforeTheFirst() throws {
+        var parts = 0
+        #expect(throws: TensorError.tooManyNodes(capacity: 64)) {
+            try Executor(Backend(threads: 1, useGPU: false), capacity: 64).price { graph in
+                [
+                    try graph.chunked(of: graph.input([4, 1000], []), axis: 1, step: 10) { part in
+                        parts += 1
+                        return part
+                    }
+                ]
+            }
+        }
+        #expect(parts == 0)
     }
 
     /// A lane that counts, and may cancel a token when it is given back.

@@ -1,6 +1,7 @@
 import Foundation
 import OmniAPI
 import OmniEngine
+import Synchronization
 import Testing
 
 @testable import OmniText
@@ -45,7 +46,9 @@ struct ChatTests {
         }
     }
 
-    @Test("a last message that is continued ends the prompt with its own text, whoever wrote it", arguments: [ChatMessage.Role.assistant, .user])
+    @Test(
+        "a last message that is continued ends the prompt with its own text, whoever wrote it",
+        arguments: [ChatMessage.Role.assistant, .user])
     func continuation(role: ChatMessage.Role) async throws {
         let engine = try await TestModel.engine()
         var request = TokenizeRequest()
@@ -98,7 +101,9 @@ struct ChatTests {
 
     @Test("prompts of different lengths that come together get the answers that each gets alone")
     func together() async throws {
-        let texts = ["Who wrote Hamlet?", "What is the capital of France?", "Name three colors.", "Is the sea deep, and is it cold in the winter?"]
+        let texts = [
+            "Who wrote Hamlet?", "What is the capital of France?", "Name three colors.", "Is the sea deep, and is it cold in the winter?",
+        ]
         var options = TextEngineOptions()
         options.unifiedCache = false
         options.maxModelLength = 512
@@ -131,23 +136,22 @@ struct ChatTests {
         await engine.shutdown()
         let shared = try await TestModel.engine(options)
         // The short one in the middle leaves a gap.
-        async let first = shared.answers(question("Name three colors.", maxTokens: 40))
-        try await Task.sleep(for: .milliseconds(20))
-        async let short = shared.answers(question("Say yes.", maxTokens: 2))
-        try await Task.sleep(for: .milliseconds(20))
-        async let last = shared.answers(comparable("Who wrote Hamlet?", maxTokens: 40))
-        _ = try await (first, short)
-        #expect(try await last.first.agrees(with: alone))
+        let first = try await shared.begun(question("Name three colors.", maxTokens: 40))
+        let short = try await shared.begun(question("Say yes.", maxTokens: 2))
+        let last = try await shared.begun(comparable("Who wrote Hamlet?", maxTokens: 40))
+        _ = try await (first.value, short.value)
+        #expect(try await last.value.first.agrees(with: alone))
         await shared.shutdown()
     }
 
     @Test("several answers to one prompt differ, and share its computation")
     func choices() async throws {
         let engine = try await TestModel.engine()
-        let answers = try await engine.answers(question("Tell me a story.", maxTokens: 12, temperature: 1) {
-            $0.n = 2
-            $0.sampling.seed = 7
-        })
+        let answers = try await engine.answers(
+            question("Tell me a story.", maxTokens: 12, temperature: 1) {
+                $0.n = 2
+                $0.sampling.seed = 7
+            })
         #expect(Set(answers.choices.keys) == [0, 1])
         #expect(answers.choices[0]?.text != answers.choices[1]?.text)
         #expect(answers.usage.completionTokens == 24)
@@ -167,6 +171,32 @@ struct ChatTests {
         await engine.shutdown()
     }
 
+    @Test(
+        "a request that is repeated while nobody else is answered gives the same numbers, its prompt computed or cached",
+        arguments: [
+            20, 100, 300,
+        ])
+    func promise(words: Int) async throws {
+        var options = TextEngineOptions()
+        options.maxModelLength = 1024
+        let prompt = String(repeating: "sea ", count: words) + "Tell me a story about it."
+        let request = question(prompt, maxTokens: 24, temperature: 0.9) {
+            ($0.sampling.seed, $0.sampling.topP, $0.logprobs) = (5, 1, true)
+        }
+        var texts: [[TokenLogprob]] = []
+        for _ in 0..<2 {
+            let engine = try await TestModel.engine(options)
+            for repeated in [false, true] {
+                let answers = try await engine.answers(request)
+                #expect(answers.usage.cachedTokens == (repeated ? answers.usage.promptTokens - 1 : 0))
+                texts.append(answers.first.logprobs)
+            }
+            await engine.shutdown()
+        }
+        // Not only the text: the numbers.
+        #expect(texts.allSatisfy { $0 == texts[0] })
+    }
+
     @Test("a stop text ends the answer before it, even across tokens, and is named")
     func stops() async throws {
         let engine = try await TestModel.engine()
@@ -183,10 +213,12 @@ struct ChatTests {
     @Test("log-probabilities belong to the tokens, and those of all tokens would add up to one")
     func logprobs() async throws {
         let engine = try await TestModel.engine()
-        let answer = try await engine.answers(question("Say hello.", maxTokens: 6) {
-            $0.logprobs = true
-            $0.topLogprobs = 20
-        }).first
+        let answer = try await engine.answers(
+            question("Say hello.", maxTokens: 6) {
+                $0.logprobs = true
+                $0.topLogprobs = 20
+            }
+        ).first
         #expect(answer.logprobs.count == 6)
         #expect(answer.logprobs.map(\.token).joined() == answer.text)
         for entry in answer.logprobs {
@@ -201,10 +233,14 @@ struct ChatTests {
     @Test("an answer under a JSON schema parses and has the schema's members")
     func schema() async throws {
         let engine = try await TestModel.engine()
-        let schema = try JSONValue.parse(#"{"type":"object","properties":{"city":{"type":"string","maxLength":12},"people":{"type":"integer","maximum":99}},"required":["city","people"],"additionalProperties":false}"#)
-        let answer = try await engine.answers(question("Describe Paris.", maxTokens: 80) {
-            $0.responseFormat = .jsonSchema(name: "city", schema: schema.objectValue ?? JSONObject())
-        }).first
+        let schema = try JSONValue.parse(
+            #"{"type":"object","properties":{"city":{"type":"string","maxLength":12},"people":{"type":"integer","maximum":99}},"required":["city","people"],"additionalProperties":false}"#
+        )
+        let answer = try await engine.answers(
+            question("Describe Paris.", maxTokens: 80) {
+                $0.responseFormat = .jsonSchema(name: "city", schema: schema.objectValue ?? JSONObject())
+            }
+        ).first
         let json = try JSONValue.parse(answer.text)
         #expect(json.objectValue?.keys == ["city", "people"])
         #expect(json["city"]?.stringValue != nil)
@@ -213,13 +249,36 @@ struct ChatTests {
         await engine.shutdown()
     }
 
+    @Test("templates that take long do not keep other tasks waiting")
+    func slowTemplates() async throws {
+        let engine = try await TestModel.engine()
+        let slow =
+            "{%- for a in range(60) %}{%- for b in range(20) %}{%- set x = a * b %}{%- endfor %}{%- endfor %}{{ messages[0].content }}"
+        final class Order: Sendable { let ended = Mutex<[String]>([]) }
+        let order = Order()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<ProcessInfo.processInfo.activeProcessorCount * 2 {
+                group.addTask {
+                    _ = try await engine.answers(question("hi", maxTokens: 1) { $0.chatTemplate = slow })
+                    order.ended.withLock { $0.append("slow") }
+                }
+            }
+            group.addTask { order.ended.withLock { $0.append("other") } }
+            try await group.waitForAll()
+        }
+        #expect(order.ended.withLock { $0.first } == "other")
+        await engine.shutdown()
+    }
+
     @Test("a required tool call arrives as a call with arguments that parse")
     func toolCall() async throws {
         let engine = try await TestModel.engine()
-        let answer = try await engine.answers(question("What is the weather in Paris?", maxTokens: 120) {
-            $0.tools = [weather]
-            $0.toolChoice = .function("get_weather")
-        }).first
+        let answer = try await engine.answers(
+            question("What is the weather in Paris?", maxTokens: 120) {
+                $0.tools = [weather]
+                $0.toolChoice = .function("get_weather")
+            }
+        ).first
         #expect(answer.reason == .toolCalls)
         #expect(answer.calls.first?.name == "get_weather")
         #expect(try JSONValue.parse(answer.calls.first?.arguments ?? "")["city"]?.stringValue != nil)
@@ -232,7 +291,8 @@ struct ChatTests {
         tool.function.name = "get_weather"
         tool.function.description = "The weather in a city"
         tool.function.parameters = try? JSONValue.parse(
-            #"{"type":"object","properties":{"city":{"type":"string","maxLength":20}},"required":["city"]}"#).objectValue
+            #"{"type":"object","properties":{"city":{"type":"string","maxLength":20}},"required":["city"]}"#
+        ).objectValue
         return tool
     }
 }

@@ -6,13 +6,15 @@ import Testing
 
 @testable import OmniText
 
-@Suite("Embeddings", .serialized, .timeLimit(.minutes(5)))
+@Suite("Embeddings", .serialized, .timeLimit(.minutes(10)))
 struct EmbeddingTests {
     private func engine() async throws -> EmbeddingEngine {
         var options = TextEngineOptions()
         options.threads = 1
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/text")
-        let model = try await TextEngine.load(path: folder.appending(path: "tiny-embed.gguf").path, options: options, lane: FreeLane(), logger: Logger(label: "test"))
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
+            path: "Fixtures/text")
+        let model = try await TextEngine.load(
+            path: folder.appending(path: "tiny-embed.gguf").path, options: options, lane: FreeLane(), logger: Logger(label: "test"))
         return try #require(model as? EmbeddingEngine)
     }
 

@@ -20,7 +20,8 @@ struct GenerationConfigTests {
 
     @Test("transformers' file is read, and what is not about sampling is passed over")
     func file() async throws {
-        let text = #"{"bos_token_id": 1, "do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": null, "max_new_tokens": 9, "transformers_version": "4.42.3"}"#
+        let text =
+            #"{"bos_token_id": 1, "do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": null, "max_new_tokens": 9, "transformers_version": "4.42.3"}"#
         let read = try await folder(text) { try GenerationConfig(folder: $0, mustExist: true) }
         #expect(read == (try config(#"{"temperature": 0.6, "top_k": 20, "max_new_tokens": 9}"#)))
     }
@@ -50,7 +51,8 @@ struct GenerationConfigTests {
 
     @Test("each value comes from the first who gives it")
     func precedence() throws {
-        let merged = try config(#"{"temperature": 0.1}"#).over(config(#"{"temperature": 0.2, "top_p": 0.3}"#)).over(config(#"{"top_p": 0.4, "top_k": 5}"#))
+        let merged = try config(#"{"temperature": 0.1}"#).over(config(#"{"temperature": 0.2, "top_p": 0.3}"#)).over(
+            config(#"{"top_p": 0.4, "top_k": 5}"#))
         #expect(merged == (try config(#"{"temperature": 0.1, "top_p": 0.3, "top_k": 5}"#)))
     }
 
@@ -75,7 +77,8 @@ struct GenerationConfigTests {
             let asked = try SamplingPlan(parameters, defaults: engine.defaults, vocabulary: engine.vocabulary)
             #expect(asked.temperature == 1 && asked.topK == 0)
 
-            let short = try await engine.answers(question("Say hi.") { ($0.maxTokens, $0.sampling.temperature, $0.sampling.ignoreEOS) = (nil, nil, true) })
+            let short = try await engine.answers(
+                question("Say hi.") { ($0.maxTokens, $0.sampling.temperature, $0.sampling.ignoreEOS) = (nil, nil, true) })
             #expect(short.usage.completionTokens == 3)
             let long = try await engine.answers(question("Say hi.", maxTokens: 5) { $0.sampling.ignoreEOS = true })
             #expect(long.usage.completionTokens == 5)

@@ -48,7 +48,8 @@ struct LimitTests {
         let engine = try await TestModel.engine()
         let wanted = try await engine.answers(comparable("Who wrote Hamlet?")).first
         let scope = RequestScope(id: "leaver")
-        let leaver = try await engine.chat(question("Tell me a long story.", maxTokens: 2000) { $0.sampling.ignoreEOS = true }, scope: scope)
+        let leaver = try await engine.chat(
+            question("Tell me a long story.", maxTokens: 2000) { $0.sampling.ignoreEOS = true }, scope: scope)
         async let other = engine.answers(comparable("Who wrote Hamlet?"))
         var seen = 0
         await #expect(throws: CancellationError.self) {
@@ -68,7 +69,8 @@ struct LimitTests {
     func dropStream() async throws {
         let engine = try await TestModel.engine()
         do {
-            let generation = try await engine.chat(question("Tell me a long story.", maxTokens: 2000) { $0.sampling.ignoreEOS = true }, scope: RequestScope(id: "dropped"))
+            let generation = try await engine.chat(
+                question("Tell me a long story.", maxTokens: 2000) { $0.sampling.ignoreEOS = true }, scope: RequestScope(id: "dropped"))
             let task = Task { for try await _ in generation.events {} }
             try await until { engine.statistics.generationTokens > 2 }
             task.cancel()
@@ -83,7 +85,8 @@ struct LimitTests {
     func leaveWhilePrefilling() async throws {
         let engine = try await TestModel.engine()
         let scope = RequestScope(id: "long")
-        let generation = try await engine.chat(question(String(repeating: "The sea is deep and blue. ", count: 900), maxTokens: 10), scope: scope)
+        let generation = try await engine.chat(
+            question(String(repeating: "The sea is deep and blue. ", count: 900), maxTokens: 10), scope: scope)
         try await until { engine.statistics.running == 1 }
         scope.cancellation.cancel()
         await #expect(throws: CancellationError.self) { for try await _ in generation.events {} }
@@ -101,7 +104,9 @@ struct LimitTests {
         let engine = try await TestModel.engine(options)
         let answers = try await withThrowingTaskGroup(of: Answers.self) { group in
             for number in 0..<4 {
-                group.addTask { try await engine.answers(question("Count to \(number + 10).", maxTokens: 80) { $0.sampling.ignoreEOS = true }) }
+                group.addTask {
+                    try await engine.answers(question("Count to \(number + 10).", maxTokens: 80) { $0.sampling.ignoreEOS = true })
+                }
             }
             return try await group.reduce(into: [Answers]()) { $0.append($1) }
         }
@@ -110,10 +115,36 @@ struct LimitTests {
         await engine.shutdown()
     }
 
+    @Test("a prompt is forgotten some time after its answer, and computed anew")
+    func prefixesExpire() async throws {
+        var options = TextEngineOptions()
+        options.maxModelLength = 4096
+        options.prefixLifetime = .milliseconds(300)
+        let engine = try await TestModel.engine(options)
+        let text = String(repeating: "The sea is deep and blue. ", count: 100)
+        #expect(try await engine.answers(question(text, maxTokens: 2)).usage.promptTokens > 600)
+        try await until { engine.statistics.cacheUsage == 0 }
+        #expect(try await engine.answers(question(text, maxTokens: 2)).usage.cachedTokens == 0)
+        // Keys and values of 30 layers, 3 heads of 64, in 16 bits.
+        #expect(engine.reservation.cache >= 4096 * 23_040 && engine.reservation.weights > 90_000_000 && engine.reservation.compute > 0)
+        await engine.shutdown()
+    }
+
+    @Test("caches are small where memory is, and a limit of the container counts")
+    func cachesFitMemory() {
+        let roomy = TextEngineOptions(memory: MemoryBudget(limit: 64 << 30, available: 60 << 30))
+        let tight = TextEngineOptions(memory: MemoryBudget(limit: 1 << 30, available: 900 << 20))
+        let full = TextEngineOptions(memory: MemoryBudget(limit: 64 << 30, available: 100 << 20))
+        #expect(roomy.cacheBytes == 1 << 30 && roomy.longestSequenceBytes == 2 << 30)
+        #expect(tight.cacheBytes == 128 << 20 && tight.longestSequenceBytes == 256 << 20)
+        #expect(full.cacheBytes == 50 << 20 && full.longestSequenceBytes == 50 << 20)
+    }
+
     @Test("shutting down ends running answers with an error")
     func shutdown() async throws {
         let engine = try await TestModel.engine()
-        let generation = try await engine.chat(question("Tell me a story.", maxTokens: 2000) { $0.sampling.ignoreEOS = true }, scope: RequestScope(id: "s"))
+        let generation = try await engine.chat(
+            question("Tell me a story.", maxTokens: 2000) { $0.sampling.ignoreEOS = true }, scope: RequestScope(id: "s"))
         try await until { engine.statistics.running == 1 }
         await engine.shutdown()
         await #expect(throws: APIError.self) { for try await _ in generation.events {} }

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import OmniAPI
 import OmniEngine
+import OmniLlama
 import Testing
 
 @testable import OmniText
@@ -10,7 +11,8 @@ import Testing
 /// what it sees and hears is what counts.
 @Suite("Pictures and sounds", .serialized, .timeLimit(.minutes(10)))
 struct MediaTests {
-    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/text")
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
+        path: "Fixtures/text")
 
     private func engine(_ change: (inout TextEngineOptions) -> Void = { _ in }) async throws -> TextEngine {
         var options = TextEngineOptions()
@@ -19,7 +21,8 @@ struct MediaTests {
         change(&options)
         var logger = Logger(label: "test")
         logger.logLevel = .error
-        let model = try await TextEngine.load(path: Self.folder.appending(path: "tiny.gguf").path, options: options, lane: FreeLane(), logger: logger)
+        let model = try await TextEngine.load(
+            path: Self.folder.appending(path: "tiny.gguf").path, options: options, lane: FreeLane(), logger: logger)
         return try #require(model as? TextEngine)
     }
 
@@ -34,7 +37,8 @@ struct MediaTests {
     /// A BMP of one color, `size` pixels wide and high.
     static func picture(_ color: (UInt8, UInt8, UInt8), size: Int = 64) -> ChatPart {
         let row = (size * 3 + 3) / 4 * 4
-        var bytes = Array("BM".utf8) + little(54 + row * size, 4) + [0, 0, 0, 0] + little(54, 4) + little(40, 4) + little(size, 4) + little(size, 4)
+        var bytes =
+            Array("BM".utf8) + little(54 + row * size, 4) + [0, 0, 0, 0] + little(54, 4) + little(40, 4) + little(size, 4) + little(size, 4)
         bytes += little(1, 2) + little(24, 2) + [UInt8](repeating: 0, count: 24)
         for y in 0..<size {
             let line = (0..<size).flatMap { x in [color.2, UInt8(truncatingIfNeeded: Int(color.1) ^ (x * y)), color.0] }
@@ -47,7 +51,9 @@ struct MediaTests {
     static func sound(_ frequency: Double, seconds: Double = 0.5) -> ChatPart {
         let samples = (0..<Int(seconds * 16_000)).flatMap { little(Int(sin(Double($0) / 16_000 * frequency * 2 * .pi) * 8000) & 0xFFFF, 2) }
         let head = Array("RIFF".utf8) + little(36 + samples.count, 4) + Array("WAVEfmt ".utf8) + little(16, 4) + little(1, 2) + little(1, 2)
-        let bytes = head + little(16_000, 4) + little(32_000, 4) + little(2, 2) + little(16, 2) + Array("data".utf8) + little(samples.count, 4) + samples
+        let bytes =
+            head + little(16_000, 4) + little(32_000, 4) + little(2, 2) + little(16, 2) + Array("data".utf8) + little(samples.count, 4)
+            + samples
         return .audio(data: Data(bytes).base64EncodedString(), format: "wav")
     }
 
@@ -65,6 +71,35 @@ struct MediaTests {
         #expect(again.first.text == red.first.text)
         #expect(again.usage.cachedTokens > 8, "the picture is known by its content")
         #expect(blue.usage.cachedTokens < 20, "another picture is not")
+        await engine.shutdown()
+    }
+
+    /// An encoder that cannot encode.
+    private final class FailingEncoder: MediaEncoder, @unchecked Sendable {
+        override func compute(
+            _ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken]
+        ) -> Outcome { .failed }
+    }
+
+    @Test("a picture that cannot be encoded fails its own request, and costs others neither their places nor what is cached")
+    func failedEncode() async throws {
+        LlamaLog.start(logger: Logger(label: "test"))
+        let path = Self.folder.appending(path: "tiny.gguf").path
+        var options = TextEngineOptions()
+        options.threads = 1
+        options.mmproj = Self.folder.appending(path: "tiny-mmproj.gguf").path
+        let engine = try TextEngine(
+            model: LlamaModel(path: path) { _ in }, options: options, lane: FreeLane(), logger: Logger(label: "test"),
+            encoder: FailingEncoder.self)
+        async let other = engine.answers(question("xyz", maxTokens: 60) { $0.sampling.ignoreEOS = true })
+        let error = await #expect(throws: APIError.self) {
+            _ = try await engine.answers(look([Self.picture((255, 0, 0)), .text("What is it?")]))
+        }
+        #expect(error?.status == 500)
+        #expect(try await other.usage.completionTokens == 60)
+        #expect(engine.statistics.preemptions == 0)
+        let again = try await engine.answers(question("xyz", maxTokens: 4) { $0.sampling.ignoreEOS = true })
+        #expect(again.usage.cachedTokens == again.usage.promptTokens - 1)
         await engine.shutdown()
     }
 
@@ -91,8 +126,22 @@ struct MediaTests {
         await engine.shutdown()
     }
 
-    @Test("a film is watched, and one that is too long is refused", .enabled(if: MediaTests.ffmpeg != nil))
-    func films() async throws {
+    @Test("guesses after a picture stand where the model counts its positions")
+    func guessed() async throws {
+        var request = look([.text("x"), Self.picture((255, 0, 0)), .text("What is it?")], maxTokens: 80)
+        request.topLogprobs = 5
+        let seen = request
+        let plain = try await engine { $0.speculation = SpeculativeConfig(method: SpeculativeConfig.Method.none) }
+        let wanted = try await plain.answers(seen).first
+        await plain.shutdown()
+        let guessing = try await engine { $0.alwaysSpeculates = true }
+        #expect(try await guessing.answers(seen).first.agrees(with: wanted))
+        #expect(guessing.statistics.draftTokens > 0, "so small a model repeats itself")
+        await guessing.shutdown()
+    }
+
+    @Test("a video is watched, and one that is too long is refused", .enabled(if: MediaTests.ffmpeg != nil))
+    func videos() async throws {
         let path = NSTemporaryDirectory() + "omni-\(UUID()).mp4"
         defer { try? FileManager.default.removeItem(atPath: path) }
         let ffmpeg = Process()
@@ -100,20 +149,22 @@ struct MediaTests {
         ffmpeg.arguments = ["-v", "quiet", "-f", "lavfi", "-i", "testsrc=size=64x64:rate=4:duration=2", "-pix_fmt", "yuv420p", path]
         try ffmpeg.run()
         ffmpeg.waitUntilExit()
-        let film = ChatPart.videoURL("data:video/mp4;base64," + (try Data(contentsOf: URL(fileURLWithPath: path))).base64EncodedString())
+        let video = ChatPart.videoURL("data:video/mp4;base64," + (try Data(contentsOf: URL(fileURLWithPath: path))).base64EncodedString())
         let engine = try await engine()
-        let seen = try await engine.answers(look([film, .text("What happens?")]))
+        let seen = try await engine.answers(look([video, .text("What happens?")]))
         #expect(seen.first.logprobs.count == 8)
         #expect(seen.usage.promptTokens > 40)
         await engine.shutdown()
 
         let strict = try await self.engine { $0.media.seconds = 1 }
-        let error = await #expect(throws: APIError.self) { _ = try await strict.answers(look([film])) }
+        let error = await #expect(throws: APIError.self) { _ = try await strict.answers(look([video])) }
         #expect(error?.status == 413)
         await strict.shutdown()
     }
 
-    private static let ffmpeg = ["/usr/bin/ffmpeg", "/usr/local/bin/ffmpeg", "/opt/homebrew/bin/ffmpeg"].first { FileManager.default.isExecutableFile(atPath: $0) }
+    private static let ffmpeg = ["/usr/bin/ffmpeg", "/usr/local/bin/ffmpeg", "/opt/homebrew/bin/ffmpeg"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
 
     @Test("a model without eyes names the part", .enabled(if: TestModel.isHere))
     func blind() async throws {
@@ -144,10 +195,13 @@ struct MediaTests {
         await engine.shutdown()
     }
 
-    @Test("what is no picture, and what would have to be fetched without a fetcher, is the client's fault", arguments: [
-        ChatPart.image(url: "data:image/png;base64,aGVsbG8gd29ybGQ="), .image(url: "https://example.com/x.png"), .image(url: "file:///etc/passwd"),
-        .image(url: "data:image/png,xx"), .audio(data: "aGVsbG8gd29ybGQ=", format: "wav"),
-    ])
+    @Test(
+        "what is no picture, and what would have to be fetched without a fetcher, is the client's fault",
+        arguments: [
+            ChatPart.image(url: "data:image/png;base64,aGVsbG8gd29ybGQ="), .image(url: "https://example.com/x.png"),
+            .image(url: "file:///etc/passwd"),
+            .image(url: "data:image/png,xx"), .audio(data: "aGVsbG8gd29ybGQ=", format: "wav"),
+        ])
     func refuses(part: ChatPart) async throws {
         let engine = try await engine()
         let error = await #expect(throws: APIError.self) { _ = try await engine.answers(look([part])) }

@@ -5,6 +5,17 @@ import Testing
 
 @Suite("Durations for metrics")
 struct MetricsTests {
+    @Test("the time from a client's leaving to the end of its work is that client's own")
+    func cancelLatency() {
+        let meter = TextMeter()
+        let late = Departure()
+        late.note(ContinuousClock.now - .milliseconds(1))
+        meter.cancelled(leftAt: late.time)
+        #expect(meter.statistics.cancelLatency.count == 1 && meter.statistics.cancelLatency.sum < 100)
+        meter.cancelled(leftAt: nil)
+        #expect(meter.statistics.cancelLatency.count == 1 && meter.statistics.requestsCancelled == 2)
+    }
+
     @Test("a family's coarser buckets hold the same observations")
     func merged() {
         var histogram = DurationHistogram()

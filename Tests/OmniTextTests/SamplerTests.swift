@@ -39,6 +39,18 @@ struct SamplerTests {
         for (wanted, seen) in zip(wanted, seen) { #expect(abs(wanted - seen) < 0.02) }
     }
 
+    @Test("a penalty that makes a logit infinite makes its token certain", arguments: [0, 5])
+    func infinite(topK: Int) {
+        let plan = plan {
+            $0.repetitionPenalty = .leastNonzeroMagnitude
+            $0.topK = topK
+            $0.topP = 0.9
+        }
+        var sampler = TokenSampler(plan: plan, prompt: [1], endTokens: [], choice: 0)
+        #expect(logits[1] > 0)
+        #expect(sampler.next(logits, scratch: SamplerScratch(vocabulary: logits.count), grammar: nil) == 1)
+    }
+
     @Test("top-k leaves the k likeliest")
     func topK() {
         let seen = frequencies(logits) { $0.topK = 5 }
@@ -65,7 +77,9 @@ struct SamplerTests {
         // Of four equal tokens and many small ones, top-k 4 and top-p 0.5 leave two.
         var logits = [Float](repeating: 0, count: 100)
         for token in 0..<4 { logits[token] = 5 }
-        let seen = frequencies(logits) { $0.topK = 4; $0.topP = 0.5 }
+        let seen = frequencies(logits) {
+            $0.topK = 4; $0.topP = 0.5
+        }
         #expect(seen.filter { $0 > 0 }.count == 2)
     }
 
@@ -89,11 +103,20 @@ struct SamplerTests {
         let logits: [Float] = [1, 3, 2, 0]
         var greedy = TokenSampler(plan: plan { $0.temperature = 0 }, prompt: [], endTokens: [], choice: 0)
         #expect(greedy.next(logits, scratch: scratch, grammar: nil) == 1)
-        var biased = TokenSampler(plan: plan { $0.temperature = 0; $0.biases = [(1, -100)] }, prompt: [], endTokens: [], choice: 0)
+        var biased = TokenSampler(
+            plan: plan {
+                $0.temperature = 0; $0.biases = [(1, -100)]
+            }, prompt: [], endTokens: [], choice: 0)
         #expect(biased.next(logits, scratch: scratch, grammar: nil) == 2)
-        var repeated = TokenSampler(plan: plan { $0.temperature = 0; $0.repetitionPenalty = 2 }, prompt: [1], endTokens: [], choice: 0)
+        var repeated = TokenSampler(
+            plan: plan {
+                $0.temperature = 0; $0.repetitionPenalty = 2
+            }, prompt: [1], endTokens: [], choice: 0)
         #expect(repeated.next(logits, scratch: scratch, grammar: nil) == 2)
-        var frequent = TokenSampler(plan: plan { $0.temperature = 0; $0.frequencyPenalty = 0.6 }, prompt: [1], endTokens: [], choice: 0)
+        var frequent = TokenSampler(
+            plan: plan {
+                $0.temperature = 0; $0.frequencyPenalty = 0.6
+            }, prompt: [1], endTokens: [], choice: 0)
         var order: [Token] = []
         for _ in 0..<4 {
             guard let token = frequent.next(logits, scratch: scratch, grammar: nil) else { break }
@@ -106,7 +129,10 @@ struct SamplerTests {
     @Test("the end does not come before the least length")
     func minimum() {
         let scratch = SamplerScratch(vocabulary: 3)
-        var sampler = TokenSampler(plan: plan { $0.temperature = 0; $0.minTokens = 1 }, prompt: [], endTokens: [2], choice: 0)
+        var sampler = TokenSampler(
+            plan: plan {
+                $0.temperature = 0; $0.minTokens = 1
+            }, prompt: [], endTokens: [2], choice: 0)
         #expect(sampler.next([0, 1, 5], scratch: scratch, grammar: nil) == 1)
         sampler.accept(1)
         #expect(sampler.next([0, 1, 5], scratch: scratch, grammar: nil) == 2)

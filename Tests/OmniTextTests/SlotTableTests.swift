@@ -23,6 +23,24 @@ struct SlotTableTests {
         #expect(placement(table, Array(1...120)) == .continued(slot: 1, reuse: 100))
     }
 
+    @Test("a place that was idle for long is told, and one that runs or was just used is not")
+    func expires() throws {
+        var table = table([Array(1...10), [], Array(20...30), Array(40...50)])
+        let lifetime = Duration.seconds(60)
+        let next = try #require(table.nextExpiry(of: lifetime))
+        #expect(table.expired(lifetime, now: next - .seconds(1)).isEmpty)
+        #expect(table.expired(lifetime, now: next + .seconds(1)) == [0, 2, 3])
+        table.release(0, keeping: nil)
+        let before = ContinuousClock.now
+        table.touch(2)
+        let touched = try #require(table.slots[2].idleSince)
+        #expect(touched >= before)
+        #expect(
+            table.expired(lifetime, now: touched + lifetime).contains(2) && !table.expired(lifetime, now: touched + lifetime).contains(0))
+        for slot in 2...3 { table.release(slot, keeping: nil) }
+        #expect(table.nextExpiry(of: lifetime) == nil)
+    }
+
     @Test("the same prompt again computes only its last token")
     func again() {
         #expect(placement(table([Array(1...50)]), Array(1...50)) == .continued(slot: 0, reuse: 49))
@@ -59,28 +77,13 @@ struct SlotTableTests {
         #expect(placement(table, Array(1...150), cutsAnywhere: false) == .continued(slot: 0, reuse: 100))
     }
 
-    @Test("the steps learn how many prompt tokens keep them short")
-    func pace() {
-        var pace = Pace()
-        for _ in 0..<50 {
-            pace.record(seconds: 0.01, decoded: 4, prompt: 0)
-            pace.record(seconds: 0.01 + 0.001 * 32, decoded: 4, prompt: 32)
-        }
-        #expect((30...40).contains(pace.chunk(for: 1, beside: 4)))
-        #expect((200...230).contains(pace.chunk(for: 4, beside: 4)))
-        #expect(pace.chunk(for: 9, beside: 4) == pace.chunk(for: 8, beside: 4))
-        // Where decoding takes long by itself, prompts may take twice as long.
-        for _ in 0..<50 { pace.record(seconds: 0.1, decoded: 8, prompt: 0) }
-        #expect((190...210).contains(pace.chunk(for: 1, beside: 8)) && pace.chunk(for: 1, beside: 8) == pace.chunk(for: 1, beside: 9))
-        #expect((30...40).contains(pace.chunk(for: 1, beside: 4)))
-    }
-
     private func sequence() -> Sequence {
         let (_, events) = GenerationRequest.Events.makeStream()
         let plan = SamplingPlan()
         let request = GenerationRequest(prompts: [Prompt([1])], plan: plan, maxTokens: 1, scope: RequestScope(id: "test"), events: events)
         return Sequence(
-            group: RequestGroup(request), index: 0, prompt: Prompt([1]), sampler: TokenSampler(plan: plan, prompt: [1], endTokens: [], choice: 0), grammar: nil)
+            group: RequestGroup(request), index: 0, prompt: Prompt([1]),
+            sampler: TokenSampler(plan: plan, prompt: [1], endTokens: [], choice: 0), grammar: nil)
     }
 
     @Test("where neighbours are computed together, a newcomer comes beside those who run, and a gap is told")

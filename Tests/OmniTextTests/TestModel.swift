@@ -17,21 +17,22 @@ enum TestModel {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         let found = files.sorted().first { $0.hasSuffix(".gguf") }.map { folder + "/" + $0 }
         if found == nil {
-            FileHandle.standardError.write(Data("SKIPPING every test with a model: no *.gguf in \(folder); run scripts/models.sh or set OMNI_TEST_TEXT_MODEL\n".utf8))
+            FileHandle.standardError.write(
+                Data("SKIPPING every test with a model: no *.gguf in \(folder); run scripts/models.sh or set OMNI_TEST_TEXT_MODEL\n".utf8))
         }
         return found
     }()
 
     static var isHere: Bool { path != nil }
 
-    static func engine(_ options: TextEngineOptions = TextEngineOptions()) async throws -> TextEngine {
+    static func engine(_ options: TextEngineOptions = TextEngineOptions(), lane: any ComputeLane = FreeLane()) async throws -> TextEngine {
         let path = try #require(path)
         // ggml's threads spin at every node: two of them on a busy machine take turns waiting for each other.
         var options = options
         options.threads = options.threads ?? 1
         var logger = Logger(label: "test")
         logger.logLevel = .warning
-        return try #require(try await TextEngine.load(path: path, options: options, lane: FreeLane(), logger: logger) as? TextEngine)
+        return try #require(try await TextEngine.load(path: path, options: options, lane: lane, logger: logger) as? TextEngine)
     }
 }
 
@@ -83,13 +84,16 @@ struct Answers {
         case .finished(let index, let reason, let stopReason):
             choices[index, default: Answer()].reason = reason
             choices[index, default: Answer()].stopReason = stopReason
-        case .usage(let usage): self.usage = usage
+        case .usage(let usage), .progress(let usage): self.usage = usage
+        case .audio, .image: Issue.record("a language model makes no sound and no pictures")
         }
     }
 }
 
 /// A conversation of one question.
-func question(_ text: String, maxTokens: Int = 24, temperature: Double = 0, change: (inout ChatCompletionRequest) -> Void = { _ in }) -> ChatCompletionRequest {
+func question(
+    _ text: String, maxTokens: Int? = 24, temperature: Double = 0, change: (inout ChatCompletionRequest) -> Void = { _ in }
+) -> ChatCompletionRequest {
     var request = ChatCompletionRequest()
     request.messages = [ChatMessage(.user, text)]
     request.maxTokens = maxTokens
@@ -111,7 +115,36 @@ extension TextEngine {
         try await Answers(chat(request, scope: RequestScope(id: id)))
     }
 
+    /// Starts an answer and returns once its first piece has come; the rest is under way.
+    func begun(_ request: ChatCompletionRequest) async throws -> Task<Answers, any Error> {
+        let generation = try await chat(request, scope: RequestScope(id: "test"))
+        let (pieces, start) = AsyncStream.makeStream(of: Void.self)
+        let task = Task {
+            defer { start.finish() }
+            var answers = Answers()
+            for try await event in generation.events {
+                answers.add(event)
+                start.finish()
+            }
+            return answers
+        }
+        for await _ in pieces {}
+        return task
+    }
+
     func answers(_ request: CompletionRequest, id: String = "test") async throws -> Answers {
         try await Answers(complete(request, scope: RequestScope(id: id)))
     }
+}
+
+/// A plain completion at temperature 0.
+func completion(_ prompts: [CompletionRequest.Prompt], maxTokens: Int = 4, change: (inout CompletionRequest) -> Void = { _ in })
+    -> CompletionRequest
+{
+    var request = CompletionRequest()
+    request.prompts = prompts
+    request.maxTokens = maxTokens
+    request.sampling.temperature = 0
+    change(&request)
+    return request
 }

@@ -15,7 +15,8 @@ import Testing
 
     /// With SentencePiece's own normalization and pieces for bytes; and with NFKC and without.
     @Test(arguments: ["t2v", "ti2v"]) func idsEqualTheReference(name: String) throws {
-        let goldens = try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: URL(fileURLWithPath: "\(Self.fixtures)/\(name).tokens.json")))
+        let goldens = try JSONDecoder().decode(
+            Goldens.self, from: Data(contentsOf: URL(fileURLWithPath: "\(Self.fixtures)/\(name).tokens.json")))
         let tokenizer = try Tokenizer(path: "\(Self.fixtures)/\(name)/tokenizer/tokenizer.json")
         for (index, text) in goldens.texts.enumerated() {
             #expect(tokenizer.encode(text, limit: 512) == goldens.ids[index], "\(text.debugDescription)")
@@ -30,11 +31,23 @@ import Testing
         ("null", metaspace("never"), [[2, 5, 9, 2, 4, 3], [4, 1, 5], [0, 1, 8], [0, 9, 5]]),
         ("null", metaspace("always", splits: false), [[7, 9, 4, 4, 3], [4, 1, 5], [1, 0, 1, 8], [1, 0, 9, 5]]),
         (#"{"type": "Lowercase"}"#, metaspace("always"), [[4, 5, 9, 4, 4, 3], [4, 1, 5], [4, 3, 1, 8], [1, 0, 9, 5]]),
-        (#"{"type": "Prepend", "prepend": "b"}"#, metaspace("never"), [[3, 2, 5, 9, 3, 2, 4, 3], [3, 4, 1, 5], [3, 0, 1, 8], [3, 0, 9, 3, 5]]),
-        (#"{"type": "Replace", "pattern": {"String": "x"}, "content": "a"}"#, metaspace("always"), [[4, 5, 9, 4, 4, 3], [4, 1, 5], [1, 0, 4], [1, 0, 9, 5]]),
+        (
+            #"{"type": "Prepend", "prepend": "b"}"#, metaspace("never"),
+            [[3, 2, 5, 9, 3, 2, 4, 3], [3, 4, 1, 5], [3, 0, 1, 8], [3, 0, 9, 3, 5]]
+        ),
+        (
+            #"{"type": "Replace", "pattern": {"String": "x"}, "content": "a"}"#, metaspace("always"),
+            [[4, 5, 9, 4, 4, 3], [4, 1, 5], [1, 0, 4], [1, 0, 9, 5]]
+        ),
         (#"{"type": "NFKD"}"#, metaspace("always"), [[4, 5, 9, 4, 4, 3], [4, 1, 5], [1, 0, 1, 8], [4, 9, 5]]),
-        (#"{"type": "Strip", "strip_left": true, "strip_right": true}"#, metaspace("never"), [[2, 5, 9, 2, 4, 3], [2, 1, 5], [0, 1, 8], [0, 9, 3]]),
-        ("null", #"{"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, \#(metaspace("first"))]}"#, [[4, 3, 9, 2, 6], [2, 3], [1, 0, 8], [1, 0, 9, 3]]),
+        (
+            #"{"type": "Strip", "strip_left": true, "strip_right": true}"#, metaspace("never"),
+            [[2, 5, 9, 2, 4, 3], [2, 1, 5], [0, 1, 8], [0, 9, 3]]
+        ),
+        (
+            "null", #"{"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, \#(metaspace("first"))]}"#,
+            [[4, 3, 9, 2, 6], [2, 3], [1, 0, 8], [1, 0, 9, 3]]
+        ),
         ("null", #"{"type": "WhitespaceSplit"}"#, [[2, 3, 9, 2, 6], [2, 3], [0, 8], [0, 9, 3]]),
     ])
     func marksAndNormalizersAreTheReferences(normalizer: String, words: String, ids: [[Int]]) throws {

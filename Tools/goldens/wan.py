@@ -16,7 +16,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler, 
 from safetensors.torch import save_file
 
 import wan_checkpoint
-from zimage import Recorder, generator
+from recording import Recorder, generator
 
 torch.set_num_threads(1)
 PROMPT = "A red fox runs over the hill, it's 1889"
@@ -69,7 +69,7 @@ def modules(pipe, record, spec):
         record.keep("rope.sin", sin[0, :, 0, 1::2])
 
 
-def films(pipe, record, runs, size):
+def videos(pipe, record, runs, size):
     """`steps` are the latents after each step, `[n, channels, frames, height, width]`; `frames` are `[frames, height, width, 3]`."""
     width, height, frames = size
     for name, arguments in runs.items():
@@ -82,9 +82,9 @@ def films(pipe, record, runs, size):
         run = arguments.pop("pipe", pipe)
         run.set_progress_bar_config(disable=True)
         count = arguments.pop("frames", frames)
-        film = run(prompt=PROMPT, height=height, width=width, num_frames=count, callback_on_step_end=step, output_type="np", **arguments).frames
+        video = run(prompt=PROMPT, height=height, width=width, num_frames=count, callback_on_step_end=step, output_type="np", **arguments).frames
         record.keep(f"{name}.steps", torch.stack(steps))
-        record.keep(f"{name}.frames", torch.from_numpy(film[0]))
+        record.keep(f"{name}.frames", torch.from_numpy(video[0]))
 
 
 def picture(size):
@@ -97,12 +97,12 @@ def shown(pixels):
     return Image.fromarray((pixels[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8))
 
 
-def all_films(name, pipe, record, spec):
+def all_videos(name, pipe, record, spec):
     size = spec["size"]
     if name == "t2v":
         parts = {**pipe.components, "scheduler": FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0)}
         euler = WanPipeline(**parts, boundary_ratio=None, expand_timesteps=False)
-        films(pipe, record, {
+        videos(pipe, record, {
             "text": dict(num_inference_steps=4, guidance_scale=4.0, negative_prompt=NEGATIVE, generator=generator(42)),
             "plain": dict(frames=5, num_inference_steps=3, guidance_scale=1.0, generator=generator(43)),
             "euler": dict(frames=5, pipe=euler, num_inference_steps=3, guidance_scale=2.0, generator=generator(44)),
@@ -111,16 +111,16 @@ def all_films(name, pipe, record, spec):
     record.keep("picture", picture(size))
     if name == "ti2v":
         start = WanImageToVideoPipeline(**pipe.components, boundary_ratio=None, expand_timesteps=True)
-        films(pipe, record, {
+        videos(pipe, record, {
             "text": dict(num_inference_steps=3, guidance_scale=5.0, negative_prompt=NEGATIVE, generator=generator(45)),
             "picture": dict(pipe=start, image=picture(size), num_inference_steps=3, guidance_scale=3.0, generator=generator(46)),
         }, size)
     elif name == "i2v":
-        films(pipe, record, {
+        videos(pipe, record, {
             "picture": dict(image=shown(picture(size)), num_inference_steps=3, guidance_scale=4.0, negative_prompt=NEGATIVE, generator=generator(48)),
         }, size)
     else:
-        films(pipe, record, {
+        videos(pipe, record, {
             "picture": dict(image=picture(size), num_inference_steps=5, guidance_scale=3.5, guidance_scale_2=2.0, negative_prompt=NEGATIVE,
                             generator=generator(47)),
         }, size)
@@ -134,7 +134,7 @@ ADAPTED = {
 
 
 def adapter(pipe, record, root, size):
-    """A low-rank adapter under diffusers' names and under Wan's own, and a film with it. Merged here, since that is the same sum."""
+    """A low-rank adapter under diffusers' names and under Wan's own, and a video with it. Merged here, since that is the same sum."""
     stream, rank, scale = generator(21), 4, 0.8
     plain, own = {}, {}
     weights = pipe.transformer.state_dict()
@@ -149,7 +149,7 @@ def adapter(pipe, record, root, size):
             weight += scale * up @ down
     save_file(plain, root / "adapter.safetensors")
     save_file(own, root / "adapter-own.safetensors")
-    films(pipe, record, {"adapter": dict(frames=5, num_inference_steps=2, guidance_scale=1.0, generator=generator(50))}, size)
+    videos(pipe, record, {"adapter": dict(frames=5, num_inference_steps=2, guidance_scale=1.0, generator=generator(50))}, size)
 
 
 SCHEDULERS = {
@@ -194,7 +194,7 @@ def main(root):
         wan_checkpoint.save(pipe, spec, root / name)
         record = Recorder()
         modules(pipe, record, spec)
-        all_films(name, pipe, record, spec)
+        all_videos(name, pipe, record, spec)
         if name == "t2v":
             adapter(pipe, record, root, spec["size"])
         save_file(record.tensors, root / f"{name}.goldens.safetensors")

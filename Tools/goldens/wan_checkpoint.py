@@ -18,7 +18,8 @@ from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
-import checkpoint
+import recording
+import zimage_checkpoint
 
 UNIPC = dict(prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000)
 T2V = dict(
@@ -62,7 +63,7 @@ I2V = dict(
     size=(48, 32, 5), defaults=dict(width=48, height=32, frames=5, fps=8, steps=4, guidance_scale=5.0),
 )
 
-CORPUS = checkpoint.CORPUS + [
+CORPUS = zimage_checkpoint.CORPUS + [
     "a cat walks on the grass, realistic", "a rocket moving up, a spinning yellow star on a blue background", "it's 3.14 or 2,718; yes!",
     "bright tones, overexposed, static, blurred details, subtitles, worst quality, low quality", "色调艳丽,过曝,静态,细节模糊不清,字幕,风格",
 ]
@@ -107,23 +108,12 @@ def tokenizer(kind):
 
 
 def randomize(module, generator):
-    """At scales that keep activations near one, and the decoder's picture mostly inside its range."""
+    recording.randomize(module, generator, embeddings=("relative_attention_bias", "shared", "embed_tokens"), tables=("scale_shift_table",), last=0.8)
     with torch.no_grad():
         for name, parameter in module.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if name.endswith("gamma") or (parameter.ndim == 1 and name.endswith("weight")):
-                parameter.copy_(1 + 0.1 * noise)
-            elif parameter.ndim == 1:
-                parameter.copy_(0.1 * noise)
-            elif "scale_shift_table" in name:
-                parameter.copy_(0.3 * noise)
-            elif "relative_attention_bias" in name or "shared" in name or "embed_tokens" in name:
-                parameter.copy_(noise)
-            else:
-                parameter.copy_(noise * (parameter[0].numel() ** -0.5) * (0.8 if "decoder.conv_out" in name else 1))
             if name.endswith("SelfAttention.q.weight"):
                 parameter.mul_(0.3)
-    return module.eval()
+    return module
 
 
 def pipeline(spec):

@@ -15,6 +15,8 @@ import torch
 from diffusers import AutoencoderKLWan
 from safetensors.torch import save_file
 
+from recording import generator, randomize
+
 torch.set_num_threads(1)
 
 FIRST = dict(base_dim=6, z_dim=5, dim_mult=[1, 2, 3, 2], num_res_blocks=1, attn_scales=[], temperal_downsample=[True, False, True])
@@ -25,38 +27,19 @@ THIRD = dict(base_dim=4, z_dim=6, dim_mult=[1, 2, 1, 3], num_res_blocks=1, attn_
              scale_factor_temporal=1)
 
 
-def generator(seed):
-    return torch.Generator("cpu").manual_seed(seed)
-
-
-def randomize(model, seed):
-    """Norms around one, everything else at a scale that keeps activations near one."""
-    stream = generator(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=stream)
-            if name.endswith("gamma"):
-                parameter.copy_(1 + 0.1 * noise)
-            elif parameter.ndim == 1:
-                parameter.copy_(0.1 * noise)
-            else:
-                parameter.copy_(noise * (parameter[0].numel() ** -0.5))
-    return model.eval()
-
-
-def film(frames, height, width):
+def video(frames, height, width):
     """Values in -1...1 that the tests make again: they need not be stored."""
     places = torch.arange(3 * frames * height * width, dtype=torch.int64)
     return ((places * 7919 % 1009).float() / 504.5 - 1).reshape(1, 3, frames, height, width)
 
 
 def goldens(model, width, height, tile):
-    """Films of several lengths, latents whole and in tiles. Shorter latents are the beginning of longer ones."""
+    """Videos of several lengths, latents whole and in tiles. Shorter latents are the beginning of longer ones."""
     kept = {}
     scale = model.config.scale_factor_spatial
     with torch.no_grad():
         for frames in (1, 5, 9):
-            kept[f"moments.{frames}"] = model.encode(film(frames, height, width)).latent_dist.parameters[0]
+            kept[f"moments.{frames}"] = model.encode(video(frames, height, width)).latent_dist.parameters[0]
         latents = torch.randn((1, model.config.z_dim, 3, height // scale, width // scale), generator=generator(43))
         kept["latents"] = latents[0]
         kept["decoded"] = model.decode(latents).sample[0]
@@ -80,7 +63,7 @@ def main():
     ):
         mean = (torch.randn(spec["z_dim"], generator=generator(seed + 1)) * 0.5).tolist()
         deviation = (torch.rand(spec["z_dim"], generator=generator(seed + 2)) + 1).tolist()
-        model = randomize(AutoencoderKLWan(latents_mean=mean, latents_std=deviation, **spec), seed)
+        model = randomize(AutoencoderKLWan(latents_mean=mean, latents_std=deviation, **spec), generator(seed))
         folder = root / name
         model.save_pretrained(folder, safe_serialization=True)
         save_file(goldens(model, width, height, tile), root / f"{name}.goldens.safetensors")

@@ -9,12 +9,13 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import ZImageImg2ImgPipeline, ZImageInpaintPipeline, ZImagePipeline
+from diffusers.pipelines.z_image.pipeline_z_image import calculate_shift, get_default_z_image_sigmas
 from safetensors.torch import save_file
 
-import checkpoint
+import zimage_checkpoint as checkpoint
+from recording import Recorder, generator
 
 torch.set_num_threads(1)
 PROMPT = "a red fox over the hill, 1889"
@@ -24,27 +25,6 @@ TEXTS = [
     "日本の山と川 🦊👩‍👩‍👧", "1234567 3.14", "<|im_start|>user\nhi<|im_end|> <think>x</think>", "   leading and trailing   ",
     "a\r\n\r\nb \u00a0\u2003c", "snake_case --flag==1 ($5)",
 ]
-
-
-def generator(seed):
-    return torch.Generator("cpu").manual_seed(seed)
-
-
-class Recorder:
-    """Keeps named tensors, contiguous f32."""
-
-    def __init__(self):
-        self.tensors = {}
-
-    def keep(self, name, tensor):
-        self.tensors[name] = tensor.detach().to(torch.float32).contiguous().clone()
-
-    def hook(self, module, name):
-        def run(_, args, output):
-            if name + ".out" not in self.tensors:
-                self.keep(name + ".in", args[0])
-                self.keep(name + ".out", output)
-        return module.register_forward_hook(run)
 
 
 def tokens(pipe):
@@ -106,38 +86,23 @@ def vae(pipe, record, spec):
 
 def pictures(pipe, record):
     """The three pipelines; `steps` are the latents after each step, `[n, channels, height, width]`."""
-    def run(name, kind, **arguments):
-        steps = []
-
-        def step(_, index, timestep, values):
-            steps.append(values["latents"].clone())
-            return values
-
-        image = kind(callback_on_step_end=step, output_type="np", **arguments).images
-        record.keep(f"{name}.steps", torch.stack(steps))
-        record.keep(f"{name}.image", torch.from_numpy(np.asarray(image)))
-
     scale = pipe.vae_scale_factor * 2
     height, width = 6 * scale, 10 * scale
     common = dict(prompt=PROMPT, height=height, width=width)
-    run("text", pipe, num_inference_steps=4, guidance_scale=0.0, generator=generator(42), **common)
-    run("text.cfg", pipe, num_inference_steps=4, guidance_scale=3.5, negative_prompt=NEGATIVE, generator=generator(43), **common)
-    run("text.cfgnorm", pipe, num_inference_steps=5, guidance_scale=6.0, cfg_normalization=True, cfg_truncation=0.6,
+    record.picture("text", pipe, num_inference_steps=4, guidance_scale=0.0, generator=generator(42), **common)
+    record.picture("text.cfg", pipe, num_inference_steps=4, guidance_scale=3.5, negative_prompt=NEGATIVE, generator=generator(43), **common)
+    record.picture("text.cfgnorm", pipe, num_inference_steps=5, guidance_scale=6.0, cfg_normalization=True, cfg_truncation=0.6,
         generator=generator(44), **common)
-    run("text.two", pipe, num_inference_steps=2, guidance_scale=0.0, num_images_per_prompt=2, generator=generator(45), **common)
+    record.picture("text.two", pipe, num_inference_steps=2, guidance_scale=0.0, num_images_per_prompt=2, generator=generator(45), **common)
 
-    source = torch.rand((1, 3, height, width), generator=generator(12))
-    record.keep("source", source)
-    mask = torch.zeros((1, 1, height, width))
-    mask[:, :, height // 4:, width // 3:] = 1
-    record.keep("mask", mask)
+    source, mask = record.source(height, width)
     edit = ZImageImg2ImgPipeline(**pipe.components)
-    run("image", edit, image=source, strength=0.6, num_inference_steps=5, guidance_scale=0.0, generator=generator(46), **common)
-    run("image.cfg", edit, image=source, strength=0.85, num_inference_steps=4, guidance_scale=2.0, generator=generator(47), **common)
+    record.picture("image", edit, image=source, strength=0.6, num_inference_steps=5, guidance_scale=0.0, generator=generator(46), **common)
+    record.picture("image.cfg", edit, image=source, strength=0.85, num_inference_steps=4, guidance_scale=2.0, generator=generator(47), **common)
     paint = ZImageInpaintPipeline(**pipe.components)
-    run("inpaint", paint, image=source, mask_image=mask, strength=1.0, num_inference_steps=4, guidance_scale=0.0,
+    record.picture("inpaint", paint, image=source, mask_image=mask, strength=1.0, num_inference_steps=4, guidance_scale=0.0,
         generator=generator(48), **common)
-    run("inpaint.partial", paint, image=source, mask_image=mask, strength=0.7, num_inference_steps=5, guidance_scale=0.0,
+    record.picture("inpaint.partial", paint, image=source, mask_image=mask, strength=0.7, num_inference_steps=5, guidance_scale=0.0,
         generator=generator(49), **common)
 
 
@@ -168,16 +133,6 @@ def adapter(pipe, record, root):
         record.keep("adapter.image", torch.from_numpy(image))
 
 
-def schedules(pipe, record):
-    from diffusers.pipelines.z_image.pipeline_z_image import calculate_shift, get_default_z_image_sigmas
-    config = pipe.scheduler.config
-    for steps, length in [(1, 64), (4, 60), (9, 1024), (50, 4096)]:
-        mu = calculate_shift(length, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift)
-        pipe.scheduler.set_timesteps(steps, sigmas=get_default_z_image_sigmas(steps), mu=mu)
-        record.keep(f"sigmas.{steps}.{length}", pipe.scheduler.sigmas)
-        record.keep(f"timesteps.{steps}.{length}", pipe.scheduler.timesteps)
-
-
 def noise():
     record = Recorder()
     for seed in [0, 42, 2**32 + 5, 2**53 - 1]:
@@ -199,7 +154,7 @@ def main(root):
         record = Recorder()
         modules(pipe, record, spec)
         vae(pipe, record, spec)
-        schedules(pipe, record)
+        record.schedules(pipe.scheduler, calculate_shift, get_default_z_image_sigmas)
         pictures(pipe, record)
         if name == "small":
             adapter(pipe, record, root)

@@ -24,6 +24,7 @@ picture.save(folder / "quarters.png")
 picture.save(folder / "quarters.jpg", quality=95, subsampling=0)
 picture.save(folder / "quarters.webp", lossless=True)
 picture.save(folder / "quarters-lossy.webp", quality=90)
+picture.save(folder / "quarters-animated.webp", save_all=True, append_images=[picture.transpose(Image.Transpose.ROTATE_180)], duration=100, lossless=True)
 picture.save(folder / "quarters.bmp")
 picture.convert("P", palette=Image.Palette.ADAPTIVE).save(folder / "quarters.gif")
 

@@ -1,8 +1,8 @@
-"""Looks at omni-emoji-motion through a running server: twelve films, none of whose prompts is a training caption.
+"""Looks at omni-emoji-motion through a running server: twelve videos, none of whose prompts is a training caption.
 
     python evaluate_motion.py http://localhost:8091 OUT.png [--frames 9]
 
-OUT.png has a film in each row; OUT.webp is a film itself, all twelve side by side. For each film the script says where the subject goes (what differs from the ground), whether that
+OUT.png has a video in each row; OUT.webp is a video itself, all twelve side by side. For each video the script says where the subject goes (what differs from the ground), whether that
 is what was asked, and the rank of the right subject among all that move, by the features of evaluate.py. Needs ffmpeg.
 """
 
@@ -37,8 +37,8 @@ PROMPTS = [
 ]
 
 
-def filmed(server, prompt, frames, seed):
-    """The film's pictures, [frames, px, px, 3] in 0…1."""
+def generated(server, prompt, frames, seed):
+    """The video's pictures, [frames, px, px, 3] in 0…1."""
     mark = uuid.uuid4().hex
     fields = {"model": "omni-emoji-motion", "prompt": prompt, "num_frames": str(frames), "seed": str(seed)}
     body = "".join(f'--{mark}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()) + f"--{mark}--\r\n"
@@ -110,27 +110,27 @@ def main():
     a.add_argument("--frames", type=int, default=motion_data.FRAMES)
     a.add_argument("--seed", type=int, default=42)
     args = a.parse_args()
-    films, moved, known = [], 0, 0
+    videos, moved, known = [], 0, 0
     for i, (prompt, emoji, motion, name) in enumerate(PROMPTS):
-        frames = filmed(args.server, prompt, args.frames, args.seed + i)
-        rows = tracked(frames, data._background(frames.shape[1], ground(name)))
+        frames = generated(args.server, prompt, args.frames, args.seed + i)
+        rows = tracked(frames, data.background(frames.shape[1], ground(name)))
         told, place = as_told(motion, frames, rows), rank(frames[0], rows[0], emoji, name)
         moved, known = moved + bool(told), known + (place <= 3)
         print(f"{'moves' if told else 'FAILS'} rank {place:2}  {prompt}: " + " ".join(f"({x:.2f} {y:.2f} {s:.2f})" for x, y, s in rows[:: max(1, len(rows) // 4)]))
-        films.append(frames)
+        videos.append(frames)
     print(f"{moved} of {len(PROMPTS)} move as told, in {known} the right subject is among the first three of {len(motion_data.movers())}")
-    (playing if args.out.endswith(".webp") else strips)(films, args.out)
+    (playing if args.out.endswith(".webp") else strips)(videos, args.out)
 
 
-def strips(films, path):
-    """A film in each row."""
-    sheet = np.concatenate([np.concatenate(list(film), 1) for film in films])
+def strips(videos, path):
+    """A video in each row."""
+    sheet = np.concatenate([np.concatenate(list(video), 1) for video in videos])
     Image.fromarray((sheet * 255 + 0.5).astype(np.uint8)).save(path)
 
 
-def playing(films, path, columns=4):
-    """All films at once, again and again; the last picture stands for a second."""
-    grid = np.concatenate([np.concatenate(films[at : at + columns], 2) for at in range(0, len(films), columns)], 1)
+def playing(videos, path, columns=4):
+    """All videos at once, again and again; the last picture stands for a second."""
+    grid = np.concatenate([np.concatenate(videos[at : at + columns], 2) for at in range(0, len(videos), columns)], 1)
     pictures = [Image.fromarray((frame * 255 + 0.5).astype(np.uint8)) for frame in grid]
     times = [1000 // motion_data.FPS] * (len(pictures) - 1) + [1000]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times, loop=0, quality=88, method=6)

@@ -13,6 +13,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 
 import common
 import model
+import sizes
 import train_vae
 
 
@@ -84,14 +85,7 @@ def main():
     }, indent=2) + "\n")
     side = 16 * 2 ** (len(v.config.block_out_channels) - 1)
     (args.folder / "omni.json").write_text(json.dumps({"width": side, "height": side, "steps": 8, "guidance_scale": 1}) + "\n")
-    total = 0
-    for f in sorted(args.folder.rglob("*")):
-        if f.is_file():
-            total += f.stat().st_size
-            print(f"{f.stat().st_size:>10}  {f.relative_to(args.folder)}")
-    print(f"{total} bytes, vae stage {stage}, step {state['step']}, {state['seconds'] / 3600:.2f} h of transformer training")
-    if total > 16_000_000:
-        raise SystemExit("larger than 16 MB")
+    sizes.check(args.folder, f"vae stage {stage}, step {state['step']}, {state['seconds'] / 3600:.2f} h of transformer training")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 import common
 import motion_data
 import motion_model
+import sizes
 
 
 def main():
@@ -26,10 +27,10 @@ def main():
     vae = motion_model.make_vae([round(float(v), 6) for v in scale["mean"]], [round(float(v), 6) for v in scale["std"]])
     vae.load_state_dict(common.load(common.STATE / "motion-frames.pt")["average"])
     tokenizer = motion_model.tokenizer_at(common.STATE / "motion-tokenizer")
-    filmer = motion_model.Filmer(tokenizer.get_vocab_size())
-    state = common.load(common.STATE / "motion-film.pt")
-    filmer.load_state_dict(state["average"])
-    for module, name in ((vae, "vae"), (filmer.transformer, "transformer"), (filmer.text, "text_encoder")):
+    network = motion_model.MotionModel(tokenizer.get_vocab_size())
+    state = common.load(common.STATE / "motion-video.pt")
+    network.load_state_dict(state["average"])
+    for module, name in ((vae, "vae"), (network.transformer, "transformer"), (network.text, "text_encoder")):
         module.to(torch.bfloat16).save_pretrained(out / name, safe_serialization=True)
     shutil.copytree(common.STATE / "motion-tokenizer", out / "tokenizer", dirs_exist_ok=True)
     FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, use_dynamic_shifting=False, shift=args.shift).save_pretrained(out / "scheduler")
@@ -41,14 +42,7 @@ def main():
     }, indent=2) + "\n")
     (out / "omni.json").write_text(json.dumps(
         {"width": 128, "height": 128, "frames": motion_data.FRAMES, "fps": motion_data.FPS, "steps": 12, "guidance_scale": 1}) + "\n")
-    total = 0
-    for f in sorted(out.rglob("*")):
-        if f.is_file():
-            total += f.stat().st_size
-            print(f"{f.stat().st_size:>10}  {f.relative_to(out)}")
-    print(f"{total} bytes, step {state['step']}, {state['seconds'] / 3600:.2f} h of transformer training")
-    if total > 16_000_000:
-        raise SystemExit("larger than 16 MB")
+    sizes.check(out, f"step {state['step']}, {state['seconds'] / 3600:.2f} h of transformer training")
 
 
 if __name__ == "__main__":

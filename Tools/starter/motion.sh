@@ -6,6 +6,6 @@ cd "$(dirname "$0")"
 PYTHON="${STARTER_PYTHON:-/root/.cache/swift-omni/venv-train/bin/python}"
 $PYTHON train_motion.py frames --steps "${FRAMES_STEPS:-2200}"
 export TORCHINDUCTOR_CACHE_DIR="${STARTER_STATE:-/root/.cache/swift-omni/starter}/inductor"
-$PYTHON train_motion.py film --steps 6000 --cooldown 0.4 --compile
-$PYTHON train_motion.py film --steps 9000 --cooldown 0.334 --compile
+$PYTHON train_motion.py video --steps 6000 --cooldown 0.4 --compile
+$PYTHON train_motion.py video --steps 9000 --cooldown 0.334 --compile
 # Look at it before it is published: python export_motion.py FOLDER, python evaluate_motion.py http://localhost:8091 OUT.png

@@ -130,7 +130,7 @@ def covered(clip, cells=16, frames=FRAMES):
 
 def draw(clip, px=128, frames=FRAMES, only=None):
     """The clip, float32 [frames, px, px, 3] in 0…1, or its frame `only` alone. Places are whole pixels: nothing shimmers."""
-    ground, k, out = data._background(px, clip.background), px / data.SIDE, []
+    ground, k, out = data.background(px, clip.background), px / data.SIDE, []
     where = MOTIONS[clip.motion][1]
     for f in range(frames) if only is None else [only]:
         x, y, size, angle = where(f / (frames - 1) if frames > 1 else 0.0)

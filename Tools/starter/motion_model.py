@@ -1,7 +1,7 @@
 """The networks of omni-emoji-motion, in the classes of diffusers and transformers, and a fast way through them for training.
 
 WanPipeline pads every prompt to 512 vectors, zeros after the encoder, and the cross-attention sees all of them. Those
-pads are alike, so `Filmer.velocity` keeps 32 places and lets the pads among them weigh as much as all the pads would:
+pads are alike, so `MotionModel.velocity` keeps 32 places and lets the pads among them weigh as much as all the pads would:
 a bias of log(pads of the pipeline / pads here) on their attention logits. `check()` compares the two ways.
 """
 
@@ -96,7 +96,7 @@ class Captions:
         return ids, torch.tensor(lengths)
 
 
-class Filmer(torch.nn.Module):
+class MotionModel(torch.nn.Module):
     def __init__(self, vocabulary=VOCABULARY):
         super().__init__()
         self.text = make_text_encoder(vocabulary)
@@ -192,15 +192,15 @@ class Hints(torch.nn.Module):
 
 
 @torch.no_grad()
-def listen(filmer):
+def listen(network):
     """Starts the cross-attention at the words, and keeps it there. Nearly all of the 512 places are pads, which are alike: left to itself the
     network looks at them alone before it has found out what words are good for (seen three times: after 300 steps nothing of the weight is on
     words any more). Here queries begin pointing away from the pads' key, and what makes them do so is not trained."""
-    projection = filmer.transformer.condition_embedder.text_embedder
+    projection = network.transformer.condition_embedder.text_embedder
     for linear in (projection.linear_1, projection.linear_2):
         torch.nn.init.orthogonal_(linear.weight)
         linear.bias.zero_()
-    for b in filmer.transformer.blocks:
+    for b in network.transformer.blocks:
         signs = torch.sign(torch.randn(DIM))
         torch.nn.init.orthogonal_(b.attn2.to_k.weight)
         b.attn2.to_k.bias.copy_(0.1 * signs)
@@ -213,23 +213,23 @@ def listen(filmer):
 @torch.no_grad()
 def check():
     tokenizer = train_tokenizer()
-    filmer = Filmer(tokenizer.get_vocab_size())
-    for p in filmer.parameters():
+    network = MotionModel(tokenizer.get_vocab_size())
+    for p in network.parameters():
         p.add_(torch.randn_like(p) * 0.05)
     words = ["a rocket moving up", "", "A spinning yellow star on a blue background."]
     ids, lengths = Captions(tokenizer).batch(words)
     long, long_lengths = Captions(tokenizer).batch(words, PROMPT)
     assert lengths.tolist() == long_lengths.tolist()
     mask = (torch.arange(PROMPT)[None] < lengths[:, None]).long()
-    states = filmer.text(long, mask).last_hidden_state * mask[..., None]
+    states = network.text(long, mask).last_hidden_state * mask[..., None]
     x, t = torch.randn(3, 16, 9, 16, 16), torch.tensor([999.0, 500.0, 50.0])
-    theirs = filmer.transformer(x, t, states, return_dict=False)[0]
-    own = filmer.velocity(x, t, ids, lengths)
+    theirs = network.transformer(x, t, states, return_dict=False)[0]
+    own = network.velocity(x, t, ids, lengths)
     print("largest difference", float((own - theirs).abs().max()), "of", float(theirs.abs().max()), lengths.tolist())
     print([tokenizer.encode(w).tokens for w in words])
     vae = make_vae()
     z = vae.encode(torch.randn(1, 3, 9, 64, 64)).latent_dist.mean
-    print({k: round(sum(p.numel() for p in m.parameters()) / 1e6, 2) for k, m in [*filmer.named_children(), ("vae", vae)]}, tuple(z.shape))
+    print({k: round(sum(p.numel() for p in m.parameters()) / 1e6, 2) for k, m in [*network.named_children(), ("vae", vae)]}, tuple(z.shape))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Trains omni-emoji-motion: the AutoencoderKLWan, then the UMT5 encoder and the Wan transformer on its latents.
 
     python train_motion.py frames --steps 2200   the autoencoder, on single frames
-    python train_motion.py film --steps 6000     text encoder and transformer on the latents of clips, by flow matching
-Each resumes from STATE/motion-<stage>.pt by itself; `film` starts from `frames`.
+    python train_motion.py video --steps 6000     text encoder and transformer on the latents of clips, by flow matching
+Each resumes from STATE/motion-<stage>.pt by itself; `video` starts from `frames`.
 """
 
 import argparse
@@ -213,7 +213,7 @@ PROBES = ["a rocket moving up", "a car moving left on a yellow background", "a s
 
 
 @torch.no_grad()
-def film(filmer, captions, prompts, scale, frames=motion_data.FRAMES, steps=12, shift=3.0, guidance=1.0, seed=42):
+def video(network, captions, prompts, scale, frames=motion_data.FRAMES, steps=12, shift=3.0, guidance=1.0, seed=42):
     """What WanPipeline does with FlowMatchEulerDiscreteScheduler, the fast way: raw latents for the VAE."""
     ids, lengths = captions.batch(prompts)
     blank, blank_lengths = captions.batch([""] * len(prompts))
@@ -223,9 +223,9 @@ def film(filmer, captions, prompts, scale, frames=motion_data.FRAMES, steps=12, 
     s = torch.cat((shift * s / (1 + (shift - 1) * s), torch.zeros(1)))
     for i in range(steps):
         t = (s[i] * 1000).expand(len(x))
-        v = filmer.velocity(x, t, ids, lengths).float()
+        v = network.velocity(x, t, ids, lengths).float()
         if guidance > 1:
-            w = filmer.velocity(x, t, blank, blank_lengths).float()
+            w = network.velocity(x, t, blank, blank_lengths).float()
             v = w + guidance * (v - w)
         x = x + (s[i + 1] - s[i]) * v
     return x * scale["std"].view(1, -1, 1, 1, 1) + scale["mean"].view(1, -1, 1, 1, 1)
@@ -236,7 +236,7 @@ def padded(progress):
     return round(motion_model.PLACES * (motion_model.PROMPT / motion_model.PLACES) ** min(1, (progress - 0.5) / 0.3)) if progress > 0.5 else 0
 
 
-def train_film(args, rank):
+def train_video(args, rank):
     vae = motion_model.make_vae()
     vae.load_state_dict(common.load(common.STATE / "motion-frames.pt")["average"])
     vae.requires_grad_(False).eval()
@@ -246,16 +246,16 @@ def train_film(args, rank):
     tokenizer = motion_model.tokenizer_at(common.STATE / "motion-tokenizer")
     captions = motion_model.Captions(tokenizer)
     cached, scale = latents_of(vae, args, rank)
-    filmer = motion_model.Filmer(tokenizer.get_vocab_size())
-    torch.nn.init.zeros_(filmer.transformer.proj_out.weight)
-    motion_model.listen(filmer)
-    hidden = {n: p for n, p in filmer.named_parameters() if p.requires_grad and p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n}
+    network = motion_model.MotionModel(tokenizer.get_vocab_size())
+    torch.nn.init.zeros_(network.transformer.proj_out.weight)
+    motion_model.listen(network)
+    hidden = {n: p for n, p in network.named_parameters() if p.requires_grad and p.ndim == 2 and any(w in n for w in (".attn", ".ffn.", "SelfAttention.", "DenseReluDense.")) and "relative" not in n}
     chosen = {id(p) for p in hidden.values()}
     # A batch of clips has few captions: what reads them takes smaller steps.
     shares = [([p for n, p in hidden.items() if n.startswith("text.") == text], share) for text, share in ((True, 0.3), (False, 1.0))]
-    run = Run("film", filmer, shares, [p for p in filmer.parameters() if p.requires_grad and id(p) not in chosen], args, rank)
+    run = Run("video", network, shares, [p for p in network.parameters() if p.requires_grad and id(p) not in chosen], args, rank)
     mean, std = scale["mean"].view(1, -1, 1, 1, 1), scale["std"].view(1, -1, 1, 1, 1)
-    velocity = filmer.velocity
+    velocity = network.velocity
     if args.compile:
         torch._inductor.config.pattern_matcher = False  # it would put the fused attention back
         velocity = torch.compile(velocity, dynamic=False)
@@ -296,23 +296,23 @@ def train_film(args, rank):
         noise_words(more, more_lengths, rng, tokenizer.get_vocab_size())
         every, every_lengths = torch.cat((ids, more)), torch.cat((lengths, more_lengths))
         real = torch.arange(every.shape[1])[None, :] < every_lengths[:, None]
-        words = filmer.text(every, real).last_hidden_state
+        words = network.text(every, real).last_hidden_state
         labels = torch.cat((labels, torch.tensor([motion_data.labels(c) for c in others])))
         return (
             (weight * (out.float() - (noise - x0)) ** 2).mean() / weight.mean(),
-            0.05 * filmer.hints.about(words, every_lengths, labels),
-            0.02 * filmer.hints.where(seen[0], x.shape[2]),
+            0.05 * network.hints.about(words, every_lengths, labels),
+            0.02 * network.hints.where(seen[0], x.shape[2]),
         )
 
     def look():
-        rows(clips(decoded(vae, singles(film(filmer, captions, PROBES, scale))), len(PROBES)), common.STATE / "motion-film.png")
+        rows(clips(decoded(vae, singles(video(network, captions, PROBES, scale))), len(PROBES)), common.STATE / "motion-video.png")
 
     run.loop(losses, look)
 
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument("stage", choices=["frames", "film"])
+    a.add_argument("stage", choices=["frames", "video"])
     a.add_argument("--steps", type=int, required=True)
     a.add_argument("--cooldown", type=float, default=0.4)
     a.add_argument("--batch", type=int, default=4, help="frames, or clips' latents, of each process")
@@ -326,7 +326,7 @@ def main():
     args = a.parse_args()
     rank = common.setup(args.ranks)
     torch.manual_seed(rank)
-    train_film(args, rank) if args.stage == "film" else train_autoencoder(args, rank)
+    train_video(args, rank) if args.stage == "video" else train_autoencoder(args, rank)
 
 
 if __name__ == "__main__":

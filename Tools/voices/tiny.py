@@ -57,6 +57,55 @@ def kitten(folder: Path) -> None:
     tokens(folder)
 
 
+def kokoro(folder: Path) -> None:
+    """tokens [1, T], style [1, 4] of as many tokens, speed [1] → audio [T × 480]: the style raises the pitch, speed goes unheard."""
+    node = helper.make_node
+    save(
+        folder / "model.onnx",
+        [
+            node("Cast", ["tokens"], ["symbols"], to=FLOAT), node("ReduceSum", ["style"], ["lift"], keepdims=0), node("Mul", ["speed", "zero"], ["nothing"]),
+            node("Add", ["symbols", "lift"], ["lifted"]), node("Add", ["lifted", "nothing"], ["pitches"]), node("Unsqueeze", ["pitches", "last"], ["column"]),
+            node("Mul", ["column", "ramp"], ["angles"]), node("Sin", ["angles"], ["waves"]), node("Mul", ["waves", "level"], ["quiet"]),
+            node("Reshape", ["quiet", "flat"], ["audio"]),
+        ],
+        [("tokens", INT64, [1, "T"]), ("style", FLOAT, [1, 4]), ("speed", FLOAT, [1])], [("audio", FLOAT, ["N"])],
+        {
+            "ramp": (numpy.arange(480, dtype=numpy.float32) * 0.004).reshape(1, 1, 480), "level": numpy.float32(0.2), "zero": numpy.float32(0),
+            "last": numpy.array([2], numpy.int64), "flat": numpy.array([-1], numpy.int64),
+        },
+        {
+            "model_type": "kokoro", "language": "English", "has_espeak": "1", "sample_rate": "24000", "version": "1", "voice": "en-us",
+            "style_dim": "510,1,4", "n_speakers": "2", "speaker_names": "af_low,af_high",
+        })
+    styles = numpy.zeros((2, 510, 1, 4), "<f4")
+    styles[1] = 5
+    (folder / "voices.bin").write_bytes(styles.tobytes())
+    tokens(folder)
+
+
+def piper(folder: Path) -> None:
+    """input [1, T], input_lengths [1], scales [3] → output [1, 1, T × 480]. Settings beside it instead of metadata within, as Piper has it."""
+    node = helper.make_node
+    save(
+        folder / "tiny.onnx",
+        [
+            node("Cast", ["input"], ["symbols"], to=FLOAT), node("Cast", ["input_lengths"], ["length"], to=FLOAT), node("Mul", ["length", "zero"], ["a"]),
+            node("ReduceSum", ["scales"], ["b"], keepdims=0), node("Mul", ["b", "zero"], ["c"]), node("Add", ["symbols", "a"], ["d"]),
+            node("Add", ["d", "c"], ["pitches"]), node("Unsqueeze", ["pitches", "last"], ["column"]), node("Mul", ["column", "ramp"], ["angles"]),
+            node("Sin", ["angles"], ["waves"]), node("Mul", ["waves", "level"], ["quiet"]), node("Reshape", ["quiet", "flat"], ["output"]),
+        ],
+        [("input", INT64, [1, "T"]), ("input_lengths", INT64, [1]), ("scales", FLOAT, [3])], [("output", FLOAT, [1, 1, "N"])],
+        {
+            "ramp": (numpy.arange(480, dtype=numpy.float32) * 0.004).reshape(1, 1, 480), "level": numpy.float32(0.2), "zero": numpy.float32(0),
+            "last": numpy.array([2], numpy.int64), "flat": numpy.array([1, 1, -1], numpy.int64),
+        }, {})
+    settings = {
+        "audio": {"sample_rate": 16000}, "espeak": {"voice": "en-us"}, "inference": {"noise_scale": 0, "length_scale": 1, "noise_w": 0}, "num_speakers": 1,
+        "phoneme_id_map": {symbol: [number] for number, symbol in enumerate(SYMBOLS)},
+    }
+    (folder / "tiny.onnx.json").write_text(json.dumps(settings, ensure_ascii=False) + "\n")
+
+
 def matcha(folder: Path) -> None:
     """x [1, T] → mel [1, 8, T × 4] → waveform [1, 1, T × 4 × 128]."""
     node = helper.make_node
@@ -243,6 +292,8 @@ def pocket(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    piper(Path(sys.argv[1]) / "piper")
+    kokoro(Path(sys.argv[1]) / "kokoro")
     kitten(Path(sys.argv[1]) / "kitten")
     matcha(Path(sys.argv[1]) / "matcha")
     zipvoice(Path(sys.argv[1]) / "zipvoice")

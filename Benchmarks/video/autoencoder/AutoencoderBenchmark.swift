@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 import OmniDiffusion
 import OmniEngine
@@ -9,24 +10,22 @@ import OmniTensor
 @main
 struct AutoencoderBenchmark {
     static func main() throws {
-        var arguments = Array(CommandLine.arguments.dropFirst())
-        func option(_ name: String) -> Int? {
-            guard let place = arguments.firstIndex(of: name), place + 1 < arguments.count else { return nil }
-            defer { arguments.removeSubrange(place...place + 1) }
-            return Int(arguments[place + 1])
-        }
-        let (width, height, latents) = (option("--width") ?? 256, option("--height") ?? 256, option("--latents") ?? 3)
-        let backend = try Backend(threads: option("--threads") ?? ProcessInfo.processInfo.activeProcessorCount)
-        guard let folder = arguments.first(where: { !$0.hasPrefix("--") }) else { return print("give an autoencoder's folder") }
-        let (encodes, tiling) = (arguments.contains("--encode"), arguments.contains("--tiled") ? FilmTiling() : nil)
+        var arguments = BenchmarkArguments()
+        let (width, height, latents) = (
+            arguments.number("--width") ?? 256, arguments.number("--height") ?? 256, arguments.number("--latents") ?? 3
+        )
+        let backend = try Backend(threads: arguments.number("--threads") ?? ProcessInfo.processInfo.activeProcessorCount)
+        guard let folder = arguments.argument else { return print("give an autoencoder's folder") }
+        let (encodes, tiling) = (arguments.has("--encode"), arguments.has("--tiled") ? VideoTiling() : nil)
 
         var weights = WeightOptions()
-        AutoencoderKLWan.adjust(&weights, encodes: encodes, rounds: arguments.contains("--fast"))
-        let config = try JSONDecoder().decode(AutoencoderKLWan.Config.self, from: Data(contentsOf: URL(filePath: "\(folder)/config.json")))
-        let vae = try AutoencoderKLWan(config, WeightStore(WeightFiles(path: folder), on: backend, options: weights), encodes: encodes)
+        CausalAutoencoder.adjust(&weights, encodes: encodes, rounds: arguments.has("--fast"))
+        let config = try JSONDecoder().decode(CausalAutoencoder.Config.self, from: Data(contentsOf: URL(filePath: "\(folder)/config.json")))
+        let vae = try CausalAutoencoder(config, WeightStore(WeightFiles(path: folder), on: backend, options: weights), encodes: encodes)
         let executor = try Executor(backend)
         let (columns, rows) = (width / config.scale, height / config.scale)
-        let price = try encodes ? vae.encodePrice(executor, width: width, height: height) : vae.decodePrice(executor, width: columns, height: rows)
+        let price =
+            try encodes ? vae.encodePrice(executor, width: width, height: height) : vae.decodePrice(executor, width: columns, height: rows)
         let shape = [config.z_dim, latents, rows, columns]
         // Smooth enough to look at, and the same each time.
         let values = (0..<shape.reduce(1, *)).map { sin(Float($0 % 8191)) }
@@ -37,7 +36,10 @@ struct AutoencoderBenchmark {
         let (start, processor) = (ContinuousClock.now, Processor.seconds)
         if encodes {
             frames = vae.frames(latents: latents)
-            guard let grey = FloatImage(width: width, height: height, values: values.prefix(1) + [Float](repeating: 0.5, count: width * height * 3 - 1)) else { return }
+            guard
+                let grey = FloatImage(
+                    width: width, height: height, values: values.prefix(1) + [Float](repeating: 0.5, count: width * height * 3 - 1))
+            else { return }
             _ = try vae.encode(executor, ComputeScope(), frames: frames, width: width, height: height) { _ in
                 peaks.append(Memory.owned)
                 return grey
@@ -50,27 +52,10 @@ struct AutoencoderBenchmark {
         }
         let report: [String: Any] = [
             "engine": "swift-omni", "work": encodes ? "encode" : "decode", "width": width, "height": height, "frames": frames,
-            "wall_s": start.duration(to: .now) / .seconds(1), "cpu_s": Processor.seconds - processor, "price_bytes": price.total, "loaded_bytes": loaded,
+            "wall_s": start.duration(to: .now) / .seconds(1), "cpu_s": Processor.seconds - processor, "price_bytes": price.total,
+            "loaded_bytes": loaded,
             "peak_bytes": Memory.peak, "owned_after_frames": peaks,
         ]
-        print(String(decoding: try JSONSerialization.data(withJSONObject: report, options: [.sortedKeys]), as: UTF8.self))
-    }
-}
-
-/// Processor time of all threads, seconds.
-enum Processor {
-    static var seconds: Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
-}
-
-/// What Linux says of this process, bytes.
-enum Memory {
-    static var peak: Int { field("VmHWM:") }
-    /// Without the pages of files.
-    static var owned: Int { field("RssAnon:") }
-
-    private static func field(_ name: String) -> Int {
-        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix(name) }
-        return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+        try printReport(report)
     }
 }

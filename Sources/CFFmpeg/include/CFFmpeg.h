@@ -31,6 +31,8 @@ typedef struct {
     int streaming;        ///< non-zero: bytes once given out are final, pages are short. Zero: headers get exact sizes.
 } cff_encoder_options;
 
+/// Hz of the sound in the file of an encoder of that name that is given `sample_rate`; the same where there is no such encoder.
+int cff_encoder_rate(const char *codec, int sample_rate);
 cff_encoder *cff_encoder_open(const cff_encoder_options *options, char *error);
 /// `frames` interleaved float samples per channel. 0, or negative on failure.
 int cff_encoder_push(cff_encoder *encoder, const float *samples, int frames, char *error);
@@ -56,6 +58,8 @@ typedef struct {
 /// Opens the first sound track of a file in memory, which must stay in place until `cff_decoder_free`. Containers that can
 /// refer to other files are not opened.
 cff_decoder *cff_decoder_open(const uint8_t *data, size_t size, cff_audio_info *info, char *error);
+/// All channels are mixed to one, at `rate` Hz; to be called before the first piece is taken.
+void cff_decoder_mix(cff_decoder *decoder, int rate);
 /// The next piece: its count of frames, 0 at the end, negative on failure. `samples` is interleaved float and valid until
 /// the next call.
 int cff_decoder_next(cff_decoder *decoder, const float **samples, char *error);
@@ -94,7 +98,7 @@ typedef struct {
 int cff_image_encode(const cff_image_options *options, const uint8_t *pixels, int width, int height, int channels,
                      uint8_t **bytes, size_t *size, char *error);
 
-// MARK: Films
+// MARK: Videos
 
 typedef struct cff_video_writer cff_video_writer;
 
@@ -132,7 +136,7 @@ typedef struct {
     const char *codec;    ///< FFmpeg's name of the codec; static text.
 } cff_video_info;
 
-/// Opens the first film track of a file, refusing more than `max_pixels` a frame.
+/// Opens the first video track of a file, refusing more than `max_pixels` a frame.
 int cff_video_reader_open(const char *path, int64_t max_pixels, cff_video_reader **reader, cff_video_info *info, char *error);
 /// The next frame is the one shown at `seconds` after the beginning.
 int cff_video_reader_seek(cff_video_reader *reader, double seconds, char *error);

@@ -33,7 +33,8 @@ bool omni_templates_tools(const omni_templates * templates);
 /// required), `parallel_tool_calls`, `add_generation_prompt`, `enable_thinking`, `chat_template_kwargs`, `json_schema`,
 /// `plain` (no parser is wanted: skips the analysis of the template).
 /// Returns a JSON object: `prompt`, `grammar`, `grammar_lazy`, `grammar_triggers`, `generation_prompt`, `parser`, `format`,
-/// `additional_stops`, `preserved_tokens`.
+/// `additional_stops`, `preserved_tokens`, `marks` (texts at which words may end). The grammar of a required call has no room for
+/// words before it.
 char * omni_templates_apply(const omni_templates * templates, const char * request, char ** error);
 
 // ---- What a model wrote ---------------------------------------------------------------------------------------------
@@ -77,6 +78,16 @@ int32_t omni_gather(const float * weights, int32_t count, float least, int32_t *
 int32_t omni_pick(const float * weights, int32_t count, double target);
 /// The `k` largest values in falling order. Returns how many were written.
 int32_t omni_largest(const float * values, int32_t count, int32_t k, int32_t * places);
+
+// ---- Memory ---------------------------------------------------------------------------------------------------------
+
+struct llama_context;
+
+/// Bytes of the buffers of a context: its model's weights, keys and values, and what a graph computes with. False where they are not
+/// to be had.
+bool omni_context_bytes(const struct llama_context * context, size_t * weights, size_t * cache, size_t * compute);
+/// Names of the kinds of memory that hold the model's weights: they decide which kernels multiply with them.
+char * omni_context_kinds(const struct llama_context * context);
 
 #ifdef __cplusplus
 }

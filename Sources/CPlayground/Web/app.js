@@ -4,11 +4,12 @@ import { connectKeyDialog, refresh, served, watch } from './api.js';
 import * as chat from './chat.js';
 import * as images from './images.js';
 import * as voices from './voices.js';
-import * as films from './films.js';
+import * as transcripts from './transcripts.js';
+import * as videos from './videos.js';
 import * as models from './models.js';
 
-const tabs = { chat, pictures: images, voices, films, models };
-const titles = { chat: 'Chat', pictures: 'Pictures', voices: 'Voices', films: 'Films', models: 'Models' };
+const tabs = { chat, pictures: images, voices, transcripts, videos, models };
+const titles = { chat: 'Chat', pictures: 'Pictures', voices: 'Voices', transcripts: 'Transcripts', videos: 'Videos', models: 'Models' };
 let current = null;
 
 function show(name) {

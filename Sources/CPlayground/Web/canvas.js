@@ -1,5 +1,5 @@
 // A mask, painted over a picture with a pointer or with keys. What is painted shall be drawn anew.
-import { announce, el, fill } from './dom.js';
+import { announce, el, fill, show } from './dom.js';
 
 export class MaskCanvas {
   /** @param {HTMLElement} place where it stands. @param {HTMLInputElement} brush its size in pixels of the page. @param {() => void} onChange */
@@ -15,7 +15,7 @@ export class MaskCanvas {
   async show(file) {
     this.strokes = [];
     const image = el('img', { alt: 'The picture to change' });
-    image.src = URL.createObjectURL(file);
+    show(image, file);
     await image.decode();
     const canvas = el('canvas', { width: image.naturalWidth, height: image.naturalHeight, tabIndex: 0, role: 'application', 'aria-label': 'Mask: paint what should change', 'aria-describedby': 'paint-help' });
     this.canvas = canvas;

@@ -1,5 +1,5 @@
 // Chat: a conversation that streams, can be stopped, and takes pictures and sounds.
-import { announce, at, button, dataURL, el, empty, fill, icon, keepFocus, notice, number, seconds, swap } from './dom.js';
+import { announce, at, button, dataURL, el, empty, fill, icon, keepFocus, notice, number, seconds, show, swap } from './dom.js';
 import { call, events, modelsOf, offer, served, watch } from './api.js';
 import { blocks } from './markdown.js';
 import { attach, curl, fileName, inBase64, pyCall, pyHead, sw, swiftHead, swiftSet } from './snippets.js';
@@ -83,7 +83,7 @@ function greet() {
 
 function showAttachments() {
   fill(at('chat-attachments'), attached.map((file, place) => el('span', { class: 'attachment' },
-    file.type.startsWith('image/') ? el('img', { src: URL.createObjectURL(file), alt: '' }) : icon('sound'), el('span', {}, file.name),
+    file.type.startsWith('image/') ? show(el('img', { alt: '' }), file) : icon('sound'), el('span', {}, file.name),
     button('', () => { attached.splice(place, 1); showAttachments(); }, { kind: 'quiet icon', draw: 'close', label: `Remove ${file.name}` }))));
   renewCode();
 }
@@ -115,19 +115,38 @@ const base64 = async (file) => { const url = await dataURL(file); return url.sli
 async function send() {
   const text = at('chat-text').value.trim();
   if ((!text && !attached.length) || running) return;
-  const files = attached;
+  // From here on, before anything is waited for: a second Enter must not send the message twice.
+  const [conversation, files, sending] = [messages, attached, new AbortController()];
+  setRunning(sending);
   attached = [];
   showAttachments();
   at('chat-text').value = '';
   if (!messages.length) fill(at('chat-log'));
-  const message = { role: 'user', content: content(text, files, await Promise.all(files.map(base64))) };
+  let [data, fault] = [[], null];
+  try {
+    data = await Promise.all(files.map(base64));
+  } catch (error) {
+    fault = error;
+  }
+  if (fault || sending.signal.aborted) {
+    setRunning(null);
+    // Another conversation has begun meanwhile.
+    if (conversation !== messages) return;
+    // Stopped, or a file that cannot be read: the message is as it was before it was sent.
+    if (!at('chat-text').value) at('chat-text').value = text;
+    attached = [...files, ...attached];
+    showAttachments();
+    if (fault) at('chat-log').append(notice(Object.assign(new Error(fault.message), { title: 'A file cannot be read' })));
+    return;
+  }
+  const message = { role: 'user', content: content(text, files, data) };
   messages.push(message);
   const node = el('article', { class: 'message user', 'aria-label': 'You' },
-    files.length ? el('div', { class: 'media' }, ...files.map((file) => (file.type.startsWith('image/') ? el('img', { src: URL.createObjectURL(file), alt: file.name }) : el('span', { class: 'tag' }, file.name)))) : null,
+    files.length ? el('div', { class: 'media' }, ...files.map((file) => (file.type.startsWith('image/') ? show(el('img', { alt: file.name }), file) : el('span', { class: 'tag' }, file.name)))) : null,
     text ? el('div', { class: 'body', dir: 'auto' }, text) : null, el('p', { class: 'small muted unsent', hidden: true }, 'Not part of the conversation'));
   shown.set(message, { node, files });
   at('chat-log').append(node);
-  await answer();
+  await answer(sending);
 }
 
 /** Takes the last message out of the conversation, or back into it: one that was refused would be refused again with the next. */
@@ -139,7 +158,7 @@ function setSent(message, isSent) {
   if (node) node.hidden = isSent;
 }
 
-async function answer() {
+async function answer(controller = new AbortController()) {
   const conversation = messages;
   const asked = messages.at(-1);
   const view = makeAnswer();
@@ -147,11 +166,11 @@ async function answer() {
   for (const control of at('chat-log').querySelectorAll('.again')) control.remove();
   at('chat-log').append(view.node);
   scroll(true);
-  setRunning(new AbortController());
+  setRunning(controller);
   const began = performance.now();
   const state = { text: '', reasoning: '', pictures: [], first: 0, usage: null, finish: null };
   try {
-    const reply = await call('/v1/chat/completions', { signal: running.signal, body: { ...parameters(), messages: withSystem(messages), stream: true, stream_options: { include_usage: true } } });
+    const reply = await call('/v1/chat/completions', { signal: controller.signal, body: { ...parameters(), messages: withSystem(messages), stream: true, stream_options: { include_usage: true } } });
     for await (const { data, comment } of events(reply)) {
       if (comment) { view.progress(comment); continue; }
       take(data, state, began);

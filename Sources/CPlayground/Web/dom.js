@@ -26,7 +26,7 @@ const shapes = {
   close: 'M6 6l12 12M18 6L6 18',
   picture: 'M4 5h16v14H4zM4 16l4.5-4.5L13 16l3-3 4 4M15.5 9.5h.01',
   play: 'M8 5.5v13L19 12z',
-  film: 'M4 5h16v14H4zM8 5v14M16 5v14M4 9.7h4M4 14.3h4M16 9.7h4M16 14.3h4',
+  video: 'M4 5h16v14H4zM8 5v14M16 5v14M4 9.7h4M4 14.3h4M16 9.7h4M16 14.3h4',
   save: 'M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14',
   edit: 'M4.5 19.5l1-4L16 5l3 3L8.5 18.5zM14 7l3 3',
   bin: 'M5 7h14M10 7V4.5h4V7M7 7l1 12.5h8L17 7',
@@ -79,6 +79,30 @@ export function notice(error, retry) {
 
 /** An empty place, and what would fill it. */
 export const empty = (draw, title, ...text) => el('div', { class: 'empty' }, icon(draw), el('h2', {}, title), ...text.map((part) => (typeof part === 'string' ? el('p', {}, part) : part)));
+
+/** What `show` has given each element. */
+const shownURLs = new WeakMap();
+
+/**
+ * Shows a blob in an image, a video or a sound, or nothing for null. The browser keeps a blob in memory as long as it has an
+ * address: an image's is given back once it is read, a player's, which reads on and on, with the next one.
+ */
+export function show(node, blob) {
+  const drop = () => {
+    if (shownURLs.has(node)) URL.revokeObjectURL(shownURLs.get(node));
+    shownURLs.delete(node);
+  };
+  drop();
+  if (!blob) {
+    node.removeAttribute('src');
+    return node;
+  }
+  const url = URL.createObjectURL(blob);
+  shownURLs.set(node, url);
+  if (node.tagName === 'IMG') for (const event of ['load', 'error']) node.addEventListener(event, () => { if (shownURLs.get(node) === url) drop(); }, { once: true });
+  node.src = url;
+  return node;
+}
 
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);

@@ -1,5 +1,5 @@
 // Pictures: drawn from words, or changed; with previews while they form.
-import { announce, at, bytes, button, el, empty, fill, fromBase64, notice, number, save, seconds, swap } from './dom.js';
+import { announce, at, bytes, button, el, empty, fill, fromBase64, notice, number, save, seconds, show as showIn, swap } from './dom.js';
 import { call, events, json, modelsOf, offer, served, watch } from './api.js';
 import { MaskCanvas } from './canvas.js';
 import { attach, curl, curlForm, py, pyCall, pyHead, sw, swiftHead, swiftSet, swiftSize } from './snippets.js';
@@ -113,7 +113,7 @@ async function draw() {
       const blob = new Blob([fromBase64(data.b64_json)], { type: `image/${data.output_format === 'jpg' ? 'jpeg' : data.output_format}` });
       if (data.type.endsWith('.partial_image')) { show(blob, true, prompt); continue; }
       count += 1;
-      pictures.unshift({ blob, url: URL.createObjectURL(blob), name: `picture-${pictures.length + 1}.${format}`, about: `${data.size} · ${seconds((performance.now() - began) / 1000)}`, prompt });
+      pictures.unshift({ blob, name: `picture-${pictures.length + 1}.${format}`, about: `${data.size} · ${seconds((performance.now() - began) / 1000)}`, prompt });
       choose(0);
     }
     announce(count === 1 ? 'The picture is done.' : `${count} pictures are done.`);
@@ -138,7 +138,7 @@ function setBusy(isBusy) {
 function note(comment) {
   const found = comment.match(/^(\w+) (\d+)\/(\d+)$/);
   if (!found) return;
-  const words = { encode_prompt: 'Reading the words', encode_image: 'Looking at the picture', denoise: 'Drawing', decode: 'Developing' };
+  const words = { encode_prompt: 'Encoding the prompt', encode_image: 'Looking at the picture', denoise: 'Drawing', decode: 'Decoding' };
   const [step, steps] = [Number(found[2]), Number(found[3])];
   progress(step, steps, `${words[found[1]] ?? found[1]}${steps > 1 ? `, step ${step} of ${steps}` : ''}`);
 }
@@ -160,7 +160,7 @@ function showEasel() {
 
 function show(blob, isForming, about) {
   const image = el('img', { alt: isForming ? `A preview of: ${about}` : about || 'A picture', class: isForming ? 'forming' : '' });
-  image.src = URL.createObjectURL(blob);
+  showIn(image, blob);
   // The next preview takes its place only once it can be seen.
   image.decode().then(() => { fill(at('picture-easel'), image); }, () => {});
 }
@@ -173,7 +173,7 @@ function choose(place) {
     button('Download', () => save(picture.blob, picture.name), { kind: 'quiet', draw: 'save' }),
     button('Change this picture', () => { startFrom(picture.blob); at('picture-prompt').focus(); }, { kind: 'quiet', draw: 'edit' }));
   const isWithin = at('picture-strip').contains(document.activeElement);
-  fill(at('picture-strip'), pictures.length > 1 ? pictures.map((entry, index) => el('button', { type: 'button', 'aria-pressed': String(index === place), 'aria-label': `Show picture ${pictures.length - index}: ${entry.prompt.slice(0, 60)}`, onclick: () => choose(index) }, el('img', { src: entry.url, alt: '' }))) : []);
+  fill(at('picture-strip'), pictures.length > 1 ? pictures.map((entry, index) => el('button', { type: 'button', 'aria-pressed': String(index === place), 'aria-label': `Show picture ${pictures.length - index}: ${entry.prompt.slice(0, 60)}`, onclick: () => choose(index) }, showIn(el('img', { alt: '' }), entry.blob))) : []);
   if (isWithin) at('picture-strip').children[place]?.focus({ preventScroll: true });
 }
 

@@ -69,6 +69,16 @@ export class Player {
   }
 }
 
+/**
+ * Hz of the samples in a reply, as its headers say it.
+ * @param {Response} reply
+ * @param {number} otherwise where they are silent.
+ */
+export function sampleRate(reply, otherwise) {
+  const told = reply.headers.get('x-sample-rate') ?? /;\s*rate=(\d+)/i.exec(reply.headers.get('content-type') ?? '')?.[1];
+  return Number(told) || otherwise;
+}
+
 /** Draws what has come as a line of bars. */
 export function drawWave(canvas, pieces, count) {
   const ratio = devicePixelRatio || 1;

@@ -1,7 +1,7 @@
 // Voices: speech that is heard while it is made, and voices of one's own.
-import { announce, at, button, el, fill, notice, save, seconds, swap } from './dom.js';
+import { announce, at, button, el, fill, notice, save, seconds, show, swap } from './dom.js';
 import { call, json, lost, modelsOf, offer, served, watch } from './api.js';
-import { drawWave, Player } from './player.js';
+import { drawWave, Player, sampleRate } from './player.js';
 import { attach, curl, curlForm, pyCall, pyHead, sw, swiftHead, swiftSet } from './snippets.js';
 
 let player = null;
@@ -97,7 +97,7 @@ async function speakForm() {
 /** All that has come, to be heard again and kept. */
 function keepSound(sound) {
   const file = sound.wav();
-  at('voice-audio').src = URL.createObjectURL(file);
+  show(at('voice-audio'), file);
   at('voice-audio').hidden = false;
   fill(at('voice-actions'), button('Download WAV', () => save(file, 'speech.wav'), { kind: 'quiet', draw: 'save' }));
 }
@@ -106,10 +106,10 @@ function keepSound(sound) {
 async function stream(body, onSound = () => {}) {
   stop();
   controller = new AbortController();
-  const rate = 24_000;
-  const sound = new Player(rate);
+  const sound = new Player(24_000);
   player = sound;
-  const reply = await call('/v1/audio/speech', { signal: controller.signal, body: { ...body, response_format: 'pcm', stream_format: 'audio', sample_rate: rate } });
+  const reply = await call('/v1/audio/speech', { signal: controller.signal, body: { ...body, response_format: 'pcm', stream_format: 'audio' } });
+  sound.rate = sampleRate(reply, sound.rate);
   const reader = reply.body.getReader();
   try {
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
@@ -124,7 +124,8 @@ async function stream(body, onSound = () => {}) {
 
 /** Reads a text aloud with the first voice there is, until `hush`. Throws what went wrong. */
 export async function speak(text) {
-  const plain = text.replace(/```[\s\S]*?```/g, ' ').replace(/[*_`#>]/g, '').trim();
+  // The server reads Markdown by its words; code is not for the ear.
+  const plain = text.replace(/```[\s\S]*?```/g, ' ').trim();
   if (!plain) return;
   try {
     await (await stream({ model: modelsOf('speech')[0]?.id, input: plain })).finished();
@@ -155,7 +156,7 @@ async function loadVoices() {
   if (!modelsOf('speech').length) return;
   try {
     uploaded = (await json('/v1/audio/voices')).uploaded_voices;
-  } catch (error) {
+  } catch {
     uploaded = [];
   }
   showVoices();
@@ -216,7 +217,7 @@ async function record() {
 
 function preview(file) {
   at('voice-preview').hidden = !file;
-  if (file) at('voice-preview').src = URL.createObjectURL(file);
+  show(at('voice-preview'), file);
 }
 
 async function keep() {

@@ -15,9 +15,13 @@ public struct TextCapabilities: WireObject, Equatable {
     public static var fields: [Field<TextCapabilities>] {
         [
             .optional("max_model_len", \.maxModelLength, .integer(1 ... .max), "Longest prompt and answer together, tokens."),
-            .optional("kv_bytes_per_token", \.bytesPerToken, .integer(0 ... .max), "The memory price: bytes that a token of a running request holds."),
+            .optional(
+                "kv_bytes_per_token", \.bytesPerToken, .integer(0 ... .max),
+                "The memory price: bytes that a token of a running request holds."),
             .optional("kv_cache_tokens", \.cacheTokens, .integer(0 ... .max), "Tokens of all running requests together."),
-            .optional("default_sampling", \.defaultSampling, .object(), "What holds where a request says nothing; what is absent here is as in vLLM."),
+            .optional(
+                "default_sampling", \.defaultSampling, .object(),
+                "What holds where a request says nothing; what is absent here is as in vLLM."),
             .optional("description", \.description, .string),
         ]
     }
@@ -45,9 +49,12 @@ public struct ImageCapabilities: WireObject, Equatable {
     public static var fields: [Field<ImageCapabilities>] {
         [
             .sent("default_size", \.defaultSize, .string, "WIDTHxHEIGHT."),
-            .sent("size_multiple", \.multiple, .integer(1 ... .max), "The model draws sides of this multiple; other sizes are cropped from the next larger."),
+            .sent(
+                "size_multiple", \.multiple, .integer(1 ... .max),
+                "The model draws sides of this multiple; other sizes are cropped from the next larger."),
             .sent("max_pixels", \.maxPixels, .integer(1 ... .max), "Most pixels of a picture to be drawn."),
-            .sent("max_input_bytes", \.maxInputBytes, .integer(1 ... .max)), .sent("max_input_pixels", \.maxInputPixels, .integer(1 ... .max)),
+            .sent("max_input_bytes", \.maxInputBytes, .integer(1 ... .max)),
+            .sent("max_input_pixels", \.maxInputPixels, .integer(1 ... .max)),
             .sent("num_inference_steps", \.steps, .object()), .sent("guidance_scale", \.guidanceScale, .object()),
             .sent("strength", \.strength, .object()), .sent("n", \.count, .object()), .sent("partial_images", \.previews, .object()),
             .sent("output_formats", \.formats, .list(of: .string)), .sent("edits", \.edits, .bool), .sent("masks", \.masks, .bool),
@@ -131,7 +138,8 @@ public struct SpeechCapabilities: WireObject, Equatable {
             .sent("clones_voices", \.clonesVoices, .bool, "It speaks with the voice of a sample."),
             .sent("cloning_needs_text", \.cloningNeedsText, .bool), .sent("honours_seed", \.honoursSeed, .bool),
             .sent("honours_instructions", \.honoursInstructions, .bool),
-            .sent("voice_sample_seconds", \.sampleSeconds, .object()), .sent("max_voice_sample_bytes", \.maxSampleBytes, .integer(1 ... .max)),
+            .sent("voice_sample_seconds", \.sampleSeconds, .object()),
+            .sent("max_voice_sample_bytes", \.maxSampleBytes, .integer(1 ... .max)),
             .optional("max_input_characters", \.maxInputCharacters, .integer(1 ... .max), "Longest text of a request, Unicode scalars."),
         ]
     }

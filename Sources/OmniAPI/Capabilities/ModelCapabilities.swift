@@ -16,10 +16,12 @@ public struct ModelCapabilities: WireObject, Equatable {
     public var endpoints: [String] = []
     /// Bytes of a request's body.
     public var maxBodyBytes: Int?
+    public var memory: ModelMemory?
     public var text: TextCapabilities?
     public var image: ImageCapabilities?
     public var video: VideoCapabilities?
     public var speech: SpeechCapabilities?
+    public var transcription: TranscriptionCapabilities?
 
     public init() {}
 
@@ -33,8 +35,9 @@ public struct ModelCapabilities: WireObject, Equatable {
             .sent("output_modalities", \.outputModalities, .list(of: .string)),
             .sent("endpoints", \.endpoints, .list(of: .string), "The paths that lead to it."),
             .optional("max_body_bytes", \.maxBodyBytes, .integer(0 ... .max), "Bytes of a request's body."),
+            .optional("memory", \.memory, .object(), "What the model has set aside, and what is in memory of it."),
             .optional("text", \.text, .object()), .optional("image", \.image, .object()), .optional("video", \.video, .object()),
-            .optional("speech", \.speech, .object()),
+            .optional("speech", \.speech, .object()), .optional("transcription", \.transcription, .object()),
         ]
     }
 }
@@ -79,7 +82,7 @@ public struct ParameterRange: WireObject, Equatable {
 public struct MemoryPrice: WireObject, Equatable {
     /// `WIDTHxHEIGHT`.
     public var size = ""
-    /// Of a film.
+    /// Of a video.
     public var frames: Int?
     public var bytes = 0
     /// Bytes that the machine can still give.
@@ -94,7 +97,9 @@ public struct MemoryPrice: WireObject, Equatable {
             .sent("size", \.size, .string, "WIDTHxHEIGHT."), .optional("frames", \.frames, .integer(1 ... .max)),
             .sent("bytes", \.bytes, .integer(0 ... .max), "Beyond what the loaded model holds."),
             .optional("available_bytes", \.availableBytes, .integer(0 ... .max), "What the machine can still give."),
-            .optional("largest_side", \.largestSide, .integer(1 ... .max), "The largest square that fits and that a request may ask for, pixels a side."),
+            .optional(
+                "largest_side", \.largestSide, .integer(1 ... .max),
+                "The largest square that fits and that a request may ask for, pixels a side."),
         ]
     }
 }

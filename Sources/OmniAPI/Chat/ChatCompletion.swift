@@ -8,6 +8,8 @@ public struct ChatCompletion: WireObject, Equatable {
     public var model = ""
     public var choices: [ChatChoice] = []
     public var usage: Usage?
+    /// Stands for what has a say in the last bits of the model's numbers.
+    public var systemFingerprint: String?
     public var metrics: JSONValue?
 
     public init() {}
@@ -17,6 +19,8 @@ public struct ChatCompletion: WireObject, Equatable {
             .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer(), "Seconds since 1970."),
             .sent("model", \.model, .string), .sent("choices", \.choices, .list(of: .object())), .always("usage", \.usage, .usage),
             .optional("metrics", \.metrics, .any),
+            .optional(
+                "system_fingerprint", \.systemFingerprint, .string, "Stands for what has a say in the last bits of the model's numbers."),
         ]
     }
 
@@ -40,7 +44,8 @@ public struct ChatChoice: WireObject, Equatable {
     public static var fields: [Field<ChatChoice>] {
         [
             .sent("index", \.index, .integer()), .sent("message", \.message, .object()), .always("logprobs", \.logprobs, .object()),
-            .always("finish_reason", \.finishReason, .string, "stop, length, tool_calls or content_filter."), .always("stop_reason", \.stopReason, .any),
+            .always("finish_reason", \.finishReason, .string, "stop, length, tool_calls or content_filter."),
+            .always("stop_reason", \.stopReason, .any),
             .optional("audio_metadata", \.audioMetadata, .object()),
         ]
     }
@@ -63,7 +68,8 @@ public struct ChatAnswerMessage: WireObject, Equatable {
     public static var fields: [Field<ChatAnswerMessage>] {
         [
             .sent("role", \.role, .string), .always("content", \.content, .chatContent), .always("refusal", \.refusal, .string),
-            .always("audio", \.audio, .object()), .always("reasoning", \.reasoning, .string), .optional("reasoning_content", \.reasoningContent, .string),
+            .always("audio", \.audio, .object()), .always("reasoning", \.reasoning, .string),
+            .optional("reasoning_content", \.reasoningContent, .string),
             .optional("tool_calls", \.toolCalls, .list(of: .object())),
         ]
     }
@@ -88,7 +94,8 @@ public struct ChatAudio: WireObject, Equatable {
 
     public static var fields: [Field<ChatAudio>] {
         [
-            .sent("id", \.id, .string), .sent("data", \.data, .string, "Base64 of a sound file."), .always("expires_at", \.expiresAt, .integer()),
+            .sent("id", \.id, .string), .sent("data", \.data, .string, "Base64 of a sound file."),
+            .always("expires_at", \.expiresAt, .integer()),
             .always("transcript", \.transcript, .string),
         ]
     }
@@ -107,7 +114,8 @@ public struct AudioMetadata: WireObject, Equatable {
 
     public static var fields: [Field<AudioMetadata>] {
         [
-            .always("format", \.format, .string), .always("sample_rate_hz", \.sampleRate, .integer()), .always("frame_count", \.frameCount, .integer()),
+            .always("format", \.format, .string), .always("sample_rate_hz", \.sampleRate, .integer()),
+            .always("frame_count", \.frameCount, .integer()),
             .always("channels", \.channels, .integer()),
         ]
     }

@@ -8,6 +8,8 @@ public struct ChatCompletionChunk: WireObject, Equatable {
     /// Empty in the chunk that carries the counts.
     public var choices: [ChatChunkChoice] = []
     public var usage: Usage?
+    /// Stands for what has a say in the last bits of the model's numbers.
+    public var systemFingerprint: String?
     /// What the chunk brings: `text`, `audio` or `image`.
     public var modality: String?
 
@@ -15,8 +17,12 @@ public struct ChatCompletionChunk: WireObject, Equatable {
 
     public static var fields: [Field<ChatCompletionChunk>] {
         [
-            .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer()), .sent("model", \.model, .string),
-            .sent("choices", \.choices, .list(of: .object())), .optional("usage", \.usage, .usage), .optional("modality", \.modality, .string),
+            .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer()),
+            .sent("model", \.model, .string),
+            .sent("choices", \.choices, .list(of: .object())), .optional("usage", \.usage, .usage),
+            .optional("modality", \.modality, .string),
+            .optional(
+                "system_fingerprint", \.systemFingerprint, .string, "Stands for what has a say in the last bits of the model's numbers."),
         ]
     }
 
@@ -64,7 +70,8 @@ public struct ChatDelta: WireObject, Equatable {
     public static var fields: [Field<ChatDelta>] {
         [
             .optional("role", \.role, .string), .optional("content", \.content, .chatContent), .optional("refusal", \.refusal, .string),
-            .optional("reasoning", \.reasoning, .string), .optional("reasoning_content", \.reasoningContent, .string), .optional("tool_calls", \.toolCalls, .list(of: .object())),
+            .optional("reasoning", \.reasoning, .string), .optional("reasoning_content", \.reasoningContent, .string),
+            .optional("tool_calls", \.toolCalls, .list(of: .object())),
         ]
     }
 }

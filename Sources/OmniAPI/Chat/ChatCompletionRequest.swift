@@ -14,6 +14,7 @@ public struct ChatCompletionRequest: SamplingRequest {
     public var toolChoice: ToolChoice?
     public var parallelToolCalls = true
     public var responseFormat: ResponseFormat?
+    public var prediction: PredictedOutput?
     public var chatTemplate: String?
     public var chatTemplateKwargs: JSONObject?
     public var addGenerationPrompt = true
@@ -42,11 +43,18 @@ public struct ChatCompletionRequest: SamplingRequest {
             .optional("tool_choice", \.toolChoice, .toolChoice),
             .with(default: true, "parallel_tool_calls", \.parallelToolCalls, .bool),
             .optional("response_format", \.responseFormat, .responseFormat),
+            .optional(
+                "prediction", \.prediction, .object(), "What much of the answer is expected to be: it comes sooner where that is right."),
             .optional("chat_template", \.chatTemplate, .string, "A Jinja template in place of the model's own."),
             .optional("chat_template_kwargs", \.chatTemplateKwargs, .openObject, "Arguments for the template, such as enable_thinking."),
-            .with(default: true, "add_generation_prompt", \.addGenerationPrompt, .bool, "End the prompt with the head of an assistant's message."),
-            .with(default: false, "continue_final_message", \.continueFinalMessage, .bool, "Go on with the last message; needs `add_generation_prompt: false`."),
-            .with(default: false, "echo", \.echo, .bool, "Begin the answer with the text of the last message where both have the same role."),
+            .with(
+                default: true, "add_generation_prompt", \.addGenerationPrompt, .bool,
+                "End the prompt with the head of an assistant's message."),
+            .with(
+                default: false, "continue_final_message", \.continueFinalMessage, .bool,
+                "Go on with the last message; needs `add_generation_prompt: false`."),
+            .with(
+                default: false, "echo", \.echo, .bool, "Begin the answer with the text of the last message where both have the same role."),
             .optional("reasoning_effort", \.reasoningEffort, .string),
             .with(default: true, "include_reasoning", \.includeReasoning, .bool),
             .optional("modalities", \.modalities, .list(of: .string)),
@@ -56,20 +64,20 @@ public struct ChatCompletionRequest: SamplingRequest {
     }
 
     public func validate(at path: WirePath) throws {
-        if topLogprobs != nil, !logprobs { throw APIError.field(path.appending("top_logprobs"), "needs `logprobs: true`.") }
+        if (topLogprobs ?? 0) > 0, !logprobs { throw APIError.field(path.appending("top_logprobs"), "needs `logprobs: true`.") }
         if streamOptions != nil, !stream { throw APIError.field(path.appending("stream_options"), "needs `stream: true`.") }
         if let tools, Set(tools.map(\.function.name)).count < tools.count {
             throw APIError.field(path.appending("tools"), "has two functions of the same name.")
         }
-        switch toolChoice {
-        case .function(let name) where !(tools ?? []).contains { $0.function.name == name }:
+        if let name = toolChoice?.names?.first(where: { name in !(tools ?? []).contains { $0.function.name == name } }) {
             throw APIError.field(path.appending("tool_choice"), "names the function `\(name)`, which is not among the tools.")
-        case .required where tools == nil: throw APIError.field(path.appending("tool_choice"), "needs `tools`.")
-        default: break
         }
+        if toolChoice == .required, (tools ?? []).isEmpty { throw APIError.field(path.appending("tool_choice"), "needs `tools`.") }
         try validateContinuation(continueFinalMessage, addGenerationPrompt: addGenerationPrompt, at: path)
         try sampling.validate(tokenLimit: tokenLimit, at: path)
     }
+
+    public var withoutEffect: [String] { streamOptions?.withoutEffect ?? [] }
 
     /// The most tokens to make; nil means as many as fit.
     public var tokenLimit: Int? { maxCompletionTokens ?? maxTokens }
@@ -87,7 +95,9 @@ public struct ChatCompletionRequest: SamplingRequest {
 /// A prompt ends with the head of a new message or goes on with the last one.
 func validateContinuation(_ continueFinalMessage: Bool, addGenerationPrompt: Bool, at path: WirePath) throws {
     guard continueFinalMessage, addGenerationPrompt else { return }
-    throw APIError.field(path.appending("continue_final_message"), "cannot be true together with `add_generation_prompt`, which is true unless it is given as false.")
+    throw APIError.field(
+        path.appending("continue_final_message"),
+        "cannot be true together with `add_generation_prompt`, which is true unless it is given as false.")
 }
 
 /// What a stream carries besides the answer.
@@ -98,18 +108,25 @@ public struct StreamOptions: WireObject, Equatable {
     public init() {}
     public init(includeUsage: Bool) { self.includeUsage = includeUsage }
 
+    /// Every chunk has the counts so far.
+    public var countsContinuously: Bool { includeUsage && continuousUsageStats }
+
     public static var fields: [Field<StreamOptions>] {
         [
             .with(default: false, "include_usage", \.includeUsage, .bool, "Send a last chunk with the token counts."),
-            .with(default: false, "continuous_usage_stats", \.continuousUsageStats, .bool),
+            .with(
+                default: false, "continuous_usage_stats", \.continuousUsageStats, .bool,
+                "With `include_usage`: send the counts so far in every chunk."),
         ]
     }
+
+    public var withoutEffect: [String] { continuousUsageStats && !includeUsage ? ["stream_options.continuous_usage_stats"] : [] }
 }
 
 extension WireType where Value == [Tool] {
     /// A fault in any tool is reported as `tools`, as clients expect.
     static var tools: WireType {
-        let list = WireType<[Tool]>.list(of: .object(), count: 1...1024)
+        let list = WireType<[Tool]>.list(of: .object(), count: 0...1024)
         return WireType(
             decode: { json, path in
                 do { return try list.decode(json, path) } catch var error as APIError {

@@ -114,14 +114,20 @@ extension WireType where Value == ChatPart {
                     if let text = object[key]?.stringValue ?? object[key]?["url"]?.stringValue { return text }
                     throw APIError.field(path.appending(key), "must be an object with a `url`.")
                 }
-                let kind = object["type"]?.stringValue ?? object.keys.first { ["text", "image_url", "input_audio", "audio_url", "video_url", "image"].contains($0) }
+                let kind =
+                    object["type"]?.stringValue
+                    ?? object.keys.first { ["text", "image_url", "input_audio", "audio_url", "video_url", "image"].contains($0) }
                 switch kind {
                 case "text", "input_text", "output_text", "refusal":
-                    guard let text = (object["text"] ?? object["refusal"])?.stringValue else { throw APIError.field(path.appending("text"), "must be a string.") }
+                    guard let text = (object["text"] ?? object["refusal"])?.stringValue else {
+                        throw APIError.field(path.appending("text"), "must be a string.")
+                    }
                     return .text(text)
                 case "image_url", "input_image": return .image(url: try url("image_url"))
                 case "image":
-                    guard let data = object["image"]?.stringValue else { throw APIError.field(path.appending("image"), "must be base64 text.") }
+                    guard let data = object["image"]?.stringValue else {
+                        throw APIError.field(path.appending("image"), "must be base64 text.")
+                    }
                     return .image(url: data.hasPrefix("data:") ? data : "data:image/png;base64,\(data)")
                 case "audio_url": return .audioURL(try url("audio_url"))
                 case "video_url": return .videoURL(try url("video_url"))
@@ -132,27 +138,37 @@ extension WireType where Value == ChatPart {
                     return .audio(data: data, format: object["input_audio"]?["format"]?.stringValue ?? "wav")
                 default:
                     throw APIError.field(
-                        path.appending("type"), "must be one of text, image_url, input_audio, audio_url, video_url; not \((object["type"] ?? .null).short).")
+                        path.appending("type"),
+                        "must be one of text, image_url, input_audio, audio_url, video_url; not \((object["type"] ?? .null).short).")
                 }
             },
             encode: { part in
                 switch part {
                 case .text(let text): ["type": "text", "text": .string(text)]
                 case .image(let url): ["type": "image_url", "image_url": ["url": .string(url)]]
-                case .audio(let data, let format): ["type": "input_audio", "input_audio": ["data": .string(data), "format": .string(format)]]
+                case .audio(let data, let format):
+                    ["type": "input_audio", "input_audio": ["data": .string(data), "format": .string(format)]]
                 case .audioURL(let url): ["type": "audio_url", "audio_url": ["url": .string(url)]]
                 case .videoURL(let url): ["type": "video_url", "video_url": ["url": .string(url)]]
                 }
             },
             schema: {
                 func part(_ name: String, _ value: JSONValue) -> JSONValue {
-                    ["type": "object", "required": ["type", .string(name)], "properties": .object(JSONObject([("type", ["const": .string(name)]), (name, value)]))]
+                    [
+                        "type": "object", "required": ["type", .string(name)],
+                        "properties": .object(JSONObject([("type", ["const": .string(name)]), (name, value)])),
+                    ]
                 }
                 let url: JSONValue = ["type": "object", "required": ["url"], "properties": ["url": ["type": "string"]]]
                 return [
                     "oneOf": [
                         part("text", ["type": "string"]), part("image_url", url), part("audio_url", url), part("video_url", url),
-                        part("input_audio", ["type": "object", "required": ["data"], "properties": ["data": ["type": "string"], "format": ["type": "string"]]]),
+                        part(
+                            "input_audio",
+                            [
+                                "type": "object", "required": ["data"],
+                                "properties": ["data": ["type": "string"], "format": ["type": "string"]],
+                            ]),
                     ]
                 ]
             })

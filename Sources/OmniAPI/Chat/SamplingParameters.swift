@@ -32,7 +32,9 @@ public struct SamplingParameters: Sendable, Equatable {
     /// Biases by token id. Throws for a key that is not a token id.
     public func tokenBiases() throws -> [(token: Int, bias: Double)] {
         try (logitBias ?? [:]).map { key, bias in
-            guard let token = Int(key), token >= 0 else { throw APIError.field(.body.appending("logit_bias"), "has the key `\(key)`, which is not a token id.") }
+            guard let token = Int(key), token >= 0 else {
+                throw APIError.field(.body.appending("logit_bias"), "has the key `\(key)`, which is not a token id.")
+            }
             return (token, bias)
         }
     }
@@ -46,13 +48,18 @@ public protocol SamplingRequest: WireObject {
 extension SamplingRequest {
     static func samplingFields(_ path: WritableKeyPath<Self, SamplingParameters> & Sendable) -> [Field<Self>] {
         [
-            .optional("temperature", \.sampling.temperature, .number(SamplingParameters.temperatures), "0 is greedy; the model's default is used when absent, else 1."),
-            .optional("top_p", \.sampling.topP, .number(0...1, above: 0), "Nucleus: the smallest set of tokens with this much probability."),
+            .optional(
+                "temperature", \.sampling.temperature, .number(SamplingParameters.temperatures),
+                "0 is greedy; the model's default is used when absent, else 1."),
+            .optional(
+                "top_p", \.sampling.topP, .number(0...1, above: 0), "Nucleus: the smallest set of tokens with this much probability."),
             .optional("top_k", \.sampling.topK, .integer(-1 ... .max), "Keep the k likeliest tokens; 0 and -1 keep all."),
             .optional("min_p", \.sampling.minP, .number(0...1), "Drop tokens less likely than this fraction of the likeliest."),
             .with(default: 0, "frequency_penalty", \.sampling.frequencyPenalty, .number(-2...2)),
             .with(default: 0, "presence_penalty", \.sampling.presencePenalty, .number(-2...2)),
-            .optional("repetition_penalty", \.sampling.repetitionPenalty, .number(SamplingParameters.repetitionPenalties, above: 0), "The model's default is used when absent, else 1."),
+            .optional(
+                "repetition_penalty", \.sampling.repetitionPenalty, .number(SamplingParameters.repetitionPenalties, above: 0),
+                "The model's default is used when absent, else 1."),
             .optional("logit_bias", \.sampling.logitBias, .dictionary(of: .number(-100...100)), "Token id to bias, -100 to 100."),
             .optional("seed", \.sampling.seed, .integer(), "The same seed and request give the same answer."),
             .with(default: [], "stop", \.sampling.stop, .stopWords, "Up to 32 texts that end the answer."),

@@ -25,9 +25,15 @@ public struct Tool: WireObject, Equatable {
         }
     }
 
+    private static func unknown(_ type: String) -> String {
+        type == "custom"
+            ? "must be `function`: tools of type `custom` are not supported. A `function` whose parameters are an object with one string does the same."
+            : "must be `function`."
+    }
+
     public static var fields: [Field<Tool>] {
         [
-            .required("type", \.type, .string.checked { $0 == "function" ? nil : "must be `function`." }),
+            .required("type", \.type, .string.checked { $0 == "function" ? nil : Self.unknown($0) }),
             .required("function", \.function, .object()),
         ]
     }
@@ -71,6 +77,25 @@ public enum ToolChoice: Sendable, Equatable {
     case auto
     case required
     case function(String)
+    /// One of these at most, or one at least.
+    case allowed([String], isRequired: Bool)
+
+    /// Whether the answer must be a call.
+    public var isForced: Bool {
+        switch self {
+        case .required, .function, .allowed(_, isRequired: true): true
+        case .none, .auto, .allowed: false
+        }
+    }
+
+    /// The functions that may be called; nil for all that the request brings.
+    public var names: [String]? {
+        switch self {
+        case .function(let name): [name]
+        case .allowed(let names, _): names
+        case .none, .auto, .required: nil
+        }
+    }
 }
 
 extension WireType where Value == ToolChoice {
@@ -82,8 +107,12 @@ extension WireType where Value == ToolChoice {
                 case .string("auto"): return .auto
                 case .string("required"): return .required
                 default:
+                    if json["type"]?.stringValue == "allowed_tools" { return try allowed(json["allowed_tools"] ?? json, path) }
                     guard json["type"]?.stringValue == "function", let name = json["function"]?["name"]?.stringValue else {
-                        throw APIError.field(path, "must be none, auto, required, or {\"type\":\"function\",\"function\":{\"name\":…}}.")
+                        throw APIError.field(
+                            path,
+                            "must be none, auto, required, {\"type\":\"function\",\"function\":{\"name\":…}}, "
+                                + "or {\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":…,\"tools\":[…]}}.")
                     }
                     return .function(name)
                 }
@@ -94,6 +123,14 @@ extension WireType where Value == ToolChoice {
                 case .auto: "auto"
                 case .required: "required"
                 case .function(let name): ["type": "function", "function": ["name": .string(name)]]
+                case .allowed(let names, let isRequired):
+                    [
+                        "type": "allowed_tools",
+                        "allowed_tools": [
+                            "mode": isRequired ? "required" : "auto",
+                            "tools": .array(names.map { ["type": "function", "function": ["name": .string($0)]] }),
+                        ],
+                    ]
                 }
             },
             schema: {
@@ -107,9 +144,36 @@ extension WireType where Value == ToolChoice {
                                 "function": ["type": "object", "required": ["name"], "properties": ["name": ["type": "string"]]],
                             ],
                         ],
+                        [
+                            "type": "object", "required": ["type", "allowed_tools"],
+                            "properties": [
+                                "type": ["const": "allowed_tools"],
+                                "allowed_tools": [
+                                    "type": "object", "required": ["mode", "tools"],
+                                    "properties": [
+                                        "mode": ["type": "string", "enum": ["auto", "required"]],
+                                        "tools": ["type": "array", "items": ["type": "object"], "minItems": 1],
+                                    ],
+                                ],
+                            ],
+                        ],
                     ]
                 ]
             })
+    }
+
+    private static func allowed(_ json: JSONValue, _ path: WirePath) throws -> ToolChoice {
+        guard let mode = json["mode"]?.stringValue, ["auto", "required"].contains(mode) else {
+            throw APIError.field(path, "of type allowed_tools needs a `mode` of auto or required.")
+        }
+        let names = try (json["tools"]?.arrayValue ?? []).map { tool in
+            guard tool["type"] == "function", let name = (tool["function"]?["name"] ?? tool["name"])?.stringValue else {
+                throw APIError.field(path, "of type allowed_tools takes tools as {\"type\":\"function\",\"function\":{\"name\":…}}.")
+            }
+            return name
+        }
+        guard !names.isEmpty else { throw APIError.field(path, "of type allowed_tools needs at least one of the `tools`.") }
+        return .allowed(names, isRequired: mode == "required")
     }
 }
 
@@ -141,7 +205,8 @@ extension WireType where Value == ResponseFormat {
                 switch format {
                 case .text: ["type": "text"]
                 case .jsonObject: ["type": "json_object"]
-                case .jsonSchema(let name, let schema): ["type": "json_schema", "json_schema": ["name": .string(name), "schema": .object(schema)]]
+                case .jsonSchema(let name, let schema):
+                    ["type": "json_schema", "json_schema": ["name": .string(name), "schema": .object(schema)]]
                 }
             },
             schema: {

@@ -4,6 +4,21 @@ public struct Usage: Sendable, Equatable {
     public var completionTokens: Int
     /// Prompt tokens whose keys and values were reused from an earlier request.
     public var cachedTokens: Int
+    /// How a prediction fared; nil where the request had none.
+    public var prediction: Prediction?
+
+    /// Tokens that were guessed with a request's prediction at hand.
+    public struct Prediction: Sendable, Equatable {
+        /// Guessed tokens that the answer has.
+        public var accepted = 0
+        /// Guesses that the answer went on otherwise than.
+        public var rejected = 0
+
+        public init(accepted: Int = 0, rejected: Int = 0) {
+            self.accepted = accepted
+            self.rejected = rejected
+        }
+    }
 
     public init(promptTokens: Int = 0, completionTokens: Int = 0, cachedTokens: Int = 0) {
         self.promptTokens = promptTokens
@@ -12,22 +27,41 @@ public struct Usage: Sendable, Equatable {
     }
 
     public var json: JSONValue {
-        [
-            "prompt_tokens": .int(promptTokens), "total_tokens": .int(promptTokens + completionTokens),
-            "completion_tokens": .int(completionTokens), "prompt_tokens_details": ["cached_tokens": .int(cachedTokens)],
-        ]
+        var json = JSONObject([
+            ("prompt_tokens", .int(promptTokens)), ("total_tokens", .int(promptTokens + completionTokens)),
+            ("completion_tokens", .int(completionTokens)), ("prompt_tokens_details", ["cached_tokens": .int(cachedTokens)]),
+        ])
+        if let prediction {
+            json.append(
+                "completion_tokens_details",
+                [
+                    "accepted_prediction_tokens": .int(prediction.accepted), "rejected_prediction_tokens": .int(prediction.rejected),
+                ])
+        }
+        return .object(json)
     }
 
     public init(json: JSONValue) {
         promptTokens = json["prompt_tokens"]?.intValue ?? 0
         completionTokens = json["completion_tokens"]?.intValue ?? 0
         cachedTokens = json["prompt_tokens_details"]?["cached_tokens"]?.intValue ?? 0
+        let details = json["completion_tokens_details"]
+        let counts = ["accepted", "rejected"].compactMap { details?["\($0)_prediction_tokens"]?.intValue }
+        if counts.count == 2 { prediction = Prediction(accepted: counts[0], rejected: counts[1]) }
     }
 
     public static func + (left: Usage, right: Usage) -> Usage {
-        Usage(
+        var sum = Usage(
             promptTokens: left.promptTokens + right.promptTokens, completionTokens: left.completionTokens + right.completionTokens,
             cachedTokens: left.cachedTokens + right.cachedTokens)
+        let predictions = [left.prediction, right.prediction].compactMap(\.self)
+        if !predictions.isEmpty {
+            sum.prediction = predictions.reduce(into: Prediction()) { sum, part in
+                sum.accepted += part.accepted
+                sum.rejected += part.rejected
+            }
+        }
+        return sum
     }
 }
 
@@ -84,7 +118,18 @@ extension WireType where Value == Usage {
                     "type": "object", "required": ["prompt_tokens", "total_tokens", "completion_tokens"],
                     "properties": [
                         "prompt_tokens": count, "total_tokens": count, "completion_tokens": count,
-                        "prompt_tokens_details": ["anyOf": [["type": "object", "properties": ["cached_tokens": count]], ["type": "null"]]],
+                        "prompt_tokens_details": [
+                            "anyOf": [["type": "object", "properties": ["cached_tokens": count]], ["type": "null"]]
+                        ],
+                        "completion_tokens_details": [
+                            "anyOf": [
+                                [
+                                    "type": "object",
+                                    "properties": ["accepted_prediction_tokens": count, "rejected_prediction_tokens": count],
+                                ],
+                                ["type": "null"],
+                            ]
+                        ],
                     ],
                 ]
             })
@@ -96,14 +141,18 @@ extension WireType where Value == TokenLogprob {
         WireType(
             decode: { json, _ in TokenLogprob(json: json) }, encode: \.json,
             schema: {
-                let bytes: JSONValue = ["anyOf": [["type": "array", "items": ["type": "integer", "minimum": 0, "maximum": 255]], ["type": "null"]]]
+                let bytes: JSONValue = [
+                    "anyOf": [["type": "array", "items": ["type": "integer", "minimum": 0, "maximum": 255]], ["type": "null"]]
+                ]
                 let top: JSONValue = [
-                    "type": "object", "required": ["token", "logprob"], "properties": ["token": ["type": "string"], "logprob": ["type": "number"], "bytes": bytes],
+                    "type": "object", "required": ["token", "logprob"],
+                    "properties": ["token": ["type": "string"], "logprob": ["type": "number"], "bytes": bytes],
                 ]
                 return [
                     "type": "object", "required": ["token", "logprob"],
                     "properties": [
-                        "token": ["type": "string"], "logprob": ["type": "number"], "bytes": bytes, "top_logprobs": ["type": "array", "items": top],
+                        "token": ["type": "string"], "logprob": ["type": "number"], "bytes": bytes,
+                        "top_logprobs": ["type": "array", "items": top],
                     ],
                 ]
             })

@@ -28,7 +28,9 @@ public struct CompletionRequest: SamplingRequest {
             .required("prompt", \.prompts, .prompts, "A text, a list of texts, a list of token ids, or a list of such lists."),
             .optional("model", \.model, .string),
             .with(default: 1, "n", \.n, .integer(1...128)),
-            .with(default: 16, "max_tokens", \.maxTokens, WireType<Int>.integer(1 ... .max).orNull()),
+            .with(
+                default: 16, "max_tokens", \.maxTokens, WireType<Int>.integer(0 ... .max).orNull(),
+                "0 only with `echo`: the prompt alone, with its logprobs."),
             .with(default: false, "stream", \.stream, .bool),
             .optional("stream_options", \.streamOptions, .object()),
             .optional("logprobs", \.logprobs, .integer(0...20)),
@@ -40,11 +42,17 @@ public struct CompletionRequest: SamplingRequest {
         ] + samplingFields(\.sampling)
     }
 
+    public var withoutEffect: [String] { streamOptions?.withoutEffect ?? [] }
+
     public func validate(at path: WirePath) throws {
         if streamOptions != nil, !stream { throw APIError.field(path.appending("stream_options"), "needs `stream: true`.") }
-        if suffix?.isEmpty == false { throw APIError.field(path.appending("suffix"), "is not supported: no served model fills in the middle.") }
+        if maxTokens == 0, !echo { throw APIError.field(path.appending("max_tokens"), "must be at least 1, not 0, unless `echo` is true.") }
+        if suffix?.isEmpty == false {
+            throw APIError.field(path.appending("suffix"), "is not supported: no served model fills in the middle.")
+        }
         guard prompts.count * n <= Self.mostAnswers else {
-            throw APIError.field(path.appending("n"), "times the number of prompts must be at most \(Self.mostAnswers), not \(prompts.count * n).")
+            throw APIError.field(
+                path.appending("n"), "times the number of prompts must be at most \(Self.mostAnswers), not \(prompts.count * n).")
         }
         try sampling.validate(tokenLimit: maxTokens, at: path)
     }
@@ -81,7 +89,12 @@ extension WireType where Value == [CompletionRequest.Prompt] {
                 return list.count == 1 ? list[0] : .array(list)
             },
             schema: {
-                ["oneOf": [["type": "string"], ["type": "array", "items": ["type": "string"]], ids.schema(), ["type": "array", "items": ids.schema()]]]
+                [
+                    "oneOf": [
+                        ["type": "string"], ["type": "array", "items": ["type": "string"]], ids.schema(),
+                        ["type": "array", "items": ids.schema()],
+                    ]
+                ]
             })
     }
 }

@@ -7,13 +7,18 @@ public struct TextCompletion: WireObject, Equatable {
     public var model = ""
     public var choices: [TextChoice] = []
     public var usage: Usage?
+    /// Stands for what has a say in the last bits of the model's numbers.
+    public var systemFingerprint: String?
 
     public init() {}
 
     public static var fields: [Field<TextCompletion>] {
         [
-            .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer()), .sent("model", \.model, .string),
+            .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer()),
+            .sent("model", \.model, .string),
             .sent("choices", \.choices, .list(of: .object())), .always("usage", \.usage, .usage),
+            .optional(
+                "system_fingerprint", \.systemFingerprint, .string, "Stands for what has a say in the last bits of the model's numbers."),
         ]
     }
 

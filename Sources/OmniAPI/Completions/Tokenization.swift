@@ -7,6 +7,9 @@ public struct TokenizeRequest: WireObject {
     public var addGenerationPrompt = true
     public var continueFinalMessage = false
     public var returnTokenTexts = false
+    public var tools: [Tool]?
+    public var toolChoice: ToolChoice?
+    public var chatTemplateKwargs: JSONObject?
 
     public init() {}
 
@@ -19,12 +22,23 @@ public struct TokenizeRequest: WireObject {
             .with(default: true, "add_generation_prompt", \.addGenerationPrompt, .bool),
             .with(default: false, "continue_final_message", \.continueFinalMessage, .bool),
             .with(default: false, "return_token_strs", \.returnTokenTexts, .bool),
+            .optional("tools", \.tools, .tools, "The functions that a chat would name; with `messages`."),
+            .optional("tool_choice", \.toolChoice, .toolChoice),
+            .optional("chat_template_kwargs", \.chatTemplateKwargs, .openObject, "Arguments for the template, such as enable_thinking."),
         ]
     }
 
     public func validate(at path: WirePath) throws {
-        guard (prompt == nil) != (messages == nil) else { throw APIError.field(path.appending("prompt"), "or `messages` is required, and not both.") }
+        guard (prompt == nil) != (messages == nil) else {
+            throw APIError.field(path.appending("prompt"), "or `messages` is required, and not both.")
+        }
         try validateContinuation(continueFinalMessage, addGenerationPrompt: addGenerationPrompt, at: path)
+    }
+
+    public var withoutEffect: [String] {
+        guard messages == nil else { return [] }
+        return ["tools": tools != nil, "tool_choice": toolChoice != nil, "chat_template_kwargs": chatTemplateKwargs != nil].filter(\.value)
+            .keys.sorted()
     }
 }
 

@@ -14,7 +14,8 @@ public struct EmbeddingReply: WireObject, Equatable {
 
     public static var fields: [Field<EmbeddingReply>] {
         [
-            .optional("id", \.id, .string), .sent("object", \.object, .string), .optional("created", \.created, .integer()), .sent("model", \.model, .string),
+            .optional("id", \.id, .string), .sent("object", \.object, .string), .optional("created", \.created, .integer()),
+            .sent("model", \.model, .string),
             .sent("data", \.data, .list(of: .object())), .always("usage", \.usage, .usage),
         ]
     }
@@ -29,7 +30,10 @@ public struct Embedding: WireObject, Equatable {
     public init() {}
 
     public static var fields: [Field<Embedding>] {
-        [.sent("object", \.object, .string), .sent("index", \.index, .integer()), .sent("embedding", \.vector, .embeddingVector, "Numbers, or base64 of little-endian 32-bit floats.")]
+        [
+            .sent("object", \.object, .string), .sent("index", \.index, .integer()),
+            .sent("embedding", \.vector, .embeddingVector, "Numbers, or base64 of little-endian 32-bit floats."),
+        ]
     }
 }
 
@@ -39,7 +43,9 @@ extension WireType where Value == [Float] {
         WireType(
             decode: { json, path in
                 if let text = json.stringValue {
-                    guard let data = Data(base64Encoded: text), data.count % 4 == 0 else { throw APIError.field(path, "must be base64 of 32-bit floats.") }
+                    guard let data = Base64.decode(text), data.count % 4 == 0 else {
+                        throw APIError.field(path, "must be base64 of 32-bit floats.")
+                    }
                     return stride(from: 0, to: data.count, by: 4).map { place in
                         Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(data[data.startIndex + place + $1]) << UInt32(8 * $1) })
                     }

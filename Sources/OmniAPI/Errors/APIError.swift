@@ -62,11 +62,19 @@ extension APIError.Code {
     /// The model, or something else that the request names, does not exist.
     public static let notFound = Self(name: "not_found", status: 404, type: "NotFoundError")
     public static let methodNotAllowed = Self(name: "method_not_allowed", status: 405, type: "Method Not Allowed")
+    /// A request that did not come whole in time.
+    public static let requestTimeout = Self(name: "request_timeout", status: 408, type: "Request Timeout")
     public static let conflict = Self(name: "conflict", status: 409, type: "Conflict")
     /// A body, prompt or medium over a limit.
     public static let tooLarge = Self(name: "too_large", status: 413, type: "RequestTooLargeError")
+    /// A body in a coding that is not read here.
+    public static let unsupportedMediaType = Self(name: "unsupported_media_type", status: 415, type: "Unsupported Media Type")
     /// What is asked for can never be there.
     public static let unprocessable = Self(name: "unprocessable", status: 422, type: "Unprocessable Entity")
+    /// A path that speaks WebSocket only.
+    public static let upgradeRequired = Self(name: "upgrade_required", status: 426, type: "Upgrade Required")
+    /// The head of a request over a limit.
+    public static let headTooLarge = Self(name: "head_too_large", status: 431, type: "Request Header Fields Too Large")
     /// Nobody is left to read this; it stands in the log and the metrics. The number is nginx's.
     public static let clientGone = Self(name: "client_gone", status: 499, type: "ClientDisconnected")
     public static let internalError = Self(name: "internal_error", status: 500, type: "InternalServerError")
@@ -79,8 +87,9 @@ extension APIError.Code {
 
     /// Every code there is, for documentation and tests.
     public static let all: [Self] = [
-        .badRequest, .invalidRequest, .unauthorized, .notFound, .methodNotAllowed, .conflict, .tooLarge, .unprocessable, .clientGone, .internalError,
-        .notImplemented, .unavailable, .timeout, .insufficientStorage,
+        .badRequest, .invalidRequest, .unauthorized, .notFound, .methodNotAllowed, .requestTimeout, .conflict, .tooLarge,
+        .unsupportedMediaType, .unprocessable, .upgradeRequired,
+        .headTooLarge, .clientGone, .internalError, .notImplemented, .unavailable, .timeout, .insufficientStorage,
     ]
 }
 
@@ -103,6 +112,8 @@ extension APIError {
 
     /// What an error of unknown kind becomes: nothing of it reaches the client, the log has it under the request id.
     public static func unexpected(requestID: String) -> APIError {
-        APIError(.internalError, "Something went wrong inside the server.", remedy: "The server's log has the details under request id \(requestID).")
+        APIError(
+            .internalError, "Something went wrong inside the server.",
+            remedy: "The server's log has the details under request id \(requestID).")
     }
 }

@@ -3,7 +3,7 @@ public struct DrawingParameters: Sendable, Equatable {
     public var negativePrompt: String?
     public var steps: Int?
     public var guidanceScale: Double?
-    /// The weight of the prompt for models that call it so; counts where `guidanceScale` is absent.
+    /// The weight of the prompt for models that call it so, where it counts before `guidanceScale`; for others it counts where that is absent.
     public var trueGuidanceScale: Double?
     /// The same seed gives the same pictures; absent, the server draws one.
     public var seed: Int?
@@ -47,11 +47,17 @@ extension DrawingRequest {
         [
             .optional("negative_prompt", \.drawing.negativePrompt, .string, "What the picture must not show; works with guidance only."),
             .optional("num_inference_steps", \.drawing.steps, .integer(1...200), "Denoising steps; the model's default when absent."),
-            .optional("guidance_scale", \.drawing.guidanceScale, .number(guidance), "Weight of the prompt; 0 does without guidance, at half the cost."),
-            .optional("true_cfg_scale", \.drawing.trueGuidanceScale, .number(guidance), "As guidance_scale, which wins."),
+            .optional(
+                "guidance_scale", \.drawing.guidanceScale, .number(guidance),
+                "Weight of the prompt; 0 does without guidance, at half the cost."),
+            .optional(
+                "true_cfg_scale", \.drawing.trueGuidanceScale, .number(guidance),
+                "As guidance_scale; which of both wins is up to the model: the one that its own pipeline has."),
             .optional("seed", \.drawing.seed, .integer(), "The same seed gives the same pictures."),
             .optional("lora", \.drawing.lora, lora),
-            .optional("extra_params", \.drawing.extraParameters, extra, "Further parameters of the model: metadata, cfg_normalization, cfg_truncation."),
+            .optional(
+                "extra_params", \.drawing.extraParameters, extra,
+                "Further parameters of the model: metadata, cfg_normalization, cfg_truncation."),
         ]
     }
 
@@ -79,7 +85,9 @@ public struct ImageExtras: WireObject, Equatable {
     public static var fields: [Field<ImageExtras>] {
         [
             .with(default: false, "metadata", \.metadata, .bool, "Store prompt, seed and steps in PNG files."),
-            .with(default: 0, "cfg_normalization", \.guidanceNormalization, .switchOrNumber, "Bound of the guided prediction's norm; true is 1."),
+            .with(
+                default: 0, "cfg_normalization", \.guidanceNormalization, .switchOrNumber,
+                "Bound of the guided prediction's norm; true is 1."),
             .with(default: 1, "cfg_truncation", \.guidanceTruncation, .number(0...1), "Share of the way after which guidance stops."),
         ]
     }

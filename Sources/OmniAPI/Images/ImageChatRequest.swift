@@ -17,7 +17,7 @@ public struct ImageChatRequest: Sendable {
         var merged = JSONObject()
         var extras = JSONObject()
         for (place, object, path) in [("request", top, WirePath.body), ("request.extra_body", nested, nestedPath)] {
-            for (key, value) in object.members where ImageChatParameters.names.contains(key) {
+            for (key, value) in object.members where ImageChatParameters.names.contains(key) && !value.isNull {
                 try Self.note(ImageChatParameters.canonical[key] ?? key, "\(place).\(key)", in: &given)
                 merged[key] = value
             }
@@ -31,12 +31,19 @@ public struct ImageChatRequest: Sendable {
         if !extras.isEmpty { merged["extra_params"] = .object(extras) }
         var unknown = IgnoredFields()
         chat = try ChatCompletionRequest(json: json, ignored: &unknown)
+        guard chat.messages.contains(where: { $0.role == .user }) else {
+            throw APIError.field(.body.appending("messages"), "must have a message of the role user: it says what to draw.")
+        }
         // Checked first where it stands, so that an error names its place.
+        if let logprobs = nested["logprobs"], !logprobs.isNull {
+            _ = try WireType<Bool>.bool.decode(logprobs, nestedPath.appending("logprobs"))
+        }
         let inside = nested.members.filter { ImageChatParameters.names.contains($0.key) }
         _ = try ImageChatParameters(json: .object(JSONObject(inside.map { ($0.key, $0.value) })), at: nestedPath)
         parameters = try ImageChatParameters(json: .object(merged))
         let read = ImageChatParameters.names.union(["extra_body", "extra_args", "extra_params"])
-        let without = ["n", "temperature", "max_tokens", "max_completion_tokens", "top_p", "stop", "logprobs"] + ImageChatParameters.unusedNames
+        let without =
+            ["n", "temperature", "max_tokens", "max_completion_tokens", "top_p", "stop", "logprobs"] + ImageChatParameters.unusedNames
         unused = without.filter { top[$0] != nil || nested[$0] != nil }
         ignored.names += unknown.names.filter { !read.contains($0) }
         ignored.names += nested.keys.filter { !read.contains($0) }.map { "extra_body.\($0)" }
@@ -109,13 +116,17 @@ public struct ImageChatParameters: DrawingRequest {
         return [
             .optional("width", \.width, side), .optional("height", \.height, side),
             .optional("size", \.size, .imageSize(anyCase: true), "height and width win over it."),
-            .optional("resolution", \.resolution, .integer(1...ImageSize.longestSide), "Pixels a side of the square whose area the picture shall have."),
+            .optional(
+                "resolution", \.resolution, .integer(1...ImageSize.longestSide),
+                "Pixels a side of the square whose area the picture shall have."),
             .with(default: 1, "num_outputs_per_prompt", \.count, .integer(1...10)),
             .optional("strength", \.strength, .number(0...1)),
             .unused("quality", WireType<Quality>.choice), .unused("guidance_scale_2", .number()), .unused("num_frames", .integer()),
             .unused("layers", .integer(2...10)),
-        ] + drawingFields(\.drawing, guidance: 0...1000, lora: .object(), extra: .openObject).map { field in
-            field.name == "true_cfg_scale" ? .optional("true_cfg_scale", \.drawing.trueGuidanceScale, .number(0...1000), aliases: ["cfg_scale"]) : field
-        }
+        ]
+            + drawingFields(\.drawing, guidance: 0...1000, lora: .object(), extra: .openObject).map { field in
+                field.name == "true_cfg_scale"
+                    ? .optional("true_cfg_scale", \.drawing.trueGuidanceScale, .number(0...1000), aliases: ["cfg_scale"]) : field
+            }
     }
 }

@@ -18,7 +18,7 @@ public struct ImageEditRequest: StreamedDrawingRequest {
     public init() {}
 
     /// Form fields that hold pictures, as files or as URLs.
-    public static let pictureNames: Set<String> = ["image", "image[]", "url", "url[]", "mask", "mask_image", "reference_image"]
+    public static let pictureNames: Set<String> = ["image", "image[]", "url", "url[]", "mask", "mask[]", "mask_image", "reference_image"]
 
     public static let unusedNames = [
         "user", "background", "guidance_scale_2", "generator_device", "bot_task", "sys_type", "system_prompt", "layers",
@@ -30,7 +30,8 @@ public struct ImageEditRequest: StreamedDrawingRequest {
             .optional("model", \.model, .string, "A served model's name; may be absent."),
             .with(default: 1, "n", \.n, .integer(1...10), "Pictures, all from one seed."),
             .with(default: nil, "size", \.size, .imageSizeOrAuto, "`auto` is the size of the first input picture."),
-            .optional("resolution", \.resolution, .integer().checked { [640, 1024].contains($0) ? nil : "must be 640 or 1024, not \($0)." }),
+            .optional(
+                "resolution", \.resolution, .integer().checked { [640, 1024].contains($0) ? nil : "must be 640 or 1024, not \($0)." }),
             .unused("response_format", .string.checked { $0 == "b64_json" ? nil : "must be b64_json, not \($0)." }),
             .with(default: .png, "output_format", \.output.format, .imageOutputFormat),
             .with(default: nil, "output_compression", \.output.compression, WireType<Int>.integer(0...100).given()),
@@ -38,12 +39,19 @@ public struct ImageEditRequest: StreamedDrawingRequest {
             .with(default: 0, "partial_images", \.partialImages, .countOrNull, "Previews on the way of a stream."),
             .with(default: false, "return_stage_metrics", \.returnStageMetrics, .bool),
             .optional("strength", \.strength, .number(0...1), "How far to leave the input; 1 with a mask and the model's default without."),
-            .unused("user", .string), .unused("background", .string), .unused("guidance_scale_2", .number()), .unused("generator_device", .string),
-            .unused("bot_task", .string), .unused("sys_type", .string), .unused("system_prompt", .string), .unused("layers", .integer(2...10)),
-        ] + drawingFields(\.drawing, guidance: 0...1000, lora: WireType<LoRAReference>.object().fromText(), extra: WireType<JSONObject>.openObject.fromText())
+            .unused("user", .string), .unused("background", .string), .unused("guidance_scale_2", .number()),
+            .unused("generator_device", .string),
+            .unused("bot_task", .string), .unused("sys_type", .string), .unused("system_prompt", .string),
+            .unused("layers", .integer(2...10)),
+        ]
+            + drawingFields(
+                \.drawing, guidance: 0...1000, lora: WireType<LoRAReference>.object().fromText(),
+                extra: WireType<JSONObject>.openObject.fromText())
     }
 
     public func validate(at path: WirePath) throws {
-        if size != nil, resolution != nil { throw APIError.field(path.appending("resolution"), "cannot be given together with an explicit `size`.") }
+        if size != nil, resolution != nil {
+            throw APIError.field(path.appending("resolution"), "cannot be given together with an explicit `size`.")
+        }
     }
 }

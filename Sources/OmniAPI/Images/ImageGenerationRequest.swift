@@ -19,7 +19,8 @@ public struct ImageGenerationRequest: StreamedDrawingRequest {
     }
 
     public static let unusedNames = [
-        "user", "system_prompt", "bot_task", "use_system_prompt", "flow_shift", "generator_device", "layers", "vae_use_slicing", "vae_use_tiling",
+        "user", "system_prompt", "bot_task", "use_system_prompt", "flow_shift", "generator_device", "layers", "vae_use_slicing",
+        "vae_use_tiling",
     ]
 
     public static var fields: [Field<ImageGenerationRequest>] {
@@ -27,15 +28,18 @@ public struct ImageGenerationRequest: StreamedDrawingRequest {
             .required("prompt", \.prompt, .string, "What to draw; may be empty."),
             .optional("model", \.model, .string, "A served model's name; may be absent."),
             .with(default: 1, "n", \.n, .integer(1...10), "Pictures, all from one seed."),
-            .optional("size", \.size, .imageSize, "The model's own size when absent."),
+            .with(default: nil, "size", \.size, .imageSizeOrAuto, "The model's own size when absent or `auto`."),
             .with(default: .base64, "response_format", \.responseFormat, .choice, "Base64 in JSON, or the file itself (a zip of several)."),
             .with(default: .png, "output_format", \.output.format, .imageOutputFormat),
-            .with(default: nil, "output_compression", \.output.compression, WireType<Int>.integer(0...100).given(), "Quality of jpeg and webp; for png 100 does not compress."),
+            .with(
+                default: nil, "output_compression", \.output.compression, WireType<Int>.integer(0...100).given(),
+                "Quality of jpeg and webp; for png 100 does not compress."),
             .with(default: false, "stream", \.stream, .switchOrNull, "Server-sent events: image_generation.partial_image and .completed."),
             .with(default: 0, "partial_images", \.partialImages, .countOrNull, "Previews on the way of a stream."),
             .with(default: false, "return_stage_metrics", \.returnStageMetrics, .switchOrNull),
             .unused("user", .string), .unused("system_prompt", .string), .unused("bot_task", .string),
-            .unused("use_system_prompt", WireType<SystemPrompt>.choice), .unused("flow_shift", .number()), .unused("generator_device", .string),
+            .unused("use_system_prompt", WireType<SystemPrompt>.choice), .unused("flow_shift", .number()),
+            .unused("generator_device", .string),
             .unused("layers", .integer(2...10)), .unused("vae_use_slicing", .bool), .unused("vae_use_tiling", .bool),
         ] + drawingFields(\.drawing, guidance: 0...20, lora: .object(), extra: .openObject)
     }

@@ -32,7 +32,10 @@ public struct ImageDatum: WireObject, Equatable {
     public init() {}
 
     public static var fields: [Field<ImageDatum>] {
-        [.always("b64_json", \.base64, .string, "Base64 of the file."), .always("url", \.url, .string), .always("revised_prompt", \.revisedPrompt, .string)]
+        [
+            .always("b64_json", \.base64, .string, "Base64 of the file."), .always("url", \.url, .string),
+            .always("revised_prompt", \.revisedPrompt, .string),
+        ]
     }
 
     /// The file's bytes; nil when the reply has a URL only.
@@ -84,7 +87,8 @@ public struct ImageStreamEvent: WireObject, Equatable {
             .sent("type", \.type, .string), .sent("b64_json", \.base64, .string), .always("created_at", \.createdAt, .integer()),
             .always("size", \.size, .string), .always("quality", \.quality, .string), .always("background", \.background, .string),
             .always("output_format", \.outputFormat, .string), .sent("index", \.index, .integer()),
-            .optional("partial_image_index", \.partialImageIndex, .integer()), .optional("usage", \.usage, .any), .optional("metrics", \.metrics, .object()),
+            .optional("partial_image_index", \.partialImageIndex, .integer()), .optional("usage", \.usage, .any),
+            .optional("metrics", \.metrics, .object()),
         ]
     }
 

@@ -33,7 +33,9 @@ extension WireType where Value == ImageSize {
     static func imageSize(anyCase: Bool) -> WireType {
         WireType(
             decode: { json, path in
-                guard case .string(let text) = json else { throw APIError.field(path, "must be a string such as 1024x1024, not \(json.typeName).") }
+                guard case .string(let text) = json else {
+                    throw APIError.field(path, "must be a string such as 1024x1024, not \(json.typeName).")
+                }
                 guard let size = ImageSize(anyCase ? text.lowercased() : text) else {
                     throw APIError.field(path, "must be WIDTHxHEIGHT in pixels, such as 1024x1024; not \(json.short).")
                 }
@@ -48,7 +50,7 @@ extension WireType where Value == ImageSize {
 }
 
 extension WireType where Value == ImageSize? {
-    /// `WIDTHxHEIGHT`, or `auto` in any case for the input's own size.
+    /// `WIDTHxHEIGHT`, or `auto` in any case for the input's or the model's own size.
     static var imageSizeOrAuto: WireType {
         let size = WireType<ImageSize>.imageSize
         return WireType(

@@ -36,11 +36,17 @@ struct JSONParser {
     }
 
     mutating func document() throws -> JSONValue {
+        skipByteOrderMark()
         skipBlanks()
         let value = try value()
         skipBlanks()
         guard position == bytes.count else { throw failure("extra data after the document") }
         return value
+    }
+
+    /// Windows' editors begin a file with it; RFC 8259, section 8.1, lets a parser pass over it.
+    private mutating func skipByteOrderMark() {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
     private func failure(_ reason: String) -> JSONSyntaxError { JSONSyntaxError(offset: position, reason: reason) }
@@ -103,7 +109,7 @@ struct JSONParser {
         defer { depth -= 1 }
         position += 1
         var object = JSONObject()
-        var places: [String: Int] = [:]
+        var places: [ExactText: Int] = [:]
         skipBlanks()
         if peek(UInt8(ascii: "}")) { return .object(object) }
         while true {
@@ -116,10 +122,10 @@ struct JSONParser {
             guard peek(UInt8(ascii: ":")) else { throw failure("expected ':'") }
             skipBlanks()
             let member = try value()
-            if let place = places[key] {
+            if let place = places[ExactText(key)] {
                 object.replace(at: place, with: member)
             } else {
-                places[key] = object.count
+                places[ExactText(key)] = object.count
                 object.append(key, member)
             }
             skipBlanks()
@@ -176,7 +182,9 @@ struct JSONParser {
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: bytes[start..<position], as: UTF8.self) else { throw failure("a string is not valid UTF-8") }
+                guard let text = String(validating: bytes[start..<position], as: UTF8.self) else {
+                    throw failure("a string is not valid UTF-8")
+                }
                 position += 1
                 return text
             case UInt8(ascii: "\\"): return try escapedString(from: start)
@@ -229,7 +237,9 @@ struct JSONParser {
 
     private mutating func unicodeEscape() throws -> Character {
         let unit = try hexUnit()
-        if UTF16.isLeadSurrogate(unit), position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u") {
+        if UTF16.isLeadSurrogate(unit), position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position + 1] == UInt8(ascii: "u")
+        {
             let mark = position
             position += 2
             let trail = try hexUnit()

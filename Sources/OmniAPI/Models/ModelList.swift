@@ -25,16 +25,22 @@ public struct ModelObject: WireObject, Equatable {
     public var state: String?
     /// Kinds of content parts that a chat may bring.
     public var inputParts: [String]?
+    /// Why its worker runs on plain kernels, which are slower.
+    public var safeMode: String?
     public var permission: [JSONValue]?
 
     public init() {}
 
     public static var fields: [Field<ModelObject>] {
         [
-            .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer()), .sent("owned_by", \.ownedBy, .string),
+            .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer()),
+            .sent("owned_by", \.ownedBy, .string),
             .always("root", \.root, .string), .always("parent", \.parent, .string), .always("max_model_len", \.maxModelLength, .integer()),
             .always("kind", \.kind, .string, "text, embedding, image, speech, video, or remote."),
-            .always("state", \.state, .string, "ready, loading, failed or asleep."), .always("input_parts", \.inputParts, .list(of: .string)),
+            .always("state", \.state, .string, "ready, loading, failed or asleep."),
+            .always("input_parts", \.inputParts, .list(of: .string)),
+            .optional(
+                "safe_mode", \.safeMode, .string, "Why its worker runs on plain kernels, which are slower; absent where it does not."),
             .optional("permission", \.permission, .list(of: .any)),
         ]
     }

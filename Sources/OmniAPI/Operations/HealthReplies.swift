@@ -4,6 +4,10 @@ public struct HealthReply: WireObject, Equatable {
     public var status = ""
     /// The state of each model: `ready`, `loading`, `failed` or `asleep`.
     public var models: [String: String]?
+    /// Why models failed.
+    public var faults: [String: String]?
+    /// Why workers run on plain kernels.
+    public var safeMode: [String: String]?
     public var reason: String?
 
     public init() {}
@@ -11,6 +15,8 @@ public struct HealthReply: WireObject, Equatable {
     public static var fields: [Field<HealthReply>] {
         [
             .sent("status", \.status, .string, "healthy or unhealthy."), .optional("models", \.models, .dictionary(of: .string)),
+            .optional("faults", \.faults, .dictionary(of: .string), "Why models failed."),
+            .optional("safe_mode", \.safeMode, .dictionary(of: .string), "Why workers run on plain kernels, which are slower."),
             .optional("reason", \.reason, .string),
         ]
     }
@@ -25,6 +31,8 @@ public struct ReadinessReply: WireObject, Equatable {
     public var models: [String: String] = [:]
     /// Why models failed.
     public var faults: [String: String]?
+    /// Why workers run on plain kernels.
+    public var safeMode: [String: String]?
     public var isReady = false
     /// Of loading.
     public var progress = 0
@@ -33,8 +41,11 @@ public struct ReadinessReply: WireObject, Equatable {
 
     public static var fields: [Field<ReadinessReply>] {
         [
-            .sent("status", \.status, .string, "healthy, loading, draining or unhealthy."), .sent("models", \.models, .dictionary(of: .string)),
-            .optional("faults", \.faults, .dictionary(of: .string), "Why models failed."), .sent("ready", \.isReady, .bool),
+            .sent("status", \.status, .string, "healthy, loading, draining or unhealthy."),
+            .sent("models", \.models, .dictionary(of: .string)),
+            .optional("faults", \.faults, .dictionary(of: .string), "Why models failed."),
+            .optional("safe_mode", \.safeMode, .dictionary(of: .string), "Why workers run on plain kernels, which are slower."),
+            .sent("ready", \.isReady, .bool),
             .sent("progress_percent", \.progress, .integer(0...100), "Of loading."),
         ]
     }

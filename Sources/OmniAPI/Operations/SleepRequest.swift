@@ -35,7 +35,8 @@ public struct SleepReply: WireObject, Equatable {
         public static var fields: [Field<Acknowledgement>] {
             [
                 .sent("task_id", \.taskID, .string), .sent("status", \.status, .string), .sent("stage_id", \.stageID, .integer()),
-                .always("rank", \.rank, .integer()), .always("freed_bytes", \.freedBytes, .integer()), .always("metadata", \.metadata, .any),
+                .always("rank", \.rank, .integer()), .always("freed_bytes", \.freedBytes, .integer()),
+                .always("metadata", \.metadata, .any),
             ]
         }
     }
@@ -50,7 +51,8 @@ public struct SleepReply: WireObject, Equatable {
 
     public static var fields: [Field<SleepReply>] {
         [
-            .sent("status", \.status, .string), .optional("acks", \.acknowledgements, .list(of: .object())), .optional("reason", \.reason, .string),
+            .sent("status", \.status, .string), .optional("acks", \.acknowledgements, .list(of: .object())),
+            .optional("reason", \.reason, .string),
         ]
     }
 }

@@ -30,8 +30,9 @@ extension WireObject {
         var known = Set<String>()
         for field in Self.fields {
             for name in field.names { known.insert(name) }
-            let given = field.names.lazy.compactMap { name in object[name].map { (name, $0) } }.first
-            if let (name, value) = given {
+            let given = field.names.compactMap { name in object[name].map { (name, $0) } }
+            // Under two names, one of them null: the other is the one that was given.
+            if let (name, value) = given.first(where: { !$0.1.isNull }) ?? given.first {
                 try field.decode(&self, value, path.appending(name))
             } else if field.isRequired {
                 throw APIError.field(path.appending(field.name), "is required.")
@@ -84,28 +85,39 @@ public struct Field<Root: Sendable>: Sendable {
 
     /// A field that must be given.
     public static func required<Value: Sendable>(
-        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>, aliases: [String] = [], _ about: String = ""
+        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>, aliases: [String] = [],
+        _ about: String = ""
     ) -> Field {
         Field(
             name: name, aliases: aliases, isRequired: true, decode: { $0[keyPath: path] = try type.decode($1, $2) },
             encode: { type.encode($0[keyPath: path]) }, schema: { described(type.schema(), about) })
     }
 
-    /// A field with a default, which `init()` of the object has set. Not given, or given as that default, it is not sent.
+    /// A field with a default, which `init()` of the object has set. Not given, or given as that default, it is not sent. Null
+    /// is not given, as the official clients type it, unless the type itself has a meaning for it.
     public static func with<Value: Sendable & Equatable>(
-        default standard: Value, _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>, aliases: [String] = [],
+        default standard: Value, _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ type: WireType<Value>,
+        aliases: [String] = [],
         _ about: String = ""
     ) -> Field {
         Field(
-            name: name, aliases: aliases, isRequired: false, decode: { $0[keyPath: path] = try type.decode($1, $2) },
+            name: name, aliases: aliases, isRequired: false,
+            decode: { root, json, place in
+                do {
+                    root[keyPath: path] = try type.decode(json, place)
+                } catch {
+                    guard json.isNull else { throw error }
+                }
+            },
             // A bare nil here would be JSON's null, and the default would be sent as such.
             encode: { $0[keyPath: path] == standard ? JSONValue?.none : type.encode($0[keyPath: path]) },
-            schema: { described(type.schema(), about, standard: type.encode(standard)) })
+            schema: { described(orNull(type.schema()), about, standard: type.encode(standard)) })
     }
 
     /// A field that may be absent or null.
     public static func optional<Value: Sendable>(
-        _ name: String, _ path: WritableKeyPath<Root, Value?> & Sendable, _ type: WireType<Value>, aliases: [String] = [], _ about: String = ""
+        _ name: String, _ path: WritableKeyPath<Root, Value?> & Sendable, _ type: WireType<Value>, aliases: [String] = [],
+        _ about: String = ""
     ) -> Field {
         let nullable = type.orNull()
         return Field(
@@ -131,6 +143,12 @@ public struct Field<Root: Sendable>: Sendable {
         Field(
             name: name, aliases: [], isRequired: false, decode: { if !$1.isNull { $0[keyPath: path] = try type.decode($1, $2) } },
             encode: { type.encode($0[keyPath: path]) }, schema: { described(type.schema(), about) }, isPromised: true)
+    }
+
+    /// The schema with null allowed.
+    private static func orNull(_ schema: JSONValue) -> JSONValue {
+        if schema["anyOf"]?.arrayValue?.contains(["type": "null"]) ?? false { return schema }
+        return ["anyOf": [schema, ["type": "null"]]]
     }
 
     static func described(_ schema: JSONValue, _ about: String, standard: JSONValue? = nil) -> JSONValue {

@@ -25,7 +25,8 @@ extension WireType where Value == String {
             decode: { json, path in
                 guard case .string(let text) = json else { throw APIError.field(path, "must be a string, not \(json.typeName).") }
                 if let length, !length.contains(text.unicodeScalars.count) {
-                    throw APIError.field(path, "must have \(length.lowerBound) to \(length.upperBound) characters, not \(text.unicodeScalars.count).")
+                    throw APIError.field(
+                        path, "must have \(length.lowerBound) to \(length.upperBound) characters, not \(text.unicodeScalars.count).")
                 }
                 return text
             },
@@ -72,7 +73,9 @@ extension WireType where Value == Int {
 
 extension WireType where Value == Double {
     /// A finite number in `range`; `above` excludes the lower bound itself.
-    public static func number(_ range: ClosedRange<Double> = -.greatestFiniteMagnitude ... .greatestFiniteMagnitude, above: Double? = nil) -> WireType {
+    public static func number(_ range: ClosedRange<Double> = -.greatestFiniteMagnitude ... .greatestFiniteMagnitude, above: Double? = nil)
+        -> WireType
+    {
         WireType(
             decode: { json, path in
                 let value: Double? =
@@ -82,13 +85,19 @@ extension WireType where Value == Double {
                     }
                 guard let value, value.isFinite else { throw APIError.field(path, "must be a finite number, not \(json.short).") }
                 if let above, value <= above { throw APIError.field(path, "must be greater than \(above), not \(value).") }
-                guard range.contains(value) else { throw APIError.field(path, "must be from \(range.lowerBound) to \(range.upperBound), not \(value).") }
+                guard range.contains(value) else {
+                    throw APIError.field(path, "must be from \(range.lowerBound) to \(range.upperBound), not \(value).")
+                }
                 return value
             },
             encode: { .number($0) },
             schema: {
                 var schema = JSONObject([("type", "number")])
-                if let above { schema["exclusiveMinimum"] = .number(above) } else if range.lowerBound > -.greatestFiniteMagnitude { schema["minimum"] = .number(range.lowerBound) }
+                if let above {
+                    schema["exclusiveMinimum"] = .number(above)
+                } else if range.lowerBound > -.greatestFiniteMagnitude {
+                    schema["minimum"] = .number(range.lowerBound)
+                }
                 if range.upperBound < .greatestFiniteMagnitude { schema["maximum"] = .number(range.upperBound) }
                 return .object(schema)
             })
@@ -143,7 +152,8 @@ extension WireType where Value: RawRepresentable & CaseIterable & Sendable, Valu
         WireType(
             decode: { json, path in
                 guard case .string(let text) = json, let value = Value(rawValue: text) else {
-                    throw APIError.field(path, "must be one of \(Value.allCases.map(\.rawValue).joined(separator: ", ")); not \(json.short).")
+                    throw APIError.field(
+                        path, "must be one of \(Value.allCases.map(\.rawValue).joined(separator: ", ")); not \(json.short).")
                 }
                 return value
             },
@@ -203,8 +213,8 @@ extension WireType {
         WireType(
             decode: { try Value(json: $0, at: $1) }, encode: \.json,
             schema: {
-                SchemaBook.current?.note(Value.self)
-                return SchemaBook.reference(named: Value.schemaName)
+                SchemaRegistry.current?.note(Value.self)
+                return SchemaRegistry.reference(named: Value.schemaName)
             })
     }
 

@@ -10,7 +10,13 @@ public enum AudioFormat: String, CaseIterable, Sendable {
     /// AAC with ADTS headers.
     case aac
 
-    /// The `Content-Type` of a reply in this format.
+    /// Hz of `pcm` for which no rate was asked: it has no header to say it in, and every client of OpenAI's takes it for granted.
+    public static let pcmRate = 24_000
+
+    /// The `Content-Type` of a reply in this format, sound of `sampleRate` Hz in it: `pcm` says the rate there.
+    public func contentType(sampleRate: Int) -> String { self == .pcm ? "\(contentType); rate=\(sampleRate)" : contentType }
+
+    /// The `Content-Type` without parameters.
     public var contentType: String {
         switch self {
         case .wav: "audio/wav"

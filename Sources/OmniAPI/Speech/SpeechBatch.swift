@@ -134,7 +134,16 @@ public struct SpeechBatchReply: WireObject {
     }
 
     // Counted from the results; what a reply says of them on the wire is not stored.
-    private var total: Int { get { results.count } set {} }
-    private var succeeded: Int { get { results.count { $0.status == .success } } set {} }
-    private var failed: Int { get { results.count { $0.status == .error } } set {} }
+    private var total: Int {
+        get { results.count }
+        set {}
+    }
+    private var succeeded: Int {
+        get { results.count { $0.status == .success } }
+        set {}
+    }
+    private var failed: Int {
+        get { results.count { $0.status == .error } }
+        set {}
+    }
 }

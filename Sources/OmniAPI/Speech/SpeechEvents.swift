@@ -20,7 +20,10 @@ public struct SpeechTokenUsage: WireObject, Equatable {
         ]
     }
 
-    private var total: Int? { get { (inputTokens ?? 0) + (outputTokens ?? 0) } set {} }
+    private var total: Int? {
+        get { (inputTokens ?? 0) + (outputTokens ?? 0) }
+        set {}
+    }
 
     private var details: Details? {
         get { Details(textTokens: textTokens ?? 0, audioTokens: (inputTokens ?? 0) - (textTokens ?? 0)) }
@@ -60,7 +63,9 @@ public enum SpeechStreamEvent: Sendable, Equatable {
         let path = WirePath.root("event")
         switch json["type"]?.stringValue {
         case "speech.audio.delta":
-            guard let audio = (json["audio"] ?? json["delta"])?.stringValue else { throw APIError.field(path.appending("audio"), "must be a string.") }
+            guard let audio = (json["audio"] ?? json["delta"])?.stringValue else {
+                throw APIError.field(path.appending("audio"), "must be a string.")
+            }
             self = .delta(audio: audio, format: json["response_format"]?.stringValue.flatMap(AudioFormat.init) ?? .wav)
         case "speech.audio.done": self = .done(try SpeechTokenUsage(json: json["usage"] ?? [:], at: path.appending("usage")))
         case "speech.audio.error":
@@ -77,10 +82,11 @@ public enum SpeechStreamEvent: Sendable, Equatable {
     /// JSON Schema of the `data:` lines.
     public static var schema: JSONValue {
         func event(_ name: String, _ key: String, _ value: JSONValue) -> JSONValue {
-            .object(JSONObject([
-                ("type", "object"), ("required", ["type", .string(key)]),
-                ("properties", .object(JSONObject([("type", ["const": .string(name)]), (key, value)]))),
-            ]))
+            .object(
+                JSONObject([
+                    ("type", "object"), ("required", ["type", .string(key)]),
+                    ("properties", .object(JSONObject([("type", ["const": .string(name)]), (key, value)]))),
+                ]))
         }
         return [
             "oneOf": [
@@ -109,7 +115,8 @@ public enum SpeechStreamEvent: Sendable, Equatable {
             return ["type": .string(name), "usage": usage.json]
         case .error(let error, let partialAudio):
             var body = JSONObject([
-                ("message", .string(error.fullMessage)), ("type", .string(error.status >= 500 ? "server_error" : error.type)), ("param", .string(error.param)),
+                ("message", .string(error.fullMessage)), ("type", .string(error.status >= 500 ? "server_error" : error.type)),
+                ("param", .string(error.param)),
                 ("code", .int(error.status)),
             ])
             if partialAudio {

@@ -30,7 +30,7 @@ public struct SpeechRequest: WireObject {
     public var voice: String?
     public var instructions: String?
     public var responseFormat = AudioFormat.wav
-    /// Hz; nil for the model's own.
+    /// Hz; nil for the model's own, in `pcm` for ``AudioFormat/pcmRate``.
     public var sampleRate: Int?
     public var speed = 1.0
     public var stream = false
@@ -67,7 +67,7 @@ public struct SpeechRequest: WireObject {
             .optional("voice", \.voice, .speechVoice, aliases: ["speaker"], "A voice's name without case, or an object with its `id`."),
             .optional("instructions", \.instructions, .string(length: 0...longestInstructions), "How to speak."),
             .with(default: .wav, "response_format", \.responseFormat, .choice),
-            .optional("sample_rate", \.sampleRate, .integer(1 ... .max), "Hz; the model's own when not given."),
+            .optional("sample_rate", \.sampleRate, .integer(1 ... .max), "Hz; when not given the model's own, and 24000 for `pcm`."),
             .with(default: 1, "speed", \.speed, .speechSpeed, "The pitch is kept."),
             .with(default: false, "stream", \.stream, .bool, "Answer with events."),
             .optional("stream_format", \.streamFormat, .choice),
@@ -98,6 +98,8 @@ public struct SpeechRequest: WireObject {
         if wordTimestamps, isStreamed { throw APIError.invalid("word_timestamps", "word_timestamps is not possible with streaming.") }
     }
 
+    /// Hz of the reply's sound; nil for the model's own.
+    public var replyRate: Int? { sampleRate ?? (responseFormat == .pcm ? AudioFormat.pcmRate : nil) }
     /// The reply comes in pieces.
     public var isStreamed: Bool { stream || streamFormat != nil }
     /// The reply is a stream of events; otherwise bytes.
@@ -130,7 +132,8 @@ extension WireType where Value == Double {
     /// 0.25…4; null is 1.
     static var speechSpeed: WireType {
         let number = WireType.number(0.25...4)
-        return WireType(decode: { json, path in json.isNull ? 1 : try number.decode(json, path) }, encode: number.encode, schema: number.schema)
+        return WireType(
+            decode: { json, path in json.isNull ? 1 : try number.decode(json, path) }, encode: number.encode, schema: number.schema)
     }
 }
 

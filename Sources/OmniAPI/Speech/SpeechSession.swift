@@ -66,7 +66,8 @@ public struct SpeechSessionConfig: WireObject {
             .optional("instructions", \.request.instructions, .string(length: 0...SpeechRequest.longestInstructions)),
             .with(default: .wav, "response_format", \.request.responseFormat, .choice),
             .with(default: 1, "speed", \.request.speed, .speechSpeed),
-            .optional("sample_rate", \.request.sampleRate, .integer(1 ... .max), "Hz; the model's own when not given."),
+            .optional(
+                "sample_rate", \.request.sampleRate, .integer(1 ... .max), "Hz; when not given the model's own, and 24000 for `pcm`."),
             .optional("max_new_tokens", \.request.maxNewTokens, .integer(1 ... .max)),
             .optional("initial_codec_chunk_frames", \.request.initialCodecChunkFrames, .integer(0 ... .max)),
             .optional("non_streaming_mode", \.request.nonStreamingMode, .bool),
@@ -84,9 +85,12 @@ public struct SpeechSessionConfig: WireObject {
     /// Sound in pieces needs a format without a header. Speed keeps the pitch while streaming too, so any speed is taken.
     public func validate(at path: WirePath) throws {
         if streamAudio, request.responseFormat != .pcm {
-            throw APIError.field(path.appending("stream_audio"), "needs `response_format: \"pcm\"`, not \(request.responseFormat.rawValue).")
+            throw APIError.field(
+                path.appending("stream_audio"), "needs `response_format: \"pcm\"`, not \(request.responseFormat.rawValue).")
         }
-        if request.speakerEmbedding != nil, !request.refAudio.isEmpty { throw APIError.field(path, "speaker_embedding and ref_audio exclude each other.") }
+        if request.speakerEmbedding != nil, !request.refAudio.isEmpty {
+            throw APIError.field(path, "speaker_embedding and ref_audio exclude each other.")
+        }
     }
 }
 
@@ -104,7 +108,8 @@ public enum SpeechSessionEvent: Sendable {
         switch self {
         case .audioStart(let utterance, let sentence, let text, let format, let sampleRate):
             var object = JSONObject([
-                ("type", "audio.start"), ("utterance_index", .int(utterance)), ("sentence_index", .int(sentence)), ("sentence_text", .string(text)),
+                ("type", "audio.start"), ("utterance_index", .int(utterance)), ("sentence_index", .int(sentence)),
+                ("sentence_text", .string(text)),
                 ("format", .string(format.rawValue)),
             ])
             if let sampleRate { object.append("sample_rate", .int(sampleRate)) }

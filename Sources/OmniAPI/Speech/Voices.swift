@@ -141,7 +141,8 @@ public struct VoiceUpload: WireObject {
     public func validate(at path: WirePath) throws {
         let isBlank = name.allSatisfy(\.isWhitespace)
         if isBlank || [".", ".."].contains(name) || name.contains(where: { "/\\\0".contains($0) }) {
-            throw APIError.invalid(path.appending("name").text, "Invalid voice name '\(name.filter { $0 != "\0" })'.", remedy: "Use a name without slashes.")
+            throw APIError.invalid(
+                path.appending("name").text, "Invalid voice name '\(name.filter { $0 != "\0" })'.", remedy: "Use a name without slashes.")
         }
         if consent.allSatisfy(\.isWhitespace) { throw APIError.field(path.appending("consent"), "is required.") }
     }

@@ -67,34 +67,39 @@ public struct VideoGenerationRequest: WireObject, Equatable {
     public var pictureReference: MediaReference? { inputReference ?? imageReferences?.first }
 
     /// Made once: each row of a list is read with it.
-    public static let fields: [Field<VideoGenerationRequest>] = whatToFilm + howToFilm + references + unused
+    public static let fields: [Field<VideoGenerationRequest>] = videoPrompt + videoOptions + references + unused
 
-    private static var whatToFilm: [Field<VideoGenerationRequest>] {
+    private static var videoPrompt: [Field<VideoGenerationRequest>] {
         let side = WireType<Int>.modelInteger(1...ImageSize.longestSide)
         return [
-            .required("prompt", \.prompt, .string, "What to film."),
+            .required("prompt", \.prompt, .string, "Prompt."),
             .optional("model", \.model, .string, "A served model's name; may be absent."),
             .optional("seconds", \.seconds, .wholeSeconds, "Length of the clip, as text of whole seconds; num_frames wins over it."),
             .optional("size", \.size, .videoSize, "WIDTHxHEIGHT in pixels; wins over width and height."),
             .optional("width", \.width, side, "Pixels."), .optional("height", \.height, side, "Pixels."),
             .optional("num_frames", \.frames, .modelInteger(1...Int(Int32.max)), "Frames of the clip."),
             .optional("fps", \.fps, .number(1...240), "Frames a second."),
-            .optional("quality", \.quality, .modelChoice, "How the clip is coded: near to what the model made, or without any loss, in RGB, which most browsers don't play."),
+            .optional(
+                "quality", \.quality, .modelChoice,
+                "How the clip is coded: near to what the model made, or without any loss, in RGB, which most browsers don't play."),
             .with(default: 1, "num_outputs_per_prompt", \.count, .integer(1...10), "Taken for the peer's sake: one clip is made."),
             .with(default: false, "return_stage_metrics", \.returnStageMetrics, .bool, "Tell the seconds of a step in `metrics`."),
             .optional("webhook_url", \.webhookURL, .httpURL, "An address that is sent a signed message when the job is over."),
         ]
     }
 
-    private static var howToFilm: [Field<VideoGenerationRequest>] {
+    private static var videoOptions: [Field<VideoGenerationRequest>] {
         let guidance = WireType<Double>.modelNumber(0...20)
         return [
             .optional("negative_prompt", \.negativePrompt, .string, "What the clip must not show; works with guidance only."),
             .optional("num_inference_steps", \.steps, .modelInteger(1...200), "Denoising steps; the model's default when absent."),
-            .optional("guidance_scale", \.guidanceScale, guidance, "Weight of the prompt; 1 or less does without guidance, at half the cost."),
+            .optional(
+                "guidance_scale", \.guidanceScale, guidance, "Weight of the prompt; 1 or less does without guidance, at half the cost."),
             .optional("guidance_scale_2", \.guidanceScale2, guidance, "The same for the second expert, of models that have two."),
             .optional("true_cfg_scale", \.trueGuidanceScale, guidance, "As guidance_scale, which wins."),
-            .optional("boundary_ratio", \.boundaryRatio, .modelNumber(0...1), "Share of the noise levels below which the second expert takes over."),
+            .optional(
+                "boundary_ratio", \.boundaryRatio, .modelNumber(0...1),
+                "Share of the noise levels below which the second expert takes over."),
             .optional("flow_shift", \.flowShift, .number(), "Shift of the noise schedule."),
             .optional("seed", \.seed, .integer(), "The same seed gives the same clip."),
             .optional("lora", \.lora, WireType<LoRAReference>.object().fromText()),
@@ -104,7 +109,9 @@ public struct VideoGenerationRequest: WireObject, Equatable {
 
     private static var references: [Field<VideoGenerationRequest>] {
         [
-            .optional("input_reference", \.inputReference, .mediaReference("image_url"), "The picture to start from: in a form a file or this object."),
+            .optional(
+                "input_reference", \.inputReference, .mediaReference("image_url"),
+                "The picture to start from: in a form a file or this object."),
             .optional("image_reference", \.imageReferences, .mediaReferences("image_url"), "Pictures by address, the first frame first."),
             .optional("video_reference", \.videoReferences, .mediaReferences("video_url")),
             .optional("audio_reference", \.audioReferences, .mediaReferences("audio_url")),
@@ -115,7 +122,8 @@ public struct VideoGenerationRequest: WireObject, Equatable {
     private static var unused: [Field<VideoGenerationRequest>] {
         [
             .unused("user", .string), .unused("aspect_ratio", .string), .unused("short_edge", .integer(1...Int.max)),
-            .unused("start_time_seconds", .number(0 ... .greatestFiniteMagnitude)), .unused("generate_sound", .bool), .unused("sound_duration", .number(above: 0)),
+            .unused("start_time_seconds", .number(0 ... .greatestFiniteMagnitude)), .unused("generate_sound", .bool),
+            .unused("sound_duration", .number(above: 0)),
             .unused("enable_frame_interpolation", .bool), .unused("frame_interpolation_exp", .integer(1...Int.max)),
             .unused("frame_interpolation_scale", .number(above: 0)), .unused("frame_interpolation_model_path", .string),
         ]

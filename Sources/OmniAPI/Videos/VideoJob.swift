@@ -47,14 +47,20 @@ public struct VideoJob: WireObject, Equatable {
 
     /// Made once: lists hold thousands.
     public static let fields: [Field<VideoJob>] = [
-        .required("model", \.model, .string), .always("prompt", \.prompt, .string), .required("id", \.id, .string), .constant("object", "video"),
-        .required("status", \.status, .choice), .always("size", \.size, .string), .required("progress", \.progress, .integer(0...100), "Percent."),
+        .required("model", \.model, .string), .always("prompt", \.prompt, .string), .required("id", \.id, .string),
+        .constant("object", "video"),
+        .required("status", \.status, .choice), .always("size", \.size, .string),
+        .required("progress", \.progress, .integer(0...100), "Percent."),
         .always("seconds", \.seconds, .string, "Whole seconds of the clip."), .always("quality", \.quality, .string),
-        .always("completed_at", \.completedAt, .integer()), .required("created_at", \.createdAt, .integer()), .null("remixed_from_video_id"),
+        .always("completed_at", \.completedAt, .integer()), .required("created_at", \.createdAt, .integer()),
+        .null("remixed_from_video_id"),
         .always("error", \.error, .object()), .always("media_type", \.mediaType, .string), .always("expires_at", \.expiresAt, .integer()),
-        .always("file_name", \.fileName, .string), .always("inference_time_s", \.inferenceSeconds, .number()), .always("fps", \.fps, .number()),
-        .always("num_frames", \.frames, .integer()), .always("duration_s", \.duration, .number()), .always("metrics", \.metrics, .openObject),
-        .always("stage_durations", \.stageDurations, .openObject, "Seconds that each stage took."), .always("peak_memory_mb", \.peakMemory, .number()),
+        .always("file_name", \.fileName, .string), .always("inference_time_s", \.inferenceSeconds, .number()),
+        .always("fps", \.fps, .number()),
+        .always("num_frames", \.frames, .integer()), .always("duration_s", \.duration, .number()),
+        .always("metrics", \.metrics, .openObject),
+        .always("stage_durations", \.stageDurations, .openObject, "Seconds that each stage took."),
+        .always("peak_memory_mb", \.peakMemory, .number()),
         .null("action"),
         .always("stage", \.stage, .string, "What is being done: queued, load, encode, denoise, decode or mux."),
         .always("step", \.step, .integer()), .always("steps", \.steps, .integer(), "Steps of the stage."),
@@ -96,7 +102,8 @@ extension WireType where Value == Int {
     fileprivate static var errorStatus: WireType {
         let number = WireType.integer()
         return WireType(
-            decode: { json, path in try json.stringValue.map { Int($0) ?? 500 } ?? number.decode(json, path) }, encode: number.encode, schema: number.schema)
+            decode: { json, path in try json.stringValue.map { Int($0) ?? 500 } ?? number.decode(json, path) }, encode: number.encode,
+            schema: number.schema)
     }
 }
 
@@ -110,6 +117,8 @@ extension Field {
 
     /// A member that is always null.
     static func null(_ name: String) -> Field {
-        Field(name: name, aliases: [], isRequired: false, decode: { _, _, _ in }, encode: { _ in JSONValue.null }, schema: { ["type": "null"] })
+        Field(
+            name: name, aliases: [], isRequired: false, decode: { _, _, _ in }, encode: { _ in JSONValue.null },
+            schema: { ["type": "null"] })
     }
 }

@@ -35,7 +35,8 @@ public struct VideoListQuery: WireObject, Equatable {
 
     public static var fields: [Field<VideoListQuery>] {
         [
-            .optional("after", \.after, .string, "The last id of the page before."), .optional("limit", \.limit, .integer(0...100), "Jobs of a page; all when absent."),
+            .optional("after", \.after, .string, "The last id of the page before."),
+            .optional("limit", \.limit, .integer(0...100), "Jobs of a page; all when absent."),
             .with(default: .desc, "order", \.order, .choice, "By time of creation, the newest first."),
         ]
     }
@@ -125,7 +126,8 @@ public struct VideoWebhookEvent: WireObject, Equatable {
 
     public static var fields: [Field<VideoWebhookEvent>] {
         [
-            .required("id", \.id, .string), .constant("object", "event"), .required("created_at", \.createdAt, .integer()), .required("type", \.type, .string),
+            .required("id", \.id, .string), .constant("object", "event"), .required("created_at", \.createdAt, .integer()),
+            .required("type", \.type, .string),
             .required("data", \.job, .object()),
         ]
     }

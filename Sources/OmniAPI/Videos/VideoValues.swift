@@ -62,7 +62,8 @@ extension WireType where Value == ImageSize {
         WireType(
             decode: { json, path in
                 let sides = json.stringValue?.split(separator: "x", omittingEmptySubsequences: false) ?? []
-                guard sides.count == 2, sides.allSatisfy({ side in !side.isEmpty && side.utf8.allSatisfy { (0x30...0x39).contains($0) } }) else {
+                guard sides.count == 2, sides.allSatisfy({ side in !side.isEmpty && side.utf8.allSatisfy { (0x30...0x39).contains($0) } })
+                else {
                     throw APIError.field(path, "must be WIDTHxHEIGHT in pixels, such as 832x480; not \(json.short).")
                 }
                 guard let size = ImageSize(json.stringValue ?? "") else {
@@ -109,7 +110,9 @@ extension WireType where Value == [MediaReference] {
         return WireType(
             decode: { json, path in
                 guard case .array(let elements) = try parsedText(json, path) else { return [try element.decode(json, path)] }
-                guard (1...16).contains(elements.count) else { throw APIError.field(path, "must have 1 to 16 elements, not \(elements.count).") }
+                guard (1...16).contains(elements.count) else {
+                    throw APIError.field(path, "must have 1 to 16 elements, not \(elements.count).")
+                }
                 return try elements.enumerated().map { try decodeReference($1, key: key, path.appending($0)) }
             },
             encode: { .array($0.map(element.encode)) }, schema: WireType.oneOrList(of: element).schema)
@@ -127,7 +130,9 @@ private func decodeReference(_ json: JSONValue, key: String, _ path: WirePath) t
     if case .string(let text) = json, text.isMediaAddress { return MediaReference(url: text) }
     guard case .object(let object) = json else { throw APIError.field(path, "must be an object with \(key), not \(json.typeName).") }
     if object["file_id"] != nil { throw APIError.field(path.appending("file_id"), "is not supported yet; send \(key).") }
-    if let other = object.keys.first(where: { $0 != key }) { throw APIError.invalid(path.appending(other).text, "`\(other)` is not known here; give \(key) alone.") }
+    if let other = object.keys.first(where: { $0 != key }) {
+        throw APIError.invalid(path.appending(other).text, "`\(other)` is not known here; give \(key) alone.")
+    }
     guard let url = object[key]?.stringValue else { throw APIError.field(path.appending(key), "is required, as a string.") }
     guard url.isMediaAddress else { throw APIError.field(path.appending(key), "must be an http(s) or data: URL.") }
     return MediaReference(url: url)

@@ -16,7 +16,9 @@ extension OmniClient {
         }
 
         /// The answer as it is made. The last chunk carries the token counts.
-        public func stream(_ request: ChatCompletionRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<ChatCompletionChunk> {
+        public func stream(_ request: ChatCompletionRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<
+            ChatCompletionChunk
+        > {
             var request = request
             request.stream = true
             if request.streamOptions == nil { request.streamOptions = StreamOptions(includeUsage: true) }

@@ -45,7 +45,9 @@ extension OmniClient {
         }
 
         /// Pictures with their previews (`partialImages`, 0 to 3) and progress.
-        public func streamGeneration(_ request: ImageGenerationRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<ImageUpdate> {
+        public func streamGeneration(_ request: ImageGenerationRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<
+            ImageUpdate
+        > {
             var request = request
             request.stream = true
             request.responseFormat = .base64
@@ -60,16 +62,21 @@ extension OmniClient {
             return try await transport.bytes(.post("/v1/images/generations", request, options))
         }
 
-        public func edit(_ request: ImageEditRequest, _ inputs: EditInputs, _ options: CallOptions = CallOptions()) async throws -> ImageReply {
+        public func edit(_ request: ImageEditRequest, _ inputs: EditInputs, _ options: CallOptions = CallOptions()) async throws
+            -> ImageReply
+        {
             var request = request
             request.stream = false
             return try await transport.json(.form("/v1/images/edits", request, files: inputs.files, options))
         }
 
-        public func streamEdit(_ request: ImageEditRequest, _ inputs: EditInputs, _ options: CallOptions = CallOptions()) async throws -> EventStream<ImageUpdate> {
+        public func streamEdit(_ request: ImageEditRequest, _ inputs: EditInputs, _ options: CallOptions = CallOptions()) async throws
+            -> EventStream<ImageUpdate>
+        {
             var request = request
             request.stream = true
-            return Self.updates(try await transport.send(.form("/v1/images/edits", request, files: inputs.files, options)), kind: "image_edit")
+            return Self.updates(
+                try await transport.send(.form("/v1/images/edits", request, files: inputs.files, options)), kind: "image_edit")
         }
 
         private static func updates(_ reply: Reply, kind: String) -> EventStream<ImageUpdate> {

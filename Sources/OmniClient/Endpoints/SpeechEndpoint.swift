@@ -6,8 +6,6 @@ extension OmniClient {
     public var speech: Speech { Speech(transport: transport) }
     /// `/v1/audio/voices`.
     public var voices: Voices { Voices(transport: transport) }
-    /// `/v1/audio/transcriptions`, where the server has it.
-    public var transcriptions: Transcriptions { Transcriptions(transport: transport) }
 
     public struct Speech: Sendable {
         let transport: Transport
@@ -20,7 +18,8 @@ extension OmniClient {
             return try await transport.bytes(.post("/v1/audio/speech", request, always: Self.format(request), options))
         }
 
-        /// Sound while it is made: `pcm`, or `wav` behind a header that knows no length.
+        /// Sound while it is made, in any format; `wav` stands behind a header that knows no length, and the rate of `pcm` in
+        /// ``ByteStream/sampleRate``.
         public func stream(_ request: SpeechRequest, _ options: CallOptions = CallOptions()) async throws -> ByteStream {
             var request = request
             request.stream = false
@@ -29,7 +28,8 @@ extension OmniClient {
         }
 
         /// The same as events, with the token counts at the end. An error event is thrown.
-        public func events(_ request: SpeechRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<SpeechStreamEvent> {
+        public func events(_ request: SpeechRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<SpeechStreamEvent>
+        {
             var request = request
             // By itself it asks for events; OpenAI's server knows no `stream` here.
             request.stream = false
@@ -50,7 +50,9 @@ extension OmniClient {
         }
 
         /// Told always: OpenAI's default is another.
-        private static func format(_ request: SpeechRequest) -> [(String, JSONValue)] { [("response_format", .string(request.responseFormat.rawValue))] }
+        private static func format(_ request: SpeechRequest) -> [(String, JSONValue)] {
+            [("response_format", .string(request.responseFormat.rawValue))]
+        }
     }
 
     public struct Voices: Sendable {
@@ -74,33 +76,4 @@ extension OmniClient {
             try await transport.json(.delete("/v1/audio/voices/\(Call.escape(name))", options))
         }
     }
-
-    public struct Transcriptions: Sendable {
-        let transport: Transport
-
-        /// The words of a sound file. A server without an able model answers 404.
-        public func create(_ sound: Upload, model: String? = nil, language: String? = nil, prompt: String? = nil, _ options: CallOptions = CallOptions())
-            async throws -> String
-        {
-            var form = TranscriptionForm()
-            (form.model, form.language, form.prompt) = (model, language, prompt)
-            return try await transport.json(.form("/v1/audio/transcriptions", form, files: [("file", sound)], options), as: TranscriptionReply.self).text
-        }
-    }
-}
-
-/// The fields of a transcription's form, after OpenAI.
-private struct TranscriptionForm: WireObject {
-    var model: String?
-    var language: String?
-    var prompt: String?
-
-    static var fields: [Field<TranscriptionForm>] {
-        [.optional("model", \.model, .string), .optional("language", \.language, .string), .optional("prompt", \.prompt, .string)]
-    }
-}
-
-private struct TranscriptionReply: WireObject {
-    var text = ""
-    static var fields: [Field<TranscriptionReply>] { [.required("text", \.text, .string)] }
 }

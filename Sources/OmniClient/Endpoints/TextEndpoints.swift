@@ -19,7 +19,8 @@ extension OmniClient {
         }
 
         /// Each element has the text that it adds.
-        public func stream(_ request: CompletionRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<TextCompletion> {
+        public func stream(_ request: CompletionRequest, _ options: CallOptions = CallOptions()) async throws -> EventStream<TextCompletion>
+        {
             var request = request
             request.stream = true
             if request.streamOptions == nil { request.streamOptions = StreamOptions(includeUsage: true) }

@@ -2,7 +2,7 @@ import Foundation
 import OmniAPI
 
 extension OmniClient {
-    /// `/v1/videos`: films are jobs, which outlive the connection.
+    /// `/v1/videos`: videos are jobs, which outlive the connection.
     public var videos: Videos { Videos(transport: transport) }
 
     public struct Videos: Sendable {
@@ -11,7 +11,9 @@ extension OmniClient {
         /// Puts a job in the queue.
         ///
         /// - Parameter inputReference: the picture to start from.
-        public func create(_ request: VideoGenerationRequest, inputReference: Upload? = nil, _ options: CallOptions = CallOptions()) async throws -> VideoJob {
+        public func create(_ request: VideoGenerationRequest, inputReference: Upload? = nil, _ options: CallOptions = CallOptions())
+            async throws -> VideoJob
+        {
             let files = inputReference.map { [(name: "input_reference", upload: $0)] } ?? []
             return try await transport.json(.form("/v1/videos", request, files: files, options))
         }
@@ -32,7 +34,8 @@ extension OmniClient {
         }
 
         /// The file of a finished job.
-        public func content(_ id: String, variant: VideoVariant = .video, _ options: CallOptions = CallOptions()) async throws -> ByteStream {
+        public func content(_ id: String, variant: VideoVariant = .video, _ options: CallOptions = CallOptions()) async throws -> ByteStream
+        {
             let query = variant == .video ? [] : [(name: "variant", value: variant.rawValue)]
             return try await transport.bytes(.get("/v1/videos/\(Call.escape(id))/content", query: query, options))
         }
@@ -51,7 +54,7 @@ extension OmniClient {
                 whole: { [.job(try VideoJob(json: $0, at: .root("reply")))] })
         }
 
-        /// Puts a job in the queue and waits until its film is there.
+        /// Puts a job in the queue and waits until its video is there.
         ///
         /// Cancelling the task stops the waiting, not the job; ``delete(_:_:)`` does that.
         ///
@@ -60,7 +63,8 @@ extension OmniClient {
         ///   - progress: called with the job after each change.
         /// - Throws: ``OmniError`` of kind ``OmniError/Kind/failed`` for a job that failed or was deleted meanwhile.
         public func createAndPoll(
-            _ request: VideoGenerationRequest, inputReference: Upload? = nil, pause: Duration = .seconds(1), _ options: CallOptions = CallOptions(),
+            _ request: VideoGenerationRequest, inputReference: Upload? = nil, pause: Duration = .seconds(1),
+            _ options: CallOptions = CallOptions(),
             progress: @Sendable (VideoJob) -> Void = { _ in }
         ) async throws -> VideoJob {
             let job = try await create(request, inputReference: inputReference, options)
@@ -68,7 +72,9 @@ extension OmniClient {
         }
 
         /// Waits until a job is over; see ``createAndPoll(_:inputReference:pause:_:progress:)``.
-        public func wait(for job: VideoJob, pause: Duration = .seconds(1), progress: @Sendable (VideoJob) -> Void = { _ in }) async throws -> VideoJob {
+        public func wait(for job: VideoJob, pause: Duration = .seconds(1), progress: @Sendable (VideoJob) -> Void = { _ in }) async throws
+            -> VideoJob
+        {
             var last = job
             progress(last)
             var tellsEvents = true

@@ -20,7 +20,10 @@ public struct EventStream<Element: Sendable>: AsyncSequence, Sendable {
     /// - Parameters:
     ///   - read: what an event or a comment means.
     ///   - whole: what a plain JSON reply means, from servers that do not stream here.
-    init(_ reply: Reply, read: @escaping @Sendable (SSEParser.Item) throws -> Step, whole: @escaping @Sendable (JSONValue) throws -> [Element]) {
+    init(
+        _ reply: Reply, read: @escaping @Sendable (SSEParser.Item) throws -> Step,
+        whole: @escaping @Sendable (JSONValue) throws -> [Element]
+    ) {
         requestID = reply.requestID
         chunks = reply.chunks
         isEventStream = reply.isEventStream
@@ -94,14 +97,19 @@ public struct EventStream<Element: Sendable>: AsyncSequence, Sendable {
 
 extension EventStream {
     /// A stream of JSON events that `[DONE]` ends; comments are passed over, and an `error` member is thrown.
-    init(_ reply: Reply, decode: @escaping @Sendable (ServerEvent, JSONValue) throws -> [Element], whole: @escaping @Sendable (JSONValue) throws -> [Element]) {
+    init(
+        _ reply: Reply, decode: @escaping @Sendable (ServerEvent, JSONValue) throws -> [Element],
+        whole: @escaping @Sendable (JSONValue) throws -> [Element]
+    ) {
         self.init(
             reply,
             read: { item in
                 guard case .event(let event) = item else { return .elements([]) }
                 guard event.data != "[DONE]" else { return .end }
                 let json = try JSONValue.parse(event.data)
-                if let error = json["error"], !error.isNull, json["type"]?.stringValue?.hasPrefix("speech.") != true, json["object"] != "video" {
+                if let error = json["error"], !error.isNull, json["type"]?.stringValue?.hasPrefix("speech.") != true,
+                    json["object"] != "video"
+                {
                     throw OmniError(json: json, status: nil, requestID: nil)
                 }
                 return .elements(try decode(event, json))

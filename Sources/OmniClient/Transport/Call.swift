@@ -19,22 +19,36 @@ struct Call: Sendable {
         Call(method: "GET", path: path, query: query, options: options)
     }
 
-    static func delete(_ path: String, _ options: CallOptions = CallOptions()) -> Call { Call(method: "DELETE", path: path, options: options) }
+    static func delete(_ path: String, _ options: CallOptions = CallOptions()) -> Call {
+        Call(method: "DELETE", path: path, options: options)
+    }
 
     /// A POST of a request type's JSON. `always` holds members that go out even where they are the type's default, because other
     /// servers have another.
-    static func post(_ path: String, _ request: some WireObject, always: [(String, JSONValue)] = [], _ options: CallOptions = CallOptions()) -> Call {
+    static func post(_ path: String, _ request: some WireObject, always: [(String, JSONValue)] = [], _ options: CallOptions = CallOptions())
+        -> Call
+    {
         var object = request.json.objectValue ?? JSONObject()
         for (key, value) in always + options.extraFields.members.map({ ($0.key, $0.value) }) { object[key] = value }
         return Call(method: "POST", path: path, body: .json(.object(object)), options: options)
     }
 
-    /// A POST of a request type as a form, with files.
-    static func form(_ path: String, _ request: some WireObject, files: [(name: String, upload: Upload)], _ options: CallOptions = CallOptions()) -> Call {
+    /// A POST of a request type as a form, with files. `repeatsLists`: a list is a field `name[]` for each element, as OpenAI has it; else
+    /// it is a text of JSON.
+    static func form(
+        _ path: String, _ request: some WireObject, files: [(name: String, upload: Upload)], repeatsLists: Bool = false,
+        _ options: CallOptions = CallOptions()
+    ) -> Call {
         var object = request.json.objectValue ?? JSONObject()
         for (key, value) in options.extraFields.members { object[key] = value }
         var form = MultipartForm()
-        for (key, value) in object.members { form.add(key, text: value.stringValue ?? value.jsonText) }
+        for (key, value) in object.members {
+            guard repeatsLists, let elements = value.arrayValue else {
+                form.add(key, text: value.stringValue ?? value.jsonText)
+                continue
+            }
+            for element in elements { form.add("\(key)[]", text: element.stringValue ?? element.jsonText) }
+        }
         for file in files { form.add(file.name, file: file.upload) }
         return Call(method: "POST", path: path, body: .form(form), options: options)
     }
@@ -59,10 +73,6 @@ enum RetryAfter {
     static func duration(_ text: String?, now: Date) -> Duration? {
         guard let text else { return nil }
         if let seconds = Double(text), seconds.isFinite, seconds >= 0 { return .seconds(min(seconds, 1e6)) }
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "GMT")
-        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
-        return formatter.date(from: text).map { .seconds(max(0, $0.timeIntervalSince(now))) }
+        return HTTPTime(text).map { .seconds(max(0, $0.seconds - now.timeIntervalSince1970)) }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 internal import NIOCore
 internal import NIOPosix
+import OmniAPI
 
 /// A file that goes to the server: from the disk, piece by piece, or from memory.
 public struct Upload: Sendable {
@@ -15,11 +16,15 @@ public struct Upload: Sendable {
     public var contentType: String
 
     /// A file on the disk. It is read while it is sent, never whole.
-    public static func file(_ url: URL) -> Upload { Upload(source: .file(url), fileName: url.lastPathComponent, contentType: contentType(of: url.lastPathComponent)) }
+    public static func file(_ url: URL) -> Upload {
+        Upload(source: .file(url), fileName: url.lastPathComponent, contentType: contentType(of: url.lastPathComponent))
+    }
     public static func file(_ path: String) -> Upload { file(URL(fileURLWithPath: path)) }
 
     /// Bytes in memory. The name's ending tells the server what they are.
-    public static func data(_ data: Data, name: String) -> Upload { Upload(source: .bytes(data), fileName: name, contentType: contentType(of: name)) }
+    public static func data(_ data: Data, name: String) -> Upload {
+        Upload(source: .bytes(data), fileName: name, contentType: contentType(of: name))
+    }
 
     /// By the ending of a name; `application/octet-stream` where it tells nothing.
     static func contentType(of name: String) -> String {
@@ -62,27 +67,22 @@ struct MultipartForm: Sendable {
         case upload(Upload)
     }
 
-    private let boundary = "omni-\(UUID().uuidString)"
+    private let frame = MultipartFrame()
     private var pieces: [Piece] = []
 
-    var contentType: String { "multipart/form-data; boundary=\(boundary)" }
+    var contentType: String { frame.contentType }
 
-    mutating func add(_ name: String, text: String) {
-        pieces.append(.text("--\(boundary)\r\nContent-Disposition: form-data; name=\"\(Self.quoted(name))\"\r\n\r\n\(text)\r\n"))
-    }
+    mutating func add(_ name: String, text: String) { pieces.append(.text(frame.field(name, text: text))) }
 
     mutating func add(_ name: String, file: Upload) {
-        let head = "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(Self.quoted(name))\"; filename=\"\(Self.quoted(file.fileName))\"\r\n"
-        pieces.append(.text(head + "Content-Type: \(file.contentType)\r\n\r\n"))
+        pieces.append(.text(frame.fileHead(name, fileName: file.fileName, contentType: file.contentType)))
         pieces.append(.upload(file))
-        pieces.append(.text("\r\n"))
+        pieces.append(.text(frame.fileEnd))
     }
-
-    private var ending: String { "--\(boundary)--\r\n" }
 
     /// Bytes of the whole body.
     func length() throws -> Int64 {
-        let total = try pieces.reduce(ending.utf8.count) { sum, piece in
+        let total = try pieces.reduce(frame.end.utf8.count) { sum, piece in
             switch piece {
             case .text(let text): sum + text.utf8.count
             case .upload(let upload): sum + (try upload.length())
@@ -91,7 +91,7 @@ struct MultipartForm: Sendable {
         return Int64(total)
     }
 
-    func body() throws -> Body { Body(pieces: try (pieces + [.text(ending)]).map(Self.opened)) }
+    func body() throws -> Body { Body(pieces: try (pieces + [.text(frame.end)]).map(Self.opened)) }
 
     private static func opened(_ piece: Piece) throws -> Body.Piece {
         switch piece {
@@ -101,12 +101,6 @@ struct MultipartForm: Sendable {
             guard let handle = try? FileHandle(forReadingFrom: url) else { throw OmniError(.file, "\(url.path) cannot be read.") }
             return .file(handle, url.path)
         }
-    }
-
-    /// As browsers write names: quotes and line ends escaped.
-    private static func quoted(_ name: String) -> String {
-        // By scalars: in a `Character`, a quote may have an accent.
-        name.unicodeScalars.map { ["\"": "%22", "\r": "%0D", "\n": "%0A"][$0] ?? String($0) }.joined()
     }
 
     /// The body's bytes, in pieces of at most 64 KiB from files.

@@ -1,6 +1,7 @@
-import Foundation
 internal import AsyncHTTPClient
+import Foundation
 internal import NIOCore
+internal import NIOHTTP1
 import OmniAPI
 
 /// A reply whose head has come.
@@ -28,7 +29,9 @@ struct Reply: Sendable {
         if let length { bytes.reserveCapacity(min(length, limit)) }
         for try await chunk in chunks {
             bytes += chunk
-            guard bytes.count <= limit else { throw OmniError(.unreadable, "The reply has more than \(limit) bytes.", status: status, requestID: requestID) }
+            guard bytes.count <= limit else {
+                throw OmniError(.unreadable, "The reply has more than \(limit) bytes.", status: status, requestID: requestID)
+            }
         }
         return bytes
     }

@@ -1,7 +1,8 @@
-import Foundation
 internal import AsyncHTTPClient
+import Foundation
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOHTTPCompression
 internal import NIOPosix
 import OmniAPI
 
@@ -31,7 +32,8 @@ struct Transport: Sendable {
             do {
                 return try await sendOnce(call)
             } catch let error as OmniError {
-                guard call.isRepeatable, let pause = configuration.retries.pause(after: error, attempt: attempt, chance: .random(in: 0...1)) else { throw error }
+                guard call.isRepeatable, let pause = configuration.retries.pause(after: error, attempt: attempt, chance: .random(in: 0...1))
+                else { throw error }
                 attempt += 1
                 try await self.pause(pause)
             }
@@ -71,7 +73,9 @@ struct Transport: Sendable {
         if let key = configuration.apiKey { request.headers.add(name: "Authorization", value: "Bearer \(key)") }
         if let key = call.options.idempotencyKey { request.headers.add(name: "Idempotency-Key", value: key) }
         if let id = call.options.requestID { request.headers.add(name: "X-Request-Id", value: id) }
-        for (name, value) in configuration.headers.sorted(by: { $0.key < $1.key }) { request.headers.replaceOrAdd(name: name, value: value) }
+        for (name, value) in configuration.headers.sorted(by: { $0.key < $1.key }) {
+            request.headers.replaceOrAdd(name: name, value: value)
+        }
         switch call.body {
         case .none: break
         case .json(let json):
@@ -96,7 +100,8 @@ struct Transport: Sendable {
             return OmniError(.unreachable, "\(base) is not a URL of a server.")
         case is NIOConnectionError, is IOError: return OmniError(.unreachable, "No server answers at \(base).")
         case let error as HTTPClientError where error == .connectTimeout: return OmniError(.unreachable, "No server answers at \(base).")
-        case let error as HTTPClientError where error == .remoteConnectionClosed: return OmniError(.interrupted, "The server at \(base) closed the connection.")
+        case let error as HTTPClientError where error == .remoteConnectionClosed:
+            return OmniError(.interrupted, "The server at \(base) closed the connection.")
         // Not the whole error, which may hold the key.
         case let error as HTTPClientError: return OmniError(.interrupted, "The connection to \(base) failed: \(error.shortDescription).")
         default: return OmniError(.interrupted, "The connection to \(base) failed: \(error)")

@@ -1,7 +1,7 @@
 import OmniEngine
 import OmniTensor
 
-/// The networks of a checkpoint, as far as engines of all kinds must know them.
+/// The networks of a checkpoint, as far as engines must know them.
 protocol LoadedNetworks: Sendable {
     /// Everything loaded, for counting bytes and for finding what made numbers infinite.
     var stores: [WeightStore] { get }
@@ -18,57 +18,33 @@ extension LoadedNetworks {
     var byteCount: Int { stores.reduce(0) { $0 + $1.byteCount } }
 }
 
-/// A family of models that draw: what the shared pipeline cannot know. One folder with its networks, and one line in `all`.
-protocol DiffusionFamily: LoadedNetworks {
-    /// `_class_name` in `model_index.json`.
-    static var pipelineClass: String { get }
-    static func load(_ checkpoint: Checkpoint) throws -> any DiffusionFamily
+/// A family of diffusion models: it reads a checkpoint, plans requests, and decodes what the shared loop made of a plan.
+///
+/// One folder with its networks, and one line in ``DiffusionFamilies/all``. ``ImageRecipe`` makes the plan of a family that
+/// denoises pictures after a text.
+protocol DiffusionFamily<Request, Defaults>: LoadedNetworks {
+    associatedtype Request: SizedRequest
+    associatedtype Defaults: Sendable
 
-    var defaults: ImageDefaults { get }
-    var vae: AutoencoderKL { get }
-    var scheduler: FlowMatchEuler { get }
-    /// Tokens of a prompt, as the text encoder takes them.
-    func tokenize(_ prompt: String) throws -> [Int]
-    /// What the denoiser needs of a prompt, once for all steps.
-    func condition(_ graph: Graph, tokens: [Int]) throws -> Tensor
-    /// Tokens that latents of this size become; sets a dynamic shift.
-    func pictureTokens(_ latents: Plane) -> Int
-    /// The velocities `noise − picture` as the transformer lays them out, one after the other, for latents of one size.
+    /// As `PipelineFamily` names it.
+    static var name: String { get }
+    /// Reads a checkpoint of the family.
     ///
-    /// - Parameter progress: share of the way that is done, 0 at noise.
-    func velocity(_ graph: Graph, _ asks: [ImageAsk], progress: Float) throws -> Tensor
-    /// The transformer's layout back to `[width, height, channels]`.
-    func unpack(_ values: [Float], like latents: Plane) -> Plane
-    /// Throws for a picture that the family cannot draw.
-    func check(_ latents: Plane, tokens: Int) throws
+    /// - Throws: ``DiffusionError``, `TensorError` or `TokenizerError`, naming the file and what is wrong with it.
+    static func load(_ checkpoint: Checkpoint) throws -> Self
+
+    /// What requests leave open.
+    var defaults: Defaults { get }
+    /// Every choice that the request leaves, and what it takes. Computes nothing.
+    ///
+    /// - Throws: ``ImageModelError/invalid(parameter:reason:)`` for what the model cannot do.
+    func plan(_ request: Request, _ context: PlanningContext) throws -> DenoisingPlan
+    /// Decodes a sample's finished latents, and emits its frames and how far it is.
+    func decode(_ plan: DenoisingPlan, _ latents: [Float], sample: Int, _ run: PipelineRun) throws
 }
 
-/// What the denoiser is asked for one picture.
-struct ImageAsk: Sendable {
-    let latents: Plane
-    let condition: Condition
-}
+/// A family that makes pictures.
+protocol ImageFamily: DiffusionFamily where Request == ImageRequest, Defaults == ImageDefaults {}
 
-/// A prompt as the denoiser takes it.
-struct Condition: Sendable {
-    /// As the family's `condition` made them.
-    var values: [Float]
-    /// Tokens of the prompt.
-    var tokens: Int
-    /// The shape of `values`.
-    var shape: [Int]
-}
-
-/// Every family that is built.
-enum DiffusionFamilies {
-    static let all: [any DiffusionFamily.Type] = [
-        ZImageFamily.self
-    ]
-
-    static func load(_ checkpoint: Checkpoint) throws -> any DiffusionFamily {
-        guard let family = all.first(where: { $0.pipelineClass == checkpoint.pipelineClass }) else {
-            throw DiffusionError.unsupported("a checkpoint of \(checkpoint.pipelineClass)")
-        }
-        return try family.load(checkpoint)
-    }
-}
+/// A family that makes videos.
+protocol VideoFamily: DiffusionFamily where Request == VideoRequest, Defaults == VideoDefaults {}

@@ -3,7 +3,7 @@ import OmniEngine
 import OmniTensor
 
 /// The variational autoencoder between pictures and latents (arXiv:2112.10752; reference: diffusers `AutoencoderKL`).
-struct AutoencoderKL: Sendable {
+struct AutoencoderKL: Autoencoder {
     /// `config.json`.
     struct Config: Decodable, Sendable {
         let in_channels: Int
@@ -15,6 +15,8 @@ struct AutoencoderKL: Sendable {
         let sample_size: Int?
         let scaling_factor: Float
         let shift_factor: Float?
+        /// For each latent channel, where a checkpoint has them.
+        let latents_mean, latents_std: [Float]?
         let use_quant_conv: Bool?
         let use_post_quant_conv: Bool?
         let mid_block_add_attention: Bool?
@@ -33,30 +35,62 @@ struct AutoencoderKL: Sendable {
         guard !config.block_out_channels.isEmpty, config.scaling_factor != 0 else {
             throw DiffusionError.checkpoint(path: store.source, reason: "its config has no blocks or a scaling factor of 0")
         }
-        if let activation = config.act_fn, activation != "silu" { throw DiffusionError.unsupported("a VAE with the activation \(activation)") }
+        for statistics in [config.latents_mean, config.latents_std] {
+            guard let statistics else { continue }
+            guard statistics.count == config.latent_channels, config.latents_std?.contains(0) != true else {
+                throw DiffusionError.checkpoint(
+                    path: store.source, reason: "its config has no mean and deviation for each of \(config.latent_channels) latent channels"
+                )
+            }
+        }
+        if let activation = config.act_fn, activation != "silu" {
+            throw DiffusionError.unsupported("a VAE with the activation \(activation)")
+        }
         self.config = config
         self.precision = precision
         encoder = try VAEEncoder(config, Weights(store))
         decoder = try VAEDecoder(config, Weights(store))
     }
 
+    var scale: Int { config.scale }
+    var latentChannels: Int { config.latent_channels }
+    var tileSide: Int { max(config.sample_size ?? 512, 2 * config.scale) }
+
+    var normalization: LatentNormalization {
+        guard let mean = config.latents_mean, let deviation = config.latents_std else {
+            return .scaled(by: config.scaling_factor, shift: config.shift_factor ?? 0)
+        }
+        return .perChannel(mean: mean, deviation: deviation.map { $0 / config.scaling_factor })
+    }
+
     /// Mean and logarithm of the variance `[width/scale, height/scale, 2 · latent]` for `[width, height, 3]` in −1…1.
     func encode(_ executor: Executor, _ scope: ComputeScope, _ picture: Plane) throws -> Plane {
         let values = try executor.evaluate(scope) { [try encodeGraph($0, picture)] }[0]
-        return Plane(width: picture.width / config.scale, height: picture.height / config.scale, channels: 2 * config.latent_channels, values: values)
+        return Plane(
+            width: picture.width / config.scale, height: picture.height / config.scale, channels: 2 * config.latent_channels, values: values
+        )
     }
 
     /// `[width·scale, height·scale, 3]` in about −1…1 for latents as the decoder wants them, without scale and shift.
     func decode(_ executor: Executor, _ scope: ComputeScope, _ latents: Plane) throws -> Plane {
         let values = try executor.evaluate(scope) { [try decodeGraph($0, latents)] }[0]
-        return Plane(width: latents.width * config.scale, height: latents.height * config.scale, channels: config.out_channels, values: values)
+        return Plane(
+            width: latents.width * config.scale, height: latents.height * config.scale, channels: config.out_channels, values: values)
     }
 
-    func decodeGraph(_ graph: Graph, _ latents: Plane) throws -> Tensor {
+    func encodeMemory(_ executor: Executor, width: Int, height: Int) throws -> GraphPrice {
+        try executor.price { [try encodeGraph($0, Plane(width: width, height: height, channels: config.in_channels, values: []))] }
+    }
+
+    func decodeMemory(_ executor: Executor, width: Int, height: Int) throws -> GraphPrice {
+        try executor.price { [try decodeGraph($0, Plane(width: width, height: height, channels: config.latent_channels, values: []))] }
+    }
+
+    private func decodeGraph(_ graph: Graph, _ latents: Plane) throws -> Tensor {
         try planar(graph, decoder(graph, channelsFirst(graph, latents), precision))
     }
 
-    func encodeGraph(_ graph: Graph, _ picture: Plane) throws -> Tensor {
+    private func encodeGraph(_ graph: Graph, _ picture: Plane) throws -> Tensor {
         try planar(graph, encoder(graph, channelsFirst(graph, picture), precision))
     }
 
@@ -65,16 +99,4 @@ struct AutoencoderKL: Sendable {
     }
 
     private func planar(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.permute(x, [2, 0, 1, 3]) }
-}
-
-/// Latents or a picture as tensors hold it: `[width, height, channels]`, width fastest.
-public struct Plane: Sendable, Equatable {
-    public var width: Int
-    public var height: Int
-    public var channels: Int
-    public var values: [Float]
-
-    var shape: [Int] { [width, height, channels] }
-
-    func map(_ body: (Float) -> Float) -> Plane { Plane(width: width, height: height, channels: channels, values: values.map(body)) }
 }

@@ -22,8 +22,10 @@ struct CLIPPictureProcessor: Sendable {
 
     init(_ checkpoint: Checkpoint) throws {
         let config: Config = try checkpoint.config("image_processor", file: "preprocessor_config.json")
-        guard let side = config.crop_size.height, side == config.crop_size.width, side > 0, config.image_mean.count == 3, config.image_std.count == 3,
-              config.resample ?? 3 == 3, (config.size.shortest_edge ?? side) >= side else {
+        guard let side = config.crop_size.height, side == config.crop_size.width, side > 0, config.image_mean.count == 3,
+            config.image_std.count == 3,
+            config.resample ?? 3 == 3, (config.size.shortest_edge ?? side) >= side
+        else {
             throw DiffusionError.unsupported("the way in which image_processor/preprocessor_config.json wants pictures")
         }
         (self.side, shortest, mean, deviation) = (side, config.size.shortest_edge, config.image_mean, config.image_std)
@@ -33,7 +35,9 @@ struct CLIPPictureProcessor: Sendable {
     func pixels(_ picture: FloatImage) -> [Float] {
         let bytes = picture.values.map { ($0 * 255).rounded() }
         let (width, height) = target(picture.width, picture.height)
-        let wide = Self.resized(bytes, lines: picture.height, from: picture.width, to: width) { line, place in (line * picture.width + place) * 3 }
+        let wide = Self.resized(bytes, lines: picture.height, from: picture.width, to: width) { line, place in
+            (line * picture.width + place) * 3
+        }
         // The result of the first pass lies as lines of `width` pixels.
         let columns = Self.resized(wide, lines: width, from: picture.height, to: height) { line, place in (place * width + line) * 3 }
         let (left, top) = ((width - side) / 2, (height - side) / 2)
@@ -41,7 +45,9 @@ struct CLIPPictureProcessor: Sendable {
         pixels.reserveCapacity(3 * side * side)
         for y in 0..<side {
             for x in 0..<side {
-                for channel in 0..<3 { pixels.append((columns[((left + x) * height + top + y) * 3 + channel] / 255 - mean[channel]) / deviation[channel]) }
+                for channel in 0..<3 {
+                    pixels.append((columns[((left + x) * height + top + y) * 3 + channel] / 255 - mean[channel]) / deviation[channel])
+                }
             }
         }
         return pixels
@@ -49,7 +55,9 @@ struct CLIPPictureProcessor: Sendable {
 
     private func target(_ width: Int, _ height: Int) -> (width: Int, height: Int) {
         guard let shortest else { return (side, side) }
-        return width <= height ? (shortest, Int(Double(shortest) * Double(height) / Double(width))) : (Int(Double(shortest) * Double(width) / Double(height)), shortest)
+        return width <= height
+            ? (shortest, Int(Double(shortest) * Double(height) / Double(width)))
+            : (Int(Double(shortest) * Double(width) / Double(height)), shortest)
     }
 
     /// Lines of pixels of `from` brought to `to`, each value rounded to eight bits as Pillow does between its passes.

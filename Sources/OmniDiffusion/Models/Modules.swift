@@ -43,16 +43,18 @@ struct Convolution: Sendable {
     }
 
     /// What it takes without rounding it first.
-    var type: ElementType { kernel.type }
+    func inputType(_ graph: Graph) -> ElementType { graph.convolutionType(of: kernel) }
 
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
-        try graph.conv3d(graph.cast(x, kernel.type), kernel: kernel, bias: bias, window: window)
+        try graph.conv3d(graph.cast(x, inputType(graph)), kernel: kernel, bias: bias, window: window)
     }
 }
 
 extension Weights {
     /// The kernel `weight`, as it was packed while loading.
-    func packed(_ inputs: Int, _ outputs: Int, taps: Int) throws -> Tensor { try store.packedKernel(prefix + "weight", taps: taps, inputs: inputs, outputs: outputs) }
+    func packed(_ inputs: Int, _ outputs: Int, taps: Int) throws -> Tensor {
+        try store.packedKernel(prefix + "weight", taps: taps, inputs: inputs, outputs: outputs)
+    }
 }
 
 struct GroupNorm: Sendable {
@@ -72,7 +74,8 @@ struct GroupNorm: Sendable {
 
     /// Through the activation and into `next`, in one go.
     func callAsFunction(_ graph: Graph, _ x: Tensor, into next: Convolution) throws -> Tensor {
-        try next(graph, graph.groupNorm(x, groups: groups, weight: weight, bias: bias, epsilon: 1e-6, activated: true, type: next.type))
+        let type = next.inputType(graph)
+        return try next(graph, graph.groupNorm(x, groups: groups, weight: weight, bias: bias, epsilon: 1e-6, activated: true, type: type))
     }
 }
 

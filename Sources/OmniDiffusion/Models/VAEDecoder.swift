@@ -19,14 +19,19 @@ struct VAEDecoder: Sendable {
         let (widest, narrowest, count) = (channels[0], channels[channels.count - 1], config.latent_channels)
         latents = config.use_post_quant_conv ?? true ? try Convolution(root.at("post_quant_conv"), count, count, ConvolutionWindow()) : nil
         input = try Convolution(weights.at("conv_in"), count, widest)
-        middle = try MiddleBlock(weights.at("mid_block"), channels: widest, groups: groups, attention: config.mid_block_add_attention ?? true)
+        middle = try MiddleBlock(
+            weights.at("mid_block"), channels: widest, groups: groups, attention: config.mid_block_add_attention ?? true)
         stages = try channels.indices.map { index in
             let stage = weights.at("up_blocks.\(index)")
             let blocks = try (0...config.layers_per_block).map { layer in
-                try ResnetBlock(stage.at("resnets.\(layer)"), layer == 0 ? channels[max(0, index - 1)] : channels[index], channels[index], groups: groups)
+                try ResnetBlock(
+                    stage.at("resnets.\(layer)"), layer == 0 ? channels[max(0, index - 1)] : channels[index], channels[index],
+                    groups: groups)
             }
             let doubling = ConvolutionWindow(size: 3, padding: 1, doubles: true)
-            let up = index == channels.count - 1 ? nil : try Convolution(stage.at("upsamplers.0.conv"), channels[index], channels[index], doubling)
+            let up =
+                index == channels.count - 1
+                ? nil : try Convolution(stage.at("upsamplers.0.conv"), channels[index], channels[index], doubling)
             return Stage(blocks: blocks, up: up)
         }
         norm = try GroupNorm(weights.at("conv_norm_out"), groups: groups, channels: narrowest)

@@ -21,14 +21,17 @@ struct VAEEncoder: Sendable {
         stages = try channels.indices.map { index in
             let stage = weights.at("down_blocks.\(index)")
             let blocks = try (0..<config.layers_per_block).map { layer in
-                try ResnetBlock(stage.at("resnets.\(layer)"), layer == 0 ? channels[max(0, index - 1)] : channels[index], channels[index], groups: groups)
+                try ResnetBlock(
+                    stage.at("resnets.\(layer)"), layer == 0 ? channels[max(0, index - 1)] : channels[index], channels[index],
+                    groups: groups)
             }
             // One row and one column of zeros, at the far ends only.
             let halving = ConvolutionWindow(size: 3, stride: 2, padding: 0, trailing: 1)
             let down = index == last ? nil : try Convolution(stage.at("downsamplers.0.conv"), channels[index], channels[index], halving)
             return Stage(blocks: blocks, down: down)
         }
-        middle = try MiddleBlock(weights.at("mid_block"), channels: channels[last], groups: groups, attention: config.mid_block_add_attention ?? true)
+        middle = try MiddleBlock(
+            weights.at("mid_block"), channels: channels[last], groups: groups, attention: config.mid_block_add_attention ?? true)
         norm = try GroupNorm(weights.at("conv_norm_out"), groups: groups, channels: channels[last])
         output = try Convolution(weights.at("conv_out"), channels[last], 2 * config.latent_channels)
         let count = 2 * config.latent_channels

@@ -22,19 +22,20 @@ struct DenoisingLoop {
     /// Predictions that the model is asked for together.
     let batch: Int
 
-    init(schedule: any NoiseSchedule, start: Int, cacheThreshold: Float = 0, batch: Int = 1, guidance: @escaping (_ index: Int) -> Guidance) {
+    init(schedule: any NoiseSchedule, start: Int, cacheThreshold: Float = 0, batch: Int = 1, guidance: @escaping (_ index: Int) -> Guidance)
+    {
         (self.schedule, self.start, self.cacheThreshold, self.batch, self.guidance) = (schedule, start, cacheThreshold, batch, guidance)
     }
 
     /// One prediction that is wanted: for a picture's latents, for the prompt or for the negative prompt.
-    struct Ask: Equatable {
+    struct Request: Equatable {
         let latents: [Float]
         let picture: Int
         let negative: Bool
     }
 
-    /// The model's velocities at step `index`, one for each ask.
-    typealias Predict = (_ asks: [Ask], _ index: Int) throws -> [[Float]]
+    /// The model's velocities at step `index`, one for each request.
+    typealias Predict = (_ requests: [Request], _ index: Int) throws -> [[Float]]
 
     /// Runs from step `start` to the end.
     ///
@@ -42,8 +43,11 @@ struct DenoisingLoop {
     ///   - latents: one array for each picture.
     ///   - blend: changes latents after step `index`, as inpainting does.
     ///   - watch: called after each step.
-    func run(_ latents: [[Float]], cancellation: CancellationToken, predict: Predict, blend: (_ latents: [Float], _ picture: Int, _ index: Int) -> [Float],
-             watch: (DenoisingStep) throws -> Void) throws -> [[Float]] {
+    func run(
+        _ latents: [[Float]], cancellation: CancellationToken, predict: Predict,
+        blend: (_ latents: [Float], _ picture: Int, _ index: Int) -> [Float],
+        watch: (DenoisingStep) throws -> Void
+    ) throws -> [[Float]] {
         var latents = latents
         var cache = StepCache(threshold: cacheThreshold)
         var solvers = latents.map { _ in schedule.solver() }
@@ -63,18 +67,22 @@ struct DenoisingLoop {
     }
 
     /// The guided velocity of each picture: what the cache lacks is asked of the model, some at a time.
-    private func velocities(_ latents: [[Float]], _ index: Int, _ cache: inout StepCache, _ cancellation: CancellationToken, _ predict: Predict) throws -> [[Float]] {
+    private func velocities(
+        _ latents: [[Float]], _ index: Int, _ cache: inout StepCache, _ cancellation: CancellationToken, _ predict: Predict
+    ) throws -> [[Float]] {
         let guidance = guidance(index)
         let signs = guidance.applies(at: schedule.progress(index)) ? [false, true] : [false]
-        let asks = latents.enumerated().flatMap { picture, latents in signs.map { Ask(latents: latents, picture: picture, negative: $0) } }
+        let requests = latents.enumerated().flatMap { picture, latents in
+            signs.map { Request(latents: latents, picture: picture, negative: $0) }
+        }
         let forced = index == start || index + 1 == schedule.steps
-        var known = asks.map { forced ? nil : cache.prediction($0) }
-        let missing = asks.indices.filter { known[$0] == nil }
+        var known = requests.map { forced ? nil : cache.prediction($0) }
+        let missing = requests.indices.filter { known[$0] == nil }
         for first in stride(from: 0, to: missing.count, by: batch) {
             try cancellation.check()
             let places = missing[first..<min(first + batch, missing.count)]
-            for (place, velocity) in zip(places, try predict(places.map { asks[$0] }, index)) {
-                cache.keep(velocity, for: asks[place])
+            for (place, velocity) in zip(places, try predict(places.map { requests[$0] }, index)) {
+                cache.keep(velocity, for: requests[place])
                 known[place] = velocity
             }
         }

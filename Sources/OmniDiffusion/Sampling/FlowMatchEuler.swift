@@ -48,16 +48,28 @@ public struct FlowMatchEuler: NoiseScheduler {
     /// Throws for variants that are not built.
     public init(_ config: Config) throws {
         let variants = [
-            ("invert_sigmas", config.invert_sigmas), ("use_karras_sigmas", config.use_karras_sigmas), ("use_beta_sigmas", config.use_beta_sigmas),
+            ("invert_sigmas", config.invert_sigmas), ("use_karras_sigmas", config.use_karras_sigmas),
+            ("use_beta_sigmas", config.use_beta_sigmas),
             ("use_exponential_sigmas", config.use_exponential_sigmas), ("stochastic_sampling", config.stochastic_sampling),
         ]
         if let variant = variants.first(where: { $0.1 == true }) {
-            throw DiffusionError.unsupported("the scheduler's \(variant.0)")
+            throw DiffusionError.unsupported("the FlowMatchEuler scheduler's \(variant.0)")
         }
         if let kind = config.time_shift_type, kind != "exponential", kind != "linear" {
-            throw DiffusionError.unsupported("the scheduler's time_shift_type \(kind)")
+            throw DiffusionError.unsupported("the FlowMatchEuler scheduler's time_shift_type \(kind)")
         }
         self.config = config
+    }
+
+    func schedule(steps: Int, _ spacing: NoiseSpacing) throws -> any NoiseSchedule {
+        switch spacing {
+        case .even(let tokens): return schedule(steps: steps, tokens: tokens)
+        case .own(let shift):
+            guard config.use_dynamic_shifting != true else {
+                throw DiffusionError.unsupported("a dynamic shift of the scheduler's own noise levels")
+            }
+            return schedule(steps: steps, shift: shift)
+        }
     }
 
     /// Noise levels for `steps` steps over a picture of `tokens` tokens, which sets the shift where it is dynamic.
@@ -76,7 +88,7 @@ public struct FlowMatchEuler: NoiseScheduler {
 
     /// The levels that the scheduler has by itself: evenly from its first to its last one, both shifted already, then
     /// shifted once more, as the reference does.
-    func schedule(steps: Int, shift: Float?) -> any NoiseSchedule {
+    private func schedule(steps: Int, shift: Float?) -> Schedule {
         let train = config.num_train_timesteps ?? 1000
         let shift = shift ?? config.shift ?? 1
         func shifted(_ sigma: Float) -> Float { shift * sigma / (1 + (shift - 1) * sigma) }
@@ -90,9 +102,10 @@ public struct FlowMatchEuler: NoiseScheduler {
         return Schedule(sigmas: stretched(sigmas.map { Float($0) }) + [0], trainSteps: train)
     }
 
-    /// The levels stretched so that the last one is the one that is wanted.
+    /// The levels stretched so that the last one is the one that is wanted. The level of a single step is noise alone, which nothing can
+    /// stretch; the reference divides 0 by 0 there.
     private func stretched(_ sigmas: [Float]) -> [Float] {
-        guard let terminal = config.shift_terminal, let last = sigmas.last else { return sigmas }
+        guard let terminal = config.shift_terminal, let last = sigmas.last, last < 1 else { return sigmas }
         let factor = (1 - last) / (1 - terminal)
         return sigmas.map { 1 - (1 - $0) / factor }
     }
@@ -114,19 +127,6 @@ public struct FlowMatchEuler: NoiseScheduler {
 }
 
 extension FlowMatchEuler.Schedule {
-    /// The first step of a run that leaves an input picture by `strength`: 0 for 1, `steps` for none.
-    public func start(strength: Float) -> Int {
-        // As decimal: 5 steps at 0.6 are 3 and not 2.9999.
-        let strength = Double("\(strength)") ?? Double(strength)
-        return Int(max(Double(steps) - min(Double(steps) * strength, Double(steps)), 0))
-    }
-
-    /// `picture` at the noise level before step `index`.
-    public func noised(_ picture: [Float], _ noise: [Float], before index: Int) -> [Float] {
-        let sigma = sigmas[index]
-        return zip(picture, noise).map { sigma * $1 + (1 - sigma) * $0 }
-    }
-
     /// The latents after step `index`, given the velocity `noise − picture` that the model predicts.
     public func step(_ latents: [Float], velocity: [Float], _ index: Int) -> [Float] {
         let distance = sigmas[index + 1] - sigmas[index]

@@ -17,10 +17,20 @@ protocol NoiseSolver {
 
 /// Makes schedules; what `scheduler/scheduler_config.json` of a checkpoint describes.
 protocol NoiseScheduler: Sendable {
-    /// The levels for `steps` steps, with the scheduler's own first and last level.
+    /// The levels for `steps` steps.
+    ///
+    /// - Throws: ``DiffusionError/unsupported(_:)`` where the scheduler has no such levels, whatever the number of steps.
+    func schedule(steps: Int, _ spacing: NoiseSpacing) throws -> any NoiseSchedule
+}
+
+/// Which levels a pipeline asks its scheduler for.
+enum NoiseSpacing: Sendable, Equatable {
+    /// Evenly from 1 down to 1/steps, then shifted; where the checkpoint wants a dynamic shift, by the tokens of a sample.
+    case even(tokens: Int)
+    /// Between the scheduler's own first and last level.
     ///
     /// - Parameter shift: in place of the checkpoint's own time shift; above 1 stays longer where there is much noise.
-    func schedule(steps: Int, shift: Float?) -> any NoiseSchedule
+    case own(shift: Float?)
 }
 
 extension NoiseSchedule {
@@ -34,22 +44,17 @@ extension NoiseSchedule {
         let sigma = sigmas[index]
         return zip(latents, velocity).map { $0 - sigma * $1 }
     }
-}
 
-/// Every scheduler that is built, by `_class_name`.
-enum NoiseSchedulers {
-    static func load(_ checkpoint: Checkpoint) throws -> any NoiseScheduler {
-        let file = "scheduler_config.json"
-        let kind: Kind = try checkpoint.config("scheduler", file: file)
-        switch kind._class_name ?? "" {
-        case "UniPCMultistepScheduler": return try UniPC(checkpoint.config("scheduler", file: file))
-        case "FlowMatchEulerDiscreteScheduler":
-            let scheduler = try FlowMatchEuler(checkpoint.config("scheduler", file: file))
-            guard scheduler.config.use_dynamic_shifting != true else { throw DiffusionError.unsupported("a video scheduler with dynamic shifting") }
-            return scheduler
-        case let other: throw DiffusionError.unsupported("the scheduler \(other)")
-        }
+    /// The first step of a run that leaves an input picture by `strength`: 0 for 1, `steps` for none.
+    func start(strength: Float) -> Int {
+        // As decimal: 5 steps at 0.6 are 3 and not 2.9999.
+        let strength = Double("\(strength)") ?? Double(strength)
+        return Int(max(Double(steps) - min(Double(steps) * strength, Double(steps)), 0))
     }
 
-    private struct Kind: Decodable { let _class_name: String? }
+    /// `picture` at the noise level before step `index`.
+    func noised(_ picture: [Float], _ noise: [Float], before index: Int) -> [Float] {
+        let sigma = sigmas[index]
+        return zip(picture, noise).map { sigma * $1 + (1 - sigma) * $0 }
+    }
 }

@@ -20,20 +20,21 @@ struct StepCache {
     init(threshold: Float) { self.threshold = threshold }
 
     /// The last prediction, while its input has hardly changed since; nil where the model must run.
-    mutating func prediction(_ ask: DenoisingLoop.Ask) -> [Float]? {
-        let key = Key(picture: ask.picture, negative: ask.negative)
+    mutating func prediction(_ request: DenoisingLoop.Request) -> [Float]? {
+        let key = Key(picture: request.picture, negative: request.negative)
         guard var entry = entries[key] else { return nil }
-        entry.change += Self.change(from: entry.input, to: ask.latents)
-        entry.input = ask.latents
+        entry.change += Self.change(from: entry.input, to: request.latents)
+        entry.input = request.latents
         guard entry.change < threshold else { return nil }
         entries[key] = entry
         return entry.prediction
     }
 
     /// Remembers what the model said.
-    mutating func keep(_ prediction: [Float], for ask: DenoisingLoop.Ask) {
+    mutating func keep(_ prediction: [Float], for request: DenoisingLoop.Request) {
         guard threshold > 0 else { return }
-        entries[Key(picture: ask.picture, negative: ask.negative)] = Entry(input: ask.latents, change: 0, prediction: prediction)
+        entries[Key(picture: request.picture, negative: request.negative)] = Entry(
+            input: request.latents, change: 0, prediction: prediction)
     }
 
     /// Σ|b − a| / Σ|a|.

@@ -31,21 +31,32 @@ struct UniPC: NoiseScheduler {
     /// Throws for variants that are not built.
     init(_ config: Config) throws {
         let variants = [
-            ("thresholding", config.thresholding), ("use_karras_sigmas", config.use_karras_sigmas), ("use_beta_sigmas", config.use_beta_sigmas),
+            ("thresholding", config.thresholding), ("use_karras_sigmas", config.use_karras_sigmas),
+            ("use_beta_sigmas", config.use_beta_sigmas),
             ("use_exponential_sigmas", config.use_exponential_sigmas), ("use_dynamic_shifting", config.use_dynamic_shifting),
         ]
-        if let variant = variants.first(where: { $0.1 == true }) { throw DiffusionError.unsupported("the scheduler's \(variant.0)") }
+        if let variant = variants.first(where: { $0.1 == true }) { throw DiffusionError.unsupported("the UniPC scheduler's \(variant.0)") }
         guard config.use_flow_sigmas == true, config.prediction_type == "flow_prediction", config.predict_x0 != false else {
             throw DiffusionError.unsupported("a UniPC scheduler that does not follow a flow")
         }
         guard (1...3).contains(config.order), ["bh1", "bh2"].contains(config.solver_type ?? "bh2"),
-              ["zero", "sigma_min"].contains(config.final_sigmas_type ?? "zero"), config.shift_terminal == nil else {
-            throw DiffusionError.unsupported("a UniPC scheduler of order \(config.order), \(config.solver_type ?? "bh2"), ending at \(config.final_sigmas_type ?? "zero")")
+            ["zero", "sigma_min"].contains(config.final_sigmas_type ?? "zero"), config.shift_terminal == nil
+        else {
+            throw DiffusionError.unsupported(
+                "a UniPC scheduler of order \(config.order), \(config.solver_type ?? "bh2"), ending at \(config.final_sigmas_type ?? "zero")"
+            )
         }
         self.config = config
     }
 
-    func schedule(steps: Int, shift: Float?) -> any NoiseSchedule {
+    func schedule(steps: Int, _ spacing: NoiseSpacing) throws -> any NoiseSchedule {
+        switch spacing {
+        case .own(let shift): return schedule(steps: steps, shift: shift)
+        case .even: throw DiffusionError.unsupported("a UniPC scheduler with noise levels that a pipeline chooses")
+        }
+    }
+
+    private func schedule(steps: Int, shift: Float?) -> Schedule {
         let train = Double(config.num_train_timesteps ?? 1000)
         let shift = Double(shift ?? config.flow_shift ?? 1)
         let last = 1 / train
@@ -101,7 +112,8 @@ extension UniPC {
             let (sigma, from) = (schedule.sigmas[target], schedule.sigmas[newest.index])
             let h = logRatio(target) - logRatio(newest.index)
             let shares = (1..<order).map { (logRatio(seen[$0].index) - logRatio(newest.index)) / h }
-            let weights = Self.weights(shares, order: order, h: -h, isSecondKind: schedule.config.solver_type != "bh1", corrects: corrected != nil)
+            let weights = Self.weights(
+                shares, order: order, h: -h, isSecondKind: schedule.config.solver_type != "bh1", corrects: corrected != nil)
             let factor = expm1(-h)
             let alpha = 1 - sigma
             let scale = schedule.config.solver_type == "bh1" ? -h : factor

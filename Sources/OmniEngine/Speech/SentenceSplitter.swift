@@ -88,7 +88,8 @@ public struct SentenceSplitter: Sendable {
     private static let closers: Set<Character> = ["\"", "'", "”", "’", "»", ")", "]", "}", "」", "』", "）", "】", "》"]
     private static let openers: Set<Character> = ["\"", "'", "“", "‘", "«", "(", "[", "{"]
     private static let abbreviations: Set<String> = [
-        "mr", "mrs", "ms", "dr", "prof", "sr", "jr", "st", "mt", "rev", "gen", "col", "capt", "lt", "sgt", "hon", "pres", "gov", "sen", "rep",
+        "mr", "mrs", "ms", "dr", "prof", "sr", "jr", "st", "mt", "rev", "gen", "col", "capt", "lt", "sgt", "hon", "pres", "gov", "sen",
+        "rep",
         "e.g", "i.e", "cf", "vs", "viz", "approx", "dept", "est", "fig", "figs", "no", "nos", "vol", "vols", "pp", "ed", "eds", "al", "ca",
         "inc", "ltd", "co", "corp", "ave", "blvd", "rd", "u.s", "u.k", "u.n", "d.c", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep",
         "sept", "oct", "nov", "dec", "z.b", "d.h", "bzw", "usw", "nr", "str", "sra", "mme", "mlle",

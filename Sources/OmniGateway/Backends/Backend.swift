@@ -1,6 +1,7 @@
 import NIOCore
 import OmniAPI
 import OmniEngine
+import OmniWorkerAPI
 
 /// Something that serves one model over the wire API: a child process on a Unix socket, or a URL.
 public protocol Backend: AnyObject, Sendable {
@@ -10,9 +11,10 @@ public protocol Backend: AnyObject, Sendable {
     /// Sends a request, choosing a place to send it to. Throws ``APIError``: 503 when nothing can take it now, 500 when the
     /// backend broke after the request had reached it.
     func send(_ request: UpstreamRequest) async throws -> UpstreamResponse
-    /// Ends the backend's process, if it has one, and gives its memory back. False when there is nothing to end.
+    /// Ends the backend's process, if it has one, and gives its memory back; running requests end first. False when there is nothing
+    /// to end, or somebody woke it meanwhile.
     func sleep() async -> Bool
-    /// Brings it back and waits until it serves. False when it was not asleep.
+    /// Brings it back, also from a failure, and waits until it serves. False when it neither slept nor had failed.
     func wake() async throws -> Bool
     /// Ends it for good.
     func shutdown() async
@@ -31,21 +33,32 @@ public struct BackendStatus: Sendable, Equatable {
     }
 
     public var state: State
+    /// What the model can do, once it has said so.
+    public var capabilities: Set<ModelCapability>?
     /// Longest prompt and answer together, once known.
     public var maxModelLength: Int?
     public var inputParts: [String] = []
     /// Names of a speech model's own voices, and whether it can imitate others.
     public var voices: [String] = []
     public var clonesVoices = false
-    /// What a video model can film, without prices; nil until it is known.
+    /// What a video model can make, without prices; nil until it is known.
     public var video: VideoCapabilities?
     /// Hz of a speech model's own sound.
     public var sampleRate: Int?
     public var root: String
+    /// Why its worker runs on plain kernels; nil when it does not.
+    public var safeMode: String?
 
     public init(state: State, root: String) {
         self.state = state
         self.root = root
+    }
+
+    public var canBeWoken: Bool {
+        switch state {
+        case .asleep, .failed: true
+        case .loading, .ready, .restarting: false
+        }
     }
 
     /// As `/health` says it.
@@ -68,6 +81,16 @@ public struct UpstreamRequest: Sendable {
     /// The one address that it may go to, of a backend that has several.
     public var place: String?
 
+    /// Whether it wants something of the model. What the gateway asks for itself keeps no model awake.
+    var isWork: Bool { path != "/metrics" && !path.hasPrefix(WorkerProtocol.capabilitiesPath) }
+
+    /// A JSON body for `path`; with the id of the request that it is part of.
+    public init(posting json: JSONValue, to path: String, requestID: String? = nil) {
+        self.init(
+            method: "POST", path: path, headers: [("Content-Type", "application/json")] + (requestID.map { [("X-Request-Id", $0)] } ?? []),
+            body: ByteBuffer(bytes: json.jsonBytes))
+    }
+
     public init(method: String, path: String, headers: [(String, String)], body: ByteBuffer? = nil, place: String? = nil) {
         self.method = method
         self.path = path
@@ -83,4 +106,7 @@ public struct UpstreamResponse: Sendable {
     public var body: UpstreamBody
     /// The address that answered, of a backend that has several.
     public var place: String?
+
+    /// The first header of this name, whatever its case.
+    public func header(_ name: String) -> String? { headers.first { $0.0.lowercased() == name.lowercased() }?.1 }
 }

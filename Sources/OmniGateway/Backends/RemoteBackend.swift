@@ -19,9 +19,20 @@ public final class RemoteBackend: Backend {
     private let places: Mutex<[Place]>
     private let checks = Mutex<Task<Void, Never>?>(nil)
     private let onChange: @Sendable () -> Void
+    private let clock: BackendClock
 
     /// `urls` are bases such as `http://host:8091`. `apiKey` is sent to them in place of the client's.
-    public init(id: String, urls: [String], apiKey: String?, client: UpstreamClient, logger: Logger, onChange: @escaping @Sendable () -> Void) {
+    public convenience init(
+        id: String, urls: [String], apiKey: String?, client: UpstreamClient, logger: Logger, onChange: @escaping @Sendable () -> Void
+    ) {
+        self.init(id: id, urls: urls, apiKey: apiKey, client: client, clock: .system, logger: logger, onChange: onChange)
+    }
+
+    init(
+        id: String, urls: [String], apiKey: String?, client: UpstreamClient, clock: BackendClock, logger: Logger,
+        onChange: @escaping @Sendable () -> Void
+    ) {
+        self.clock = clock
         self.id = id
         self.client = client
         self.apiKey = apiKey
@@ -32,14 +43,15 @@ public final class RemoteBackend: Backend {
 
     /// Begins to check every place's health, now and every five seconds.
     public func start() {
-        checks.withLock { $0 = Task { while !Task.isCancelled { await self.checkAll(); try? await Task.sleep(for: .seconds(5)) } } }
+        checks.withLock { $0 = Task { while !Task.isCancelled { await self.checkAll(); try? await self.clock.sleep(.seconds(5)) } } }
     }
 
     public var outstanding: Int { places.withLock { $0.reduce(0) { $0 + $1.counter.count } } }
 
     public var status: BackendStatus {
         let (urls, isUp) = places.withLock { ($0.map(\.url), $0.contains(where: \.isUp)) }
-        return BackendStatus(state: isUp ? .ready : .failed(reason: "None of \(urls.joined(separator: ", ")) answers."), root: urls.joined(separator: ","))
+        return BackendStatus(
+            state: isUp ? .ready : .failed(reason: "None of \(urls.joined(separator: ", ")) answers."), root: urls.joined(separator: ","))
     }
 
     public func send(_ request: UpstreamRequest) async throws -> UpstreamResponse {
@@ -60,7 +72,9 @@ public final class RemoteBackend: Backend {
                 tried.insert(index)
             } catch {
                 logger.error("backend broke during a request", metadata: ["url": .string(url), "error": "\(error)"])
-                throw APIError(.internalError, "The backend of model `\(id)` closed the connection while it served this request.", remedy: "Try again.")
+                throw APIError(
+                    .internalError, "The backend of model `\(id)` closed the connection while it served this request.", remedy: "Try again."
+                )
             }
         }
         throw APIError(.unavailable, "No server of model `\(id)` can be reached.", remedy: "Try again in a moment.", retryAfter: 5)
@@ -84,7 +98,9 @@ public final class RemoteBackend: Backend {
             return places[index].url
         }
         guard let changed else { return }
-        logger.log(level: isUp ? .info : .warning, isUp ? "backend is up" : "backend is down", metadata: ["url": .string(changed), "model": .string(id)])
+        logger.log(
+            level: isUp ? .info : .warning, isUp ? "backend is up" : "backend is down",
+            metadata: ["url": .string(changed), "model": .string(id)])
         onChange()
     }
 
@@ -104,6 +120,7 @@ public final class RemoteBackend: Backend {
     }
 
     public func sleep() async -> Bool { false }
+    /// False: a place that is down is asked every five seconds anyhow.
     public func wake() async throws -> Bool { false }
     public func shutdown() async { checks.withLock { $0 }?.cancel() }
 }

@@ -12,8 +12,10 @@ public final class UpstreamClient: Sendable {
 
     public init(group: any EventLoopGroup) {
         var configuration = HTTPClient.Configuration()
-        // Admission is the backend's business: no request may wait here for a connection.
-        configuration.connectionPool = .init(idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: 4096)
+        // Admission is the backend's business: no request may wait here for a connection. An idle one is let go before the other side
+        // does so: what it closes in the moment in which a request is sent breaks that request. Servers wait 2 seconds and more
+        // (gunicorn 2, uvicorn and Node 5).
+        configuration.connectionPool = .init(idleTimeout: .seconds(1), concurrentHTTP1ConnectionsPerHostSoftLimit: 4096)
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.timeout = .init(connect: .seconds(2))
         configuration.redirectConfiguration = .disallow
@@ -29,7 +31,9 @@ public final class UpstreamClient: Sendable {
     }
 
     /// Sends to `base`. A refused or broken connection before the reply's head is thrown as ``UpstreamFailure``.
-    func send(_ request: UpstreamRequest, to base: String, headTimeout: TimeAmount = .hours(24)) async throws(UpstreamFailure) -> UpstreamResponse {
+    func send(_ request: UpstreamRequest, to base: String, headTimeout: TimeAmount = .hours(24)) async throws(UpstreamFailure)
+        -> UpstreamResponse
+    {
         var outgoing = HTTPClientRequest(url: base + request.path)
         outgoing.method = HTTPMethod(rawValue: request.method)
         for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
@@ -70,51 +74,71 @@ public struct UpstreamBody: AsyncSequence, Sendable {
 
     private let body: HTTPClientResponse.Body
     private let lease: OutstandingLease?
+    private let onEnd: @Sendable () -> Void
 
-    init(_ body: HTTPClientResponse.Body, lease: OutstandingLease? = nil) {
+    init(_ body: HTTPClientResponse.Body, lease: OutstandingLease? = nil, onEnd: @escaping @Sendable () -> Void = {}) {
         self.body = body
         self.lease = lease
+        self.onEnd = onEnd
     }
 
-    /// The same body, holding `lease` until it has been read or dropped.
-    func holding(_ lease: OutstandingLease) -> UpstreamBody { UpstreamBody(body, lease: lease) }
+    /// The same body, holding `lease` until it has been read or dropped. `onEnd` is called when it has been read to its end.
+    func holding(_ lease: OutstandingLease, onEnd: @escaping @Sendable () -> Void = {}) -> UpstreamBody {
+        UpstreamBody(body, lease: lease, onEnd: onEnd)
+    }
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         var iterator: HTTPClientResponse.Body.AsyncIterator
         let lease: OutstandingLease?
+        let onEnd: @Sendable () -> Void
 
-        public mutating func next() async throws -> ByteBuffer? { try await iterator.next() }
+        public mutating func next() async throws -> ByteBuffer? {
+            let chunk = try await iterator.next()
+            if chunk == nil { onEnd() }
+            return chunk
+        }
     }
 
-    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(iterator: body.makeAsyncIterator(), lease: lease) }
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(iterator: body.makeAsyncIterator(), lease: lease, onEnd: onEnd) }
 
     /// The whole body, up to `limit` bytes.
-    func collect(upTo limit: Int) async throws -> ByteBuffer { try await body.collect(upTo: limit) }
+    func collect(upTo limit: Int) async throws -> ByteBuffer {
+        let whole = try await body.collect(upTo: limit)
+        onEnd()
+        return whole
+    }
 }
 
 /// Counts a request as outstanding until it is let go.
 final class OutstandingLease: Sendable {
-    private let counter: OutstandingCounter
+    private let counter: OutstandingCounter?
 
-    init(_ counter: OutstandingCounter) {
-        self.counter = counter
-        counter.change(by: 1)
+    /// What is no work is not counted.
+    init(_ counter: OutstandingCounter, isWork: Bool = true) {
+        self.counter = isWork ? counter : nil
+        self.counter?.change(by: 1)
     }
 
-    deinit { counter.change(by: -1) }
+    deinit { counter?.change(by: -1) }
 }
 
 final class OutstandingCounter: Sendable {
-    private let state = Mutex((count: 0, lastChange: ContinuousClock.now))
+    private let clock: BackendClock
+    private let state: Mutex<(count: Int, lastChange: ContinuousClock.Instant)>
+
+    init(clock: BackendClock = .system) {
+        self.clock = clock
+        state = Mutex((0, clock.now()))
+    }
 
     var count: Int { state.withLock { $0.count } }
     /// Time since the last request began or ended; nil while one is outstanding.
-    var idleTime: Duration? { state.withLock { $0.count == 0 ? ContinuousClock.now - $0.lastChange : nil } }
+    var idleTime: Duration? { state.withLock { $0.count == 0 ? clock.now() - $0.lastChange : nil } }
 
     func change(by amount: Int) {
         state.withLock {
             $0.count += amount
-            $0.lastChange = .now
+            $0.lastChange = clock.now()
         }
     }
 }

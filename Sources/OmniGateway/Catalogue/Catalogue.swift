@@ -21,6 +21,12 @@ public struct CatalogueEntry: Sendable {
     }
 
     public var names: [String] { [id] + aliases }
+
+    /// What its model can do: what its kind can until it has been loaded and says so itself; nil for a remote backend.
+    public var capabilities: Set<ModelCapability>? { kind.map { backend.status.capabilities ?? $0.capabilities } }
+
+    /// Whether its model can do that. One elsewhere is believed to.
+    public func can(_ capability: ModelCapability) -> Bool { capabilities?.contains(capability) ?? true }
 }
 
 /// The models on offer, in the order of the command line. Fixed at start.
@@ -31,31 +37,39 @@ public struct Catalogue: Sendable {
     public init(_ entries: [CatalogueEntry]) throws {
         var seen = Set<String>()
         for name in entries.flatMap(\.names) where !seen.insert(name).inserted {
-            throw APIError(.invalidRequest, "Two models are called `\(name)`.", remedy: "Give one another name with --served-model-name or in the configuration file.")
+            throw APIError(
+                .invalidRequest, "Two models are called `\(name)`.",
+                remedy: "Give one another name with --served-model-name or in the configuration file.")
         }
         self.entries = entries
     }
 
-    /// The entry for a request that can be served by any of `kinds`, the preferred kind first.
+    /// The entry for a request that needs one of `wanted`, the preferred one first.
     ///
-    /// A named model must exist (404, `param: model`) and be able. Without a name the default of the most preferred kind is
-    /// taken, else the first; 404 when there is none.
-    public func entry(named name: String?, kinds: [ModelKind], task: String) throws -> CatalogueEntry {
+    /// A named model must exist (404, `param: model`) and be able. Without a name the default among those with the most preferred
+    /// capability is taken, else the first of them; 404 when there is none.
+    public func entry(named name: String?, able wanted: [ModelCapability], task: String) throws -> CatalogueEntry {
         if let name, !name.isEmpty {
             guard let entry = entries.first(where: { $0.names.contains(name) }) else {
                 throw APIError.modelNotFound(name, served: entries.map(\.id))
             }
-            guard entry.kind.map(kinds.contains) ?? true else {
-                throw APIError(.notFound, "The model `\(name)` cannot do \(task).", remedy: servedKinds, param: "model")
+            guard entry.capabilities.map({ !$0.isDisjoint(with: wanted) }) ?? true else {
+                throw APIError(.notFound, "The model `\(name)` cannot do \(task).", remedy: able(wanted), param: "model")
             }
             return entry
         }
-        for kind in kinds {
-            let able = entries.filter { $0.kind == kind }
+        for capability in wanted {
+            let able = entries.filter { $0.capabilities?.contains(capability) ?? false }
             if let entry = able.first(where: \.isDefault) ?? able.first { return entry }
         }
         if let remote = entries.first(where: { $0.kind == nil }) { return remote }
         throw APIError(.notFound, "No served model can do \(task).", remedy: servedKinds, param: "model")
+    }
+
+    /// Which can do what a named one cannot.
+    private func able(_ wanted: [ModelCapability]) -> String {
+        let able = entries.filter { !($0.capabilities ?? []).isDisjoint(with: wanted) }.map { "`\($0.id)`" }
+        return able.isEmpty ? servedKinds : "Use \(able.joined(separator: " or ")), or name none."
     }
 
     private var servedKinds: String {

@@ -1,17 +1,22 @@
+import NIOCore
 import OmniAPI
 import OmniStore
+import OmniWorkerAPI
 
 /// How an attempt ended.
 enum JobOutcome: Sendable {
-    case completed(JobResult)
+    case completed(VideoTaskResult)
     case failed(VideoJobError)
     case interrupted(Interruption)
+    /// The server elsewhere is busy or cannot be reached.
+    case refused(PeerRefusal)
 
     func change(attempt: Int) -> JobChange {
         switch self {
         case .completed(let result): .completed(attempt: attempt, result)
         case .failed(let error): .failed(attempt: attempt, error)
         case .interrupted(let cause): .interrupted(attempt: attempt, cause)
+        case .refused: .interrupted(attempt: attempt, .notTaken)
         }
     }
 
@@ -20,6 +25,7 @@ enum JobOutcome: Sendable {
         case .completed(let result): "completed, \(result.bytes) bytes"
         case .failed(let error): "failed: \(error.code) \(error.message)"
         case .interrupted(let cause): "interrupted: \(cause)"
+        case .refused(let refusal): "not taken by the server elsewhere: \(refusal.error.code) \(refusal.error.message)"
         }
     }
 }
@@ -28,23 +34,20 @@ enum JobOutcome: Sendable {
 struct JobAttempt: Sendable {
     let job: StoredJob
     let files: JobFiles
-    let board: JobBoard
+    let board: JobProgressTracker
     let store: any JobStore
+    var clock = JobClock.system
 
     /// On a worker of ours.
     func run(on backend: any Backend) async -> JobOutcome {
         do {
             let files = files
             let room = try await onDisk { [job] in
-                Result {
-                    try files.makeFolder(of: job.id)
-                    return try files.room()
-                }
-            }.get()
-            let order = FilmOrder(job, folder: files.folder(of: job.id), mostBytes: room)
-            let request = UpstreamRequest(
-                method: "POST", path: FilmOrder.path, headers: [("Content-Type", "application/json"), ("X-Request-Id", job.id)], body: .init(bytes: order.json.jsonBytes))
-            let reply = try await send(request, to: backend)
+                try files.makeFolder(of: job.id)
+                return try files.room()
+            }
+            let order = VideoTask(job, folder: files.folder(of: job.id), mostBytes: room)
+            let reply = try await send(UpstreamRequest(posting: order.json, to: VideoTask.path, requestID: job.id), to: backend)
             guard reply.status == 200 else { return .failed(try await Self.error(in: reply)) }
             return await follow(reply.body)
         } catch {
@@ -56,7 +59,7 @@ struct JobAttempt: Sendable {
     private func follow(_ body: UpstreamBody) async -> JobOutcome {
         do {
             for try await line in LineSequence(body) {
-                switch try FilmReport(json: try JSONValue.parse(line)) {
+                switch try VideoTaskEvent(json: try JSONValue.parse(line)) {
                 case .progress(let stage, let step, let steps): board.report(job.id, stage, step: step, steps: steps)
                 case .done(let result): return .completed(result)
                 case .failed(let error): return .failed(error)
@@ -77,7 +80,7 @@ struct JobAttempt: Sendable {
                 let reply = try await backend.send(request)
                 if reply.status != 503 { return reply }
             } catch let error as APIError where error.status == 503 {}
-            try await Task.sleep(for: .milliseconds(100))
+            try await clock.sleep(0.1)
         }
     }
 
@@ -91,7 +94,7 @@ struct JobAttempt: Sendable {
             case .restarting: board.report(job.id, .load, step: 0, steps: 100)
             case .failed(let reason): throw APIError(.unavailable, "The model `\(job.model)` cannot be served: \(reason)")
             }
-            try await Task.sleep(for: .milliseconds(50))
+            try await clock.sleep(0.05)
         }
     }
 
@@ -99,13 +102,22 @@ struct JobAttempt: Sendable {
         if Task.isCancelled || error is CancellationError { return .interrupted(.serverStopped) }
         guard let error = error as? APIError else { return .interrupted(.workerDied("\(error)")) }
         // 500 is a worker that broke; all else says what is wrong with the job or its model.
-        return error.status == 500 ? .interrupted(.workerDied(error.message)) : .failed(VideoJobError(code: error.status, message: error.fullMessage))
+        return error.status == 500
+            ? .interrupted(.workerDied(error.message)) : .failed(VideoJobError(code: error.status, message: error.fullMessage))
     }
 
     static func error(in reply: UpstreamResponse) async throws -> VideoJobError {
         let text = String(buffer: try await reply.body.collect(upTo: 1 << 20))
         let message = (try? JSONValue.parse(text))?["error"]?["message"]?.stringValue
         return VideoJobError(code: reply.status, message: message ?? "The model's server answered \(reply.status).")
+    }
+}
+
+extension VideoTask {
+    init(_ job: StoredJob, folder: String, mostBytes: Int?) {
+        self.init()
+        (id, attempt, self.folder, request, seed, hasPicture) = (job.id, job.attempts, folder, job.request, job.seed, job.hasPicture)
+        self.mostBytes = mostBytes
     }
 }
 

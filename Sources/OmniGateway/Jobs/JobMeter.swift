@@ -1,5 +1,7 @@
+import OmniAPI
 import OmniEngine
 import OmniStore
+import OmniWorkerAPI
 
 /// Counts video jobs in the families of API.md, section 18; under `omni:` where it has none. Counters begin at 0 when the
 /// server starts.
@@ -18,14 +20,14 @@ struct JobMeter: Sendable {
     /// A job is over.
     ///
     /// - Parameter stages: seconds of its last attempt, as far as it came.
-    func ended(_ job: StoredJob, stages: [FilmStage: Double] = [:]) {
+    func ended(_ job: StoredJob, stages: [VideoTaskStage: Double] = [:]) {
         switch job.status {
         case .completed: registry.add(.requestsSucceeded, labels: ["model_name": job.model, "finished_reason": "stop"])
         case .failed: registry.add(.requestsFailed, labels: ["model_name": job.model, "reason": "error"])
         case .queued, .inProgress: return
         }
         if let end = job.completedAt { registry.observe(.requestLatency, max(0, end - job.createdAt), labels: ["model_name": job.model]) }
-        for stage in FilmStage.allCases {
+        for stage in VideoTaskStage.allCases {
             guard let seconds = stages[stage] else { continue }
             registry.observe(Self.stage, seconds, labels: ["model_name": job.model, "stage": stage.rawValue, "stage_type": "diffusion"])
         }

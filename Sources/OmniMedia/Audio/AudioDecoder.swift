@@ -41,7 +41,7 @@ public enum AudioDecoder {
 }
 
 extension AudioLimits {
-    fileprivate func check(_ info: cff_audio_info) throws {
+    func check(_ info: cff_audio_info) throws {
         if info.channels > channels { throw APIError.mediaTooLarge("audio", "\(info.channels) channels", limit: "\(channels)") }
         if info.seconds > seconds { throw tooLong(info.seconds) }
     }
@@ -52,10 +52,17 @@ extension AudioLimits {
         if decoded > decodedBytes { throw APIError.mediaTooLarge("audio", "more than \(decodedBytes) bytes when decoded", limit: "that") }
     }
 
-    private func tooLong(_ length: Double?) -> APIError {
+    func tooLong(_ length: Double?) -> APIError {
         let limit = "\(seconds.formattedSeconds) seconds"
-        return APIError.mediaTooLarge("audio", length.map { "\($0.formattedSeconds) seconds" } ?? "more than \(limit)", limit: limit)
+        var error = APIError.mediaTooLarge("audio", length.map { "\($0.formattedSeconds) seconds" } ?? "more than \(limit)", limit: limit)
+        error.code = .tooLong
+        return error
     }
+}
+
+extension APIError.Code {
+    /// Sound that lasts longer than it may: on the wire as ``APIError/Code/tooLarge``.
+    public static let tooLong = Self(name: "too_long", status: tooLarge.status, type: tooLarge.type)
 }
 
 extension Double {

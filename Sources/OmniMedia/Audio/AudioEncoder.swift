@@ -28,6 +28,11 @@ public final class AudioEncoder {
         }
     }
 
+    /// Hz of the sound in a file of `format` that is made of samples at `sampleRate`.
+    public static func codedRate(_ format: AudioFormat, sampleRate: Int) -> Int {
+        FFmpegEncoder.Choice(format).map { Int(cff_encoder_rate($0.codec, Int32(clamping: sampleRate))) } ?? sampleRate
+    }
+
     /// Takes interleaved samples and returns the bytes that are ready, headers first; possibly none.
     public func push(_ samples: [Float]) throws -> [UInt8] {
         if let codec {
@@ -52,7 +57,8 @@ public final class AudioEncoder {
     public static func encode(_ clip: AudioClip, as format: AudioFormat, bitRate: Int? = nil) throws -> [UInt8] {
         guard let choice = FFmpegEncoder.Choice(format) else {
             let samples = PCM.bytes(clip.samples)
-            return format == .wav ? PCM.wavHeader(sampleRate: clip.sampleRate, channels: clip.channels, dataBytes: samples.count) + samples : samples
+            return format == .wav
+                ? PCM.wavHeader(sampleRate: clip.sampleRate, channels: clip.channels, dataBytes: samples.count) + samples : samples
         }
         let codec = try FFmpegEncoder(choice, sampleRate: clip.sampleRate, channels: clip.channels, bitRate: bitRate, streaming: false)
         try codec.push(clip.samples, channels: clip.channels)
@@ -106,7 +112,10 @@ private final class FFmpegEncoder {
         for start in stride(from: 0, to: samples.count, by: step) {
             let end = min(start + step, samples.count)
             let (code, reason) = samples.withUnsafeBufferPointer { buffer in
-                FFmpeg.call { cff_encoder_push(handle, UnsafeBufferPointer(rebasing: buffer[start..<end]).baseAddress, Int32((end - start) / channels), $0) }
+                FFmpeg.call {
+                    cff_encoder_push(
+                        handle, UnsafeBufferPointer(rebasing: buffer[start..<end]).baseAddress, Int32((end - start) / channels), $0)
+                }
             }
             guard code >= 0 else { throw APIError.mediaFailure("Encoding", reason) }
         }

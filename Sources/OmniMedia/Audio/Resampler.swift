@@ -39,7 +39,9 @@ public final class Resampler {
         let room = Int(cff_resampler_room(handle, Int32(frames)))
         var failure: String?
         let converted = [Float](unsafeUninitializedCapacity: room * channels) { buffer, count in
-            let (frames, reason) = FFmpeg.call { cff_resampler_convert(handle, samples, Int32(frames), buffer.baseAddress, Int32(room), $0) }
+            let (frames, reason) = FFmpeg.call {
+                cff_resampler_convert(handle, samples, Int32(frames), buffer.baseAddress, Int32(room), $0)
+            }
             if frames < 0 { failure = reason }
             count = max(0, Int(frames)) * channels
         }

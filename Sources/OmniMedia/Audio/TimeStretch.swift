@@ -78,7 +78,9 @@ public struct TimeStretch: Sendable {
     /// The place within reach whose sound is most like what followed the last window: first every fourth, then its neighbours.
     private func bestPlace(near place: Int, following target: Int) -> Int {
         let lowest = max(inputStart, place - reach), highest = min(place + reach, inputStart + input.count - 2 * hop)
-        guard lowest < highest, target >= inputStart, target - inputStart + hop <= input.count else { return min(max(place, lowest), max(lowest, highest)) }
+        guard lowest < highest, target >= inputStart, target - inputStart + hop <= input.count else {
+            return min(max(place, lowest), max(lowest, highest))
+        }
         return input.withUnsafeBufferPointer { samples in
             func best(_ candidates: some Sequence<Int>, step: Int) -> Int {
                 var winner = place, highestScore = -Float.infinity

@@ -16,7 +16,7 @@ public struct ImageLimits: Sendable {
 
 /// Pictures to and from files in memory. All calls block while they work: some 10 ms for a megapixel.
 public enum ImageCodec {
-    /// Decodes PNG, JPEG, WebP, GIF (its first frame) or BMP, upright as EXIF says.
+    /// Decodes PNG, JPEG, WebP, GIF (of an animation its first frame) or BMP, upright as EXIF says.
     ///
     /// Throws ``APIError``: 413 naming the limit that is passed, before its pixels take memory; 400 for what is no picture.
     public static func decode(_ file: [UInt8], limits: ImageLimits = ImageLimits()) throws -> Picture {
@@ -37,7 +37,10 @@ public enum ImageCodec {
             // FFmpeg counts rows as long as it stores them.
             room = max(room, (width + 127) / 64 * 64 * height)
         }
-        return try decodePixels(file, format, room).upright(fromEXIF: header.orientation)
+        guard format == .webp, let animation = WebPAnimation(file) else {
+            return try decodePixels(file, format, room).upright(fromEXIF: header.orientation)
+        }
+        return animation.onCanvas(try decodePixels(animation.still, format, room)).upright(fromEXIF: header.orientation)
     }
 
     private static func decodePixels(_ file: [UInt8], _ format: ImageFormat, _ mostPixels: Int) throws -> Picture {
@@ -93,7 +96,8 @@ public enum ImageCodec {
             return picture.pixels.withUnsafeBufferPointer { pixels in
                 FFmpeg.call {
                     cff_image_encode(
-                        &settings, pixels.baseAddress, Int32(picture.width), Int32(picture.height), Int32(picture.channels), &bytes, &size, $0)
+                        &settings, pixels.baseAddress, Int32(picture.width), Int32(picture.height), Int32(picture.channels), &bytes, &size,
+                        $0)
                 }
             }
         }

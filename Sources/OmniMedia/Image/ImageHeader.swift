@@ -77,7 +77,9 @@ struct ImageHeader: Equatable {
     /// Tag 0x0112 of the first directory of a TIFF block (Exif 2.32, 4.6.2).
     private func exifOrientation(_ reader: ByteReader, at start: Int, length: Int) -> Int? {
         guard length >= 14, let order = reader.text(start, 2), order == "II" || order == "MM" else { return nil }
-        func number(_ place: Int, _ count: Int) -> Int? { order == "II" ? reader.little(start + place, count) : reader.big(start + place, count) }
+        func number(_ place: Int, _ count: Int) -> Int? {
+            order == "II" ? reader.little(start + place, count) : reader.big(start + place, count)
+        }
         guard number(2, 2) == 42, let directory = number(4, 4), let entries = number(directory, 2) else { return nil }
         for entry in 0..<min(entries, 512) {
             let place = directory + 2 + entry * 12

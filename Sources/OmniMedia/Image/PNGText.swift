@@ -23,7 +23,8 @@ enum PNGText {
                     start += 2
                     for _ in 0..<2 { start = (data[min(start, data.endIndex)...].firstIndex(of: 0) ?? data.endIndex - 1) + 1 }
                 }
-                texts.append((String(decoding: data[..<end], as: UTF8.self), String(decoding: data[min(start, data.endIndex)...], as: UTF8.self)))
+                texts.append(
+                    (String(decoding: data[..<end], as: UTF8.self), String(decoding: data[min(start, data.endIndex)...], as: UTF8.self)))
             }
             place += 12 + length
         }
@@ -37,17 +38,10 @@ enum PNGText {
         guard !keyword.isEmpty else { return [] }
         let plain = text.allSatisfy { $0 < 128 }
         let body = Array(plain ? "tEXt".utf8 : "iTXt".utf8) + keyword + (plain ? [0] : [0, 0, 0, 0, 0]) + text
-        return bigEndian(UInt32(body.count - 4)) + body + bigEndian(crc32(body))
+        return bigEndian(UInt32(body.count - 4)) + body + bigEndian(CRC32.checksum(body))
     }
 
     private static func bigEndian(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
-
-    /// CRC-32 of ISO 3309.
-    private static func crc32(_ bytes: [UInt8]) -> UInt32 {
-        ~bytes.reduce(UInt32.max) { crc, byte in
-            (0..<8).reduce(crc ^ UInt32(byte)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
-        }
-    }
 }
 
 extension ImageCodec {

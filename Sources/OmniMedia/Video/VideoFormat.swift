@@ -1,7 +1,7 @@
 import CFFmpeg
 import OmniAPI
 
-/// A kind of film file that is written.
+/// A kind of video file that is written.
 public enum VideoFormat: String, CaseIterable, Sendable {
     /// H.264, which plays everywhere; the index comes first, so that playing begins before everything is there.
     case mp4
@@ -38,7 +38,7 @@ public enum VideoFormat: String, CaseIterable, Sendable {
     }
 }
 
-/// A film file that was written.
+/// A video file that was written.
 public struct VideoFacts: Sendable, Equatable {
     /// Pixels.
     public var width: Int

@@ -1,13 +1,14 @@
 import Crypto
 import Foundation
 import NIOCore
+import OmniAPI
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Writes one file of the cache as it arrives: to `blobs/<hash>.incomplete`, where it stays when the pull ends early and is
@@ -101,11 +102,11 @@ final class BlobWriter: @unchecked Sendable {
 
     private static func systemOpen(_ path: String) -> Int32 {
         #if canImport(Glibc)
-        Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         #elseif canImport(Musl)
-        Musl.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            Musl.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         #else
-        Darwin.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            Darwin.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         #endif
     }
 
@@ -137,7 +138,9 @@ final class BlobWriter: @unchecked Sendable {
     private func fault(_ action: String) -> HubError {
         let code = errno
         if code == ENOSPC || code == EDQUOT {
-            return HubError("The disk is full: \(incomplete.path) has \(byteText(offset)) of \(byteText(file.size)).", remedy: "Free some space and run the same command; it goes on from there.")
+            return HubError(
+                "The disk is full: \(incomplete.path) has \(byteText(offset)) of \(byteText(file.size)).",
+                remedy: "Free some space and run the same command; it goes on from there.")
         }
         return HubError("Could not \(action) \(incomplete.path): \(String(cString: strerror(code))).")
     }
@@ -174,10 +177,11 @@ struct BlobHasher {
     }
 
     func matches(_ checksum: HubFile.Checksum) -> Bool {
-        let digest: [UInt8] = switch state {
-        case .sha256(let hash): Array(hash.finalize())
-        case .git(let hash): Array(hash.finalize())
-        }
+        let digest: [UInt8] =
+            switch state {
+            case .sha256(let hash): Array(hash.finalize())
+            case .git(let hash): Array(hash.finalize())
+            }
         return digest.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined() == checksum.hex
     }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import NIOHTTP1
 
 /// The bytes of a file and where in the file they start.
 struct HTTPFileAnswer {

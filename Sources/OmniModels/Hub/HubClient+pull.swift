@@ -1,5 +1,7 @@
+import AsyncHTTPClient
 import Foundation
 import NIOCore
+import OmniAPI
 
 /// What a pull brought.
 public struct PullResult: Sendable {
@@ -15,7 +17,9 @@ extension HubClient {
     /// cache refers to the new files before all of them are whole. Throws ``HubError`` or ``ModelError``.
     public func pull(_ reference: ModelReference, onEvent: @escaping @Sendable (PullEvent) -> Void = { _ in }) async throws -> PullResult {
         guard let id = reference.hubID else {
-            throw ModelError(.malformed, model: reference.text, "It is no Hub id.", remedy: "Ids look like owner/name, or owner/name:Q4_K_M for one of several files.")
+            throw ModelError(
+                .malformed, model: reference.text, "It is no Hub id.",
+                remedy: "Ids look like owner/name, or owner/name:Q4_K_M for one of several files.")
         }
         let commit = try await commit(of: id, revision: "main", onEvent: onEvent)
         let listing = try await files(of: id, commit: commit, onEvent: onEvent)
@@ -63,7 +67,9 @@ extension HubClient {
             let before = try await writer.written()
             tally.set(file, bytes: before)
             do {
-                if before < file.size || file.size == 0 { try await receive(file, of: id, commit: store.commit, writer: writer, tally: tally) }
+                if before < file.size || file.size == 0 {
+                    try await receive(file, of: id, commit: store.commit, writer: writer, tally: tally)
+                }
                 if try await writer.finish() {
                     tally.finish(file)
                     return

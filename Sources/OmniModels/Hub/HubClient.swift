@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import Logging
 import NIOCore
+import NIOHTTP1
 import OmniAPI
 
 /// Talks to the Hub: which commit a repository is at, which files it has, their bytes.
@@ -72,7 +73,8 @@ public struct HubClient: Sendable {
         return try await send(request, id)
     }
 
-    private func json(_ url: String, _ id: HubID, _ onEvent: @Sendable (PullEvent) -> Void) async throws -> (body: JSONValue, next: String?) {
+    private func json(_ url: String, _ id: HubID, _ onEvent: @Sendable (PullEvent) -> Void) async throws -> (body: JSONValue, next: String?)
+    {
         var delay = configuration.firstDelay
         for attempt in 1... {
             do {
@@ -85,7 +87,7 @@ public struct HubClient: Sendable {
                 return (body, nextPage(response.headers.first(name: "Link"), of: url))
             } catch {
                 // A name that does not resolve at the very start is a missing network or a typing error.
-                guard let fault = Self.transient(error), attempt < configuration.attempts, !fault.description.contains("DNS error") else {
+                guard let fault = Self.transient(error), attempt < configuration.attempts, !fault.isUnknownHost else {
                     throw Self.lasting(error, url)
                 }
                 let wait = min(fault.retryAfter ?? delay, configuration.longestDelay)
@@ -117,7 +119,9 @@ public struct HubClient: Sendable {
                 remedy: configuration.token == nil
                     ? "It may be private, gated or misspelt: accept its licence on \(configuration.endpoint)/\(id) and set HF_TOKEN."
                     : "Check that HF_TOKEN is valid and that its account has accepted the licence on \(configuration.endpoint)/\(id).")
-        case 404: throw HubError("The Hub has no \(id), or not this file of it (404).", remedy: "Check the name on \(configuration.endpoint)/\(id).")
+        case 404:
+            throw HubError(
+                "The Hub has no \(id), or not this file of it (404).", remedy: "Check the name on \(configuration.endpoint)/\(id).")
         case 408, 416, 425, 429, 500...599:
             let wait = response.headers.first(name: "Retry-After").flatMap { Int($0) }.map { Duration.seconds($0) }
             throw TransientError("the server answered \(status.code)", status: Int(status.code), retryAfter: wait)
@@ -140,14 +144,16 @@ public struct HubClient: Sendable {
         case let error as TransientError: error
         case is HubError, is ModelError, is CancellationError: nil
         case let error as HTTPClientError where error == .cancelled || error == .invalidURL || error == .emptyHost: nil
-        default: TransientError("\(error)")
+        default: TransientError(error)
         }
     }
 
     /// The error as the user should read it.
     static func lasting(_ error: any Error, _ url: String) -> any Error {
         guard let fault = transient(error) else { return error }
-        return HubError("\(url) could not be reached: \(fault).", remedy: "Check the network and HF_ENDPOINT; what has arrived stays and the next pull goes on from there.")
+        return HubError(
+            "\(url) could not be reached: \(fault).",
+            remedy: "Check the network and HF_ENDPOINT; what has arrived stays and the next pull goes on from there.")
     }
 
     private static func encoded(_ part: String) -> String {

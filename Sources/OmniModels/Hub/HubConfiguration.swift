@@ -37,10 +37,12 @@ public struct HubConfiguration: Sendable {
         }
         let endpoint = environment["HF_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 } ?? defaultEndpoint
         guard let url = URL(string: endpoint), ["http", "https"].contains(url.scheme ?? ""), url.host != nil else {
-            throw HubError("HF_ENDPOINT is \(endpoint), which is no http(s) address.", remedy: "Unset it, or give one such as \(defaultEndpoint).")
+            throw HubError(
+                "HF_ENDPOINT is \(endpoint), which is no http(s) address.", remedy: "Unset it, or give one such as \(defaultEndpoint).")
         }
         let named = environment["HF_TOKEN"] ?? environment["HUGGING_FACE_HUB_TOKEN"]
-        let file = environment["HF_TOKEN_PATH"].map { URL(filePath: expandingTilde($0)) }
+        let file =
+            environment["HF_TOKEN_PATH"].map { URL(filePath: expandingTilde($0)) }
             ?? locations.hubCache.deletingLastPathComponent().appending(path: "token")
         let stored = try? String(contentsOf: file, encoding: .utf8)
         let token = (named ?? stored)?.trimmingCharacters(in: .whitespacesAndNewlines)
@@ -67,19 +69,4 @@ public struct HubError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     public var description: String { remedy.map { "\(problem) \($0)" } ?? problem }
-}
-
-/// A fault that may pass by itself: the file is tried again.
-struct TransientError: Error, CustomStringConvertible {
-    var description: String
-    /// The server's HTTP status, if it answered.
-    var status: Int?
-    /// What the server asked to wait, if it did.
-    var retryAfter: Duration?
-
-    init(_ description: String, status: Int? = nil, retryAfter: Duration? = nil) {
-        self.description = description
-        self.status = status
-        self.retryAfter = retryAfter
-    }
 }

@@ -15,7 +15,11 @@ public struct HubFile: Sendable, Equatable {
         /// Small files: git's id, SHA-1 of `blob <size>\0` and the bytes.
         case git(String)
 
-        public var hex: String { switch self { case .sha256(let hex), .git(let hex): hex } }
+        public var hex: String {
+            switch self {
+            case .sha256(let hex), .git(let hex): hex
+            }
+        }
     }
 
     public init(path: String, size: Int64, checksum: Checksum) {
@@ -63,6 +67,8 @@ extension HubFile {
 
     static func isHex(_ text: String, count: Int) -> Bool {
         text.utf8.count == count
-            && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }
     }
 }

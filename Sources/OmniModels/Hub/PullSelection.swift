@@ -1,4 +1,5 @@
 import Foundation
+import OmniAPI
 
 /// Which files of a repository are worth bringing: what swift-omni loads, and not the same weights in five formats.
 enum PullSelection {
@@ -16,6 +17,8 @@ enum PullSelection {
             guard !chosen.isEmpty else { throw nothing(fits: pattern, files, model) }
             return chosen
         }
+        // Many of these carry the model as ONNX too, in a folder of its own.
+        if let checkpoint = transformers(files) { return checkpoint }
         let voices = files.filter { $0.path.hasSuffix(".onnx") }
         if !voices.isEmpty {
             guard voices.count <= 8 else {
@@ -26,8 +29,26 @@ enum PullSelection {
             return files.filter { !isDecoration($0) }
         }
         throw ModelError(
-            .unsupported, model: model, "The repository holds nothing that swift-omni loads: no GGUF, no diffusers pipeline, no ONNX voice.",
-            remedy: "Language models are loaded from GGUF; look for \(model)-GGUF. To fetch it all the same: omni models pull '\(model):*'")
+            .unsupported, model: model,
+            "The repository holds nothing that swift-omni loads: no GGUF, no safetensors with config.json, no diffusers pipeline, no ONNX voice.",
+            remedy:
+                "Many language models have a twin with GGUF files; look for \(model)-GGUF. To fetch it all the same: omni models pull '\(model):*'"
+        )
+    }
+
+    /// A checkpoint of transformers: its weights as safetensors, each once, and its small files. Nil where the repository is none.
+    private static func transformers(_ files: [HubFile]) -> [HubFile]? {
+        let top = files.filter { !$0.path.contains("/") }
+        let weights = top.filter { $0.path.hasSuffix(".safetensors") }
+        guard top.contains(where: { $0.path == "config.json" }), !weights.isEmpty else { return nil }
+        // The same in another form, as Mistral has it.
+        let others = weights.filter { $0.path.hasPrefix("consolidated") }
+        let chosen = others.count < weights.count ? weights.filter { !$0.path.hasPrefix("consolidated") } : weights
+        let small = files.filter { file in
+            let isNear = file.path.split(separator: "/").count == 1 || file.path.hasSuffix("_Pooling/config.json")
+            return isNear && [".json", ".jinja"].contains(where: file.path.hasSuffix) && !file.path.hasPrefix("consolidated")
+        }
+        return chosen + small
     }
 
     /// A pipeline's configuration and its safetensors, one precision of each.
@@ -55,7 +76,11 @@ enum PullSelection {
         var projectors: [HubFile] = []
         for file in files {
             guard let name = GGUFFileName(file.name) else { continue }
-            if name.isProjector { projectors.append(file) } else { models[GGUFFileName.shardNames(of: file.path)[0], default: []].append(file) }
+            if name.isProjector {
+                projectors.append(file)
+            } else {
+                models[GGUFFileName.shardNames(of: file.path)[0], default: []].append(file)
+            }
         }
         func quant(_ path: String) -> String? { GGUFFileName(String(path.split(separator: "/").last ?? ""))?.quant }
         var chosen = models.keys.sorted()
@@ -85,13 +110,16 @@ enum PullSelection {
 
     private static func nothing(fits pattern: String, _ files: [HubFile], _ model: String) -> ModelError {
         let some = files.map(\.path).sorted().prefix(20).joined(separator: ", ")
-        return ModelError(.missing, model: model, "No file of the repository fits \(pattern).", remedy: "There are: \(some)\(files.count > 20 ? " …" : "").")
+        return ModelError(
+            .missing, model: model, "No file of the repository fits \(pattern).",
+            remedy: "There are: \(some)\(files.count > 20 ? " …" : "").")
     }
 
     /// Pictures and pages about a model.
     private static func isDecoration(_ file: HubFile) -> Bool {
         let path = file.path.lowercased()
-        return path.hasPrefix(".") || [".md", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4", ".pdf", ".ipynb"].contains(where: path.hasSuffix)
+        return path.hasPrefix(".")
+            || [".md", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4", ".pdf", ".ipynb"].contains(where: path.hasSuffix)
     }
 
     private static func folder(of path: String) -> String { path.lastIndex(of: "/").map { String(path[...$0]) } ?? "" }
@@ -118,17 +146,4 @@ enum PullSelection {
         }
         return glob[position...].allSatisfy { $0 == "*" }
     }
-}
-
-/// Bytes as people read them: `98.4 MB`.
-public func byteText(_ bytes: Int64) -> String {
-    let units = ["B", "kB", "MB", "GB", "TB"]
-    var value = Double(bytes), unit = 0
-    while value >= 999.5, unit < units.count - 1 {
-        value /= 1000
-        unit += 1
-    }
-    guard unit > 0 else { return "\(bytes) B" }
-    let tenths = (value * 10).rounded() / 10
-    return "\(value < 99.95 ? "\(tenths)" : "\(Int(value.rounded()))") \(units[unit])"
 }

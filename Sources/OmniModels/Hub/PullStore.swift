@@ -13,7 +13,9 @@ struct PullStore: Sendable {
             do {
                 try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
             } catch {
-                throw HubError("Could not make \(place.path): \(error.localizedDescription)", remedy: "Check its owner, or set HF_HOME to a folder that you may write to.")
+                throw HubError(
+                    "Could not make \(place.path): \(error.localizedDescription)",
+                    remedy: "Check its owner, or set HF_HOME to a folder that you may write to.")
             }
         }
     }

@@ -30,24 +30,23 @@ struct DiffusersFolder {
             }
             return Component(name: member.key, className: name)
         }
-        let missing = components.flatMap(missingFiles)
+        guard let family = PipelineFamily.of(pipeline: pipeline) else {
+            throw ModelError(
+                .unsupported, model: found.reference, "\(pipeline) in \(index.path) is not a pipeline that this build knows.",
+                remedy: "The README lists the families that are served; docs/porting.md says how to add one.")
+        }
+        let unnamed = family.components.filter { name in !components.contains { $0.name == name } }
+        let missing = unnamed.map { folder.appending(path: $0) } + components.flatMap(missingFiles)
         guard missing.isEmpty else {
             throw ModelError(
-                .missing, model: found.reference, "The \(pipeline) is not whole.", missing: missing.map(\.path), remedy: Remedy.fetch(found))
+                .missing, model: found.reference, "The \(pipeline) is not whole.", missing: missing.map(\.path), remedy: Remedy.fetch(found)
+            )
         }
         var model = found
-        model.kind = Self.isVideo(pipeline: pipeline, components: components) ? .video : .image
+        model.kind = family.kind
         model.architecture = pipeline
         model.size = folderSize(folder)
         return model
-    }
-
-    /// Videos are told from images by the classes: a pipeline or denoiser that has time for a third dimension says so.
-    private static func isVideo(pipeline: String, components: [Component]) -> Bool {
-        let denoisers = components.filter { ["transformer", "transformer_2", "unet", "motion_adapter"].contains($0.name) }
-        return ([pipeline] + denoisers.map(\.className)).contains { name in
-            name.contains("Video") || name.contains("3D") || name.contains("Motion") || name.hasPrefix("Wan") || name.hasPrefix("LTX")
-        }
     }
 
     /// What a component's folder must have and does not.
@@ -58,7 +57,8 @@ struct DiffusersFolder {
             return [place.appending(path: "scheduler_config.json")].filter { !isFile($0) }
         }
         if component.className.contains("Tokenizer") || component.className.contains("Processor") {
-            return OmniModels.names(in: place).contains { isFile(place.appending(path: $0)) } ? [] : [place.appending(path: "tokenizer.json")]
+            return OmniModels.names(in: place).contains { isFile(place.appending(path: $0)) }
+                ? [] : [place.appending(path: "tokenizer.json")]
         }
         var missing = [place.appending(path: "config.json")].filter { !isFile($0) }
         missing += Self.missingWeights(in: place)
@@ -79,7 +79,9 @@ struct DiffusersFolder {
     }
 
     /// Whether the text is one path component, so that a hostile index cannot point outside.
-    private static func isPlainName(_ name: String) -> Bool { !name.isEmpty && !name.hasPrefix(".") && !name.contains("/") && !name.contains("\0") }
+    private static func isPlainName(_ name: String) -> Bool {
+        !name.isEmpty && !name.hasPrefix(".") && !name.contains("/") && !name.contains("\0")
+    }
 
     private static func object(_ file: URL) -> JSONObject? {
         // Indexes of the largest checkpoints have a few megabytes.

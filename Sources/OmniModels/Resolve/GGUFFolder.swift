@@ -35,10 +35,11 @@ struct GGUFFolder {
     private static func files(_ folder: URL, nested: Bool) -> [String] {
         let top = OmniModels.names(in: folder)
         guard nested else { return top }
-        return top + top.flatMap { name in
-            let inner = folder.appending(path: name)
-            return isFolder(inner) ? OmniModels.names(in: inner).map { "\(name)/\($0)" } : []
-        }
+        return top
+            + top.flatMap { name in
+                let inner = folder.appending(path: name)
+                return isFolder(inner) ? OmniModels.names(in: inner).map { "\(name)/\($0)" } : []
+            }
     }
 
     var isEmpty: Bool { candidates.isEmpty && projectors.isEmpty }
@@ -58,7 +59,8 @@ struct GGUFFolder {
         let base = ModelReference(reference).base
         if candidates.isEmpty {
             throw ModelError(
-                .unsupported, model: reference, "\(folder.path) holds a projector (\(projectors.joined(separator: ", "))) and no model for it.",
+                .unsupported, model: reference,
+                "\(folder.path) holds a projector (\(projectors.joined(separator: ", "))) and no model for it.",
                 remedy: "Put the model's GGUF beside it.")
         }
         if chosen.isEmpty {
@@ -78,7 +80,9 @@ struct GGUFFolder {
         // Projectors are small and feel rounding: the finest that runs well everywhere first.
         let ranks = ["F16", "BF16", "Q8_0", "F32"]
         let best = projectors.min { left, right in
-            func rank(_ file: String) -> Int { ranks.firstIndex(of: GGUFFileName(URL(filePath: file).lastPathComponent)?.quant ?? "") ?? ranks.count }
+            func rank(_ file: String) -> Int {
+                ranks.firstIndex(of: GGUFFileName(URL(filePath: file).lastPathComponent)?.quant ?? "") ?? ranks.count
+            }
             return (rank(left), left) < (rank(right), right)
         }
         return best.map { folder.appending(path: $0) }
@@ -92,7 +96,8 @@ extension GGUFFolder.Candidate {
         let missing = shards.filter { !isFile($0) }.map(\.path)
         guard missing.isEmpty else {
             throw ModelError(
-                .missing, model: found.reference, "\(missing.count) of its \(shards.count) files \(missing.count == 1 ? "is" : "are") not there.",
+                .missing, model: found.reference,
+                "\(missing.count) of its \(shards.count) files \(missing.count == 1 ? "is" : "are") not there.",
                 missing: missing, remedy: Remedy.fetch(found))
         }
         var model = found
@@ -112,7 +117,8 @@ extension GGUFFolder.Candidate {
         if model.kind == .speech, model.mmproj == nil {
             throw ModelError(
                 .missing, model: found.reference, "\(file) writes sound that only its projector makes audible, and none stands beside it.",
-                missing: [folder.folder.appending(path: "mmproj-*.gguf").path], remedy: "Put the mmproj file that was published with it into its folder.")
+                missing: [folder.folder.appending(path: "mmproj-*.gguf").path],
+                remedy: "Put the mmproj file that was published with it into its folder.")
         }
         model.size = (shards + [model.mmproj].compactMap(\.self)).reduce(0) { $0 + (fileSize($1) ?? 0) }
         return model
@@ -143,12 +149,13 @@ extension GGUFFolder.Candidate {
         if header.isAdapter {
             throw ModelError(.unsupported, model: found.reference, "\(file) is a LoRA adapter, not a model.", remedy: nil)
         }
-        if header.isDiffusionTransformer {
+        if let family = PipelineFamily.of(ggufArchitecture: header.architecture) {
             throw ModelError(
-                .unsupported, model: found.reference, "\(file) holds a diffusion transformer alone (\(header.architecture)).",
+                .unsupported, model: found.reference,
+                "\(file) holds a diffusion transformer alone (\(header.architecture), \(family.name)).",
                 remedy: "Image and video models are loaded from a diffusers folder, which has text encoder and VAE too.")
         }
-        if header.isSpeech { return .speech }
+        if VoiceKind.gguf(architecture: header.architecture) != nil { return .speech }
         return header.isEmbedding ? .embedding : .text
     }
 }
@@ -166,5 +173,7 @@ enum Remedy {
         }
     }
 
-    static func starter(_ name: String) -> String { "It is a starter model; `make serve` (or `make setup`) in the checkout puts it in place." }
+    static func starter(_ name: String) -> String {
+        "It is a starter model; `make serve` (or `make setup`) in the checkout puts it in place."
+    }
 }

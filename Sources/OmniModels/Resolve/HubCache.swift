@@ -34,6 +34,7 @@ public struct HubCache: Sendable {
 
     /// A commit or branch name that is one path component.
     static func isRevision(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 128 && !text.hasPrefix(".") && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
+        !text.isEmpty && text.utf8.count <= 128 && !text.hasPrefix(".")
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
     }
 }

@@ -27,6 +27,14 @@ public struct ModelResolver: Sendable {
         guard !text.isEmpty, !text.contains("\0") else {
             throw ModelError(.malformed, model: text, "A model needs a name.", remedy: nil)
         }
+        // A name that climbs out of its folder names whatever lies there: only what is plainly a path may.
+        if !reference.looksLikePath, reference.base.split(separator: "/").contains("..") {
+            throw ModelError(.malformed, model: text, "\"..\" is no part of a model's name.", remedy: "A path begins with /, ./, ../ or ~.")
+        }
+        if absolute(reference.base).path == "/" {
+            throw ModelError(
+                .malformed, model: text, "The root of the file system is no model.", remedy: "Give the folder that the model is in.")
+        }
         var model = try find(reference)
         if let kind { model.kind = kind }
         return model
@@ -90,7 +98,10 @@ public struct ModelResolver: Sendable {
         if !ggufs.isEmpty {
             return try ggufs.choose(variant, for: reference.text).resolve(in: ggufs, as: found)
         }
-        if let voice = VoiceFolder(url) { return try voice.resolve(as: found) }
+        let whispers = WhisperFolder(url)
+        if !whispers.isEmpty { return try whispers.resolve(try whispers.choose(variant, for: reference.text), as: found) }
+        if let voice = ONNXVoice(url) { return try voice.resolve(as: found) }
+        if let checkpoint = TransformersFolder(url) { return try checkpoint.resolve(as: found) }
         throw unsupported(url, found)
     }
 
@@ -100,22 +111,23 @@ public struct ModelResolver: Sendable {
             let candidate = GGUFFolder.Candidate(file: first, name: name)
             return try candidate.resolve(in: GGUFFolder(url.deletingLastPathComponent(), nested: false), as: found)
         }
+        if let file = WhisperFolder.whisper(url) { return try WhisperFolder(url.deletingLastPathComponent()).resolve(file, as: found) }
         throw ModelError(
-            .unsupported, model: found.reference, "\(url.path) is not a GGUF file.",
-            remedy: "A single file must be a .gguf; diffusers checkpoints and voices are named by their folder.")
+            .unsupported, model: found.reference, "\(url.path) is neither a GGUF file nor a Whisper of whisper.cpp's.",
+            remedy: "A single file must be a .gguf or a ggml-*.bin; diffusers checkpoints and voices are named by their folder.")
     }
 
     private func unsupported(_ url: URL, _ found: ResolvedModel) -> ModelError {
         let files = OmniModels.names(in: url)
         if files.contains(where: { $0.hasSuffix(".safetensors") || $0.hasPrefix("pytorch_model") }) {
-            let gguf = found.source == .path ? "" : " Many models have one on the Hub: omni models pull \(ModelReference(found.reference).base)-GGUF:Q4_K_M"
             return ModelError(
-                .unsupported, model: found.reference, "It is a transformers checkpoint; language models are loaded from GGUF.",
-                remedy: "Convert it with llama.cpp's convert_hf_to_gguf.py, or take a GGUF of it.\(gguf)")
+                .missing, model: found.reference, "It has weights and no config.json, which says what network they are of.",
+                missing: [url.appending(path: "config.json").path], remedy: Remedy.fetch(found))
         }
         return ModelError(
-            .missing, model: found.reference, "\(url.path) holds no model: no GGUF file, no model_index.json, no ONNX voice.",
-            missing: [url.appending(path: "*.gguf").path + ", model_index.json or *.onnx"], remedy: Remedy.fetch(found))
+            .missing, model: found.reference,
+            "\(url.path) holds no model: no GGUF file, no safetensors with their config.json, no model_index.json, no ONNX voice, no Whisper.",
+            missing: [url.appending(path: "*.gguf").path + ", config.json, model_index.json or *.onnx"], remedy: Remedy.fetch(found))
     }
 
     private func notFound(_ reference: ModelReference) -> ModelError {
@@ -127,7 +139,9 @@ public struct ModelResolver: Sendable {
         if let id = reference.hubID {
             return ModelError(
                 .missing, model: reference.text, "It is not on this machine, and nothing is downloaded while serving.",
-                missing: [HubCache(root: locations.hubCache).folder(of: id).path, locations.homeModels.appending(path: id.description).path],
+                missing: [
+                    HubCache(root: locations.hubCache).folder(of: id).path, locations.homeModels.appending(path: id.description).path,
+                ],
                 remedy: "Fetch it: omni models pull \(reference.text)")
         }
         let starters = StarterModel.all.map(\.name).joined(separator: ", ")

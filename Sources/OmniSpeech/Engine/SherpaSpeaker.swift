@@ -6,7 +6,7 @@ import Synchronization
 /// Speaks units with sherpa-onnx, one call for each and one hold of the lane for a turn.
 // @unchecked: `isShared` changes between turns only.
 final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
-    struct Manner {
+    struct VoiceSettings {
         var speaker: Int
         /// nil for models that read text themselves.
         var espeakVoice: String?
@@ -54,10 +54,10 @@ final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
     }
 
     /// One while others want the lane, who would wait for the longest of several.
-    var breadth: Int { narrowVoice == nil || lane.isWanted ? 1 : threads }
+    var maxConcurrency: Int { narrowVoice == nil || lane.isWanted ? 1 : threads }
 
-    func prepare(_ unit: SpeechText.Unit, _ manner: Manner) throws -> PreparedUnit<SherpaUtterance.Input> {
-        try frontEnd.withLock { try $0.prepare(unit.text, espeakVoice: manner.espeakVoice) }
+    func prepare(_ unit: SpeechText.Unit, _ settings: VoiceSettings) throws -> PreparedUnit<SherpaUtterance.Input> {
+        try frontEnd.withLock { try $0.prepare(unit.text, espeakVoice: settings.espeakVoice) }
     }
 
     func takeTurn(of count: Int, _ turn: () -> Void) {
@@ -66,9 +66,10 @@ final class SherpaSpeaker: UnitSpeaker, @unchecked Sendable {
     }
 
     func speak(
-        _ script: SherpaUtterance.Input, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void
+        _ script: SherpaUtterance.Input, at index: Int, _ settings: VoiceSettings, cancellation: SpeechCancellation,
+        emit: ([Float]) throws -> Void
     ) throws {
-        let utterance = SherpaUtterance(input: script, speaker: manner.speaker, reference: manner.reference, extra: manner.extra)
+        let utterance = SherpaUtterance(input: script, speaker: settings.speaker, reference: settings.reference, extra: settings.extra)
         let voice = isShared ? narrowVoice ?? voice : voice
         guard let samples = try voice.speak(utterance, cancellation: cancellation.request) else { throw CancellationError() }
         try emit(samples)

@@ -89,14 +89,18 @@ final class SherpaVoice: @unchecked Sendable {
         }
     }
 
-    private func generate(_ text: String, _ configuration: inout SherpaOnnxGenerationConfig, _ cancellation: CancellationToken) throws -> [Float]? {
+    private func generate(_ text: String, _ configuration: inout SherpaOnnxGenerationConfig, _ cancellation: CancellationToken) throws
+        -> [Float]?
+    {
         var reason = [CChar](repeating: 0, count: Int(CSHERPA_ERROR_SIZE))
         // The token outlives the call, which is the only user of the pointer.
         let argument = Unmanaged.passUnretained(cancellation).toOpaque()
-        let audio = csherpa_tts_generate(handle, text, &configuration, { _, _, _, argument in
-            guard let argument else { return 1 }
-            return Unmanaged<CancellationToken>.fromOpaque(argument).takeUnretainedValue().isCancelled ? 0 : 1
-        }, argument, &reason)
+        let audio = csherpa_tts_generate(
+            handle, text, &configuration,
+            { _, _, _, argument in
+                guard let argument else { return 1 }
+                return Unmanaged<CancellationToken>.fromOpaque(argument).takeUnretainedValue().isCancelled ? 0 : 1
+            }, argument, &reason)
         defer { SherpaOnnxDestroyOfflineTtsGeneratedAudio(audio) }
         if cancellation.isCancelled { return nil }
         guard let audio else { throw APIError(.internalError, "Speaking failed: \(Self.text(reason)).") }

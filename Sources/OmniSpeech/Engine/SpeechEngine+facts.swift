@@ -4,7 +4,9 @@ import OmniEngine
 extension SpeechEngine {
     static func voices(_ voice: PreparedVoice, count: Int, name: String) -> [SpeechVoice] {
         let names =
-            if voice.speakers.count == count, count > 1 { voice.speakers } else if count > 1 { (0..<count).map { "\(name)-\($0)" } } else { [name] }
+            if voice.speakers.count == count, count > 1 { voice.speakers } else if count > 1 { (0..<count).map { "\(name)-\($0)" } } else {
+                [name]
+            }
         return names.map { SpeechVoice(name: $0.lowercased(), language: voice.espeakVoice) }
     }
 
@@ -21,9 +23,9 @@ extension SpeechEngine {
             case .matcha: voice.noiseScale == 0
             case .kokoro, .kitten, .zipvoice, .pocket, .supertonic: false
             }
+        let kind = VoiceKind.onnx(voice.family)
         return SpeechAbilities(
-            clones: voice.family == .zipvoice || voice.family == .pocket, cloningNeedsText: voice.family == .zipvoice,
-            honoursSeed: voice.family == .pocket || voice.family == .supertonic, isDeterministic: isQuiet, sampleRate: sampleRate,
-            longestText: longestText)
+            clones: kind?.clones ?? false, cloningNeedsText: kind?.cloningNeedsText ?? false, honoursSeed: kind?.honoursSeed ?? false,
+            isDeterministic: isQuiet, sampleRate: sampleRate, longestText: longestText)
     }
 }

@@ -9,6 +9,7 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
     public let voices: [SpeechVoice]
     public let abilities: SpeechAbilities
     public let family: VoiceFamily
+    private var kind: VoiceKind? { VoiceKind.onnx(family) }
     private let thread: SynthesisThread<SherpaSpeaker>
     private let espeakVoice: String?
     private let espeakLanguages: Set<String>
@@ -29,7 +30,9 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
         try await onThread { try SpeechEngine(folder: folder, options: options, lane: lane, logger: logger, progress: progress) }
     }
 
-    private init(folder path: String, options: SpeechOptions, lane: any ComputeLane, logger: Logger, progress: @escaping @Sendable (Double) -> Void) throws {
+    private init(
+        folder path: String, options: SpeechOptions, lane: any ComputeLane, logger: Logger, progress: @escaping @Sendable (Double) -> Void
+    ) throws {
         progress(0)
         let folder = try VoiceFolder(path: path)
         let scratch = "\(options.scratchFolder ?? NSTemporaryDirectory())/omni-voice-\(UUID().uuidString)"
@@ -54,12 +57,18 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
         abilities = Self.abilities(voice, sampleRate: facts.sampleRate, longestText: options.longestText)
         self.options = options
         self.logger = logger
-        card = ModelCard(kind: .speech, root: path, details: JSONObject([
-            ("family", .string(family.rawValue)), ("sample_rate", .int(facts.sampleRate)), ("voices", .int(voices.count)),
-            ("clones", .bool(abilities.clones)), ("language", .string(voice.espeakVoice)),
-        ]))
+        card = ModelCard(
+            kind: .speech, root: path,
+            details: JSONObject([
+                ("family", .string(family.rawValue)), ("sample_rate", .int(facts.sampleRate)), ("voices", .int(voices.count)),
+                ("clones", .bool(abilities.clones)), ("language", .string(voice.espeakVoice)),
+            ]))
         progress(1)
-        logger.info("loaded a voice", metadata: ["family": "\(family.rawValue)", "root": "\(path)", "sample_rate": "\(facts.sampleRate)", "voices": "\(voices.count)"])
+        logger.info(
+            "loaded a voice",
+            metadata: [
+                "family": "\(family.rawValue)", "root": "\(path)", "sample_rate": "\(facts.sampleRate)", "voices": "\(voices.count)",
+            ])
     }
 
     deinit { thread.close() }
@@ -71,16 +80,23 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
     public func report(to registry: MetricsRegistry, modelName: String) { thread.report(to: registry, modelName: modelName) }
 
     public func speak(_ request: SpeechSynthesis, scope: RequestScope) async throws -> SpeechGeneration {
-        let plan = try SpeechJob<SherpaSpeaker>.Plan(request, manner: manner(request), modelRate: abilities.sampleRate, options: options)
-        let events = try thread.speak(request.text, plan, scope: scope, logger: logger)
+        let settings = try voiceSettings(request)
+        // A voice of several languages (Supertonic) takes English where none is named.
+        let language =
+            settings.espeakVoice ?? request.language.flatMap { SpeechLanguage.isAutomatic($0) ? nil : $0 } ?? kind?.language
+            ?? (kind?.takesLanguage == true ? "en" : nil)
+        let plan = try SpeechJob<SherpaSpeaker>.Plan(
+            request, settings: settings, language: language, modelRate: abilities.sampleRate, options: options)
+        let events = try await thread.speak(request.text, plan, scope: scope, logger: logger)
         return SpeechGeneration(sampleRate: plan.sampleRate, ignored: ignored(request), events: events)
     }
 
-    private func manner(_ request: SpeechSynthesis) throws -> SherpaSpeaker.Manner {
+    private func voiceSettings(_ request: SpeechSynthesis) throws -> SherpaSpeaker.VoiceSettings {
         if request.reference != nil, !abilities.clones {
-            throw APIError.invalid("ref_audio", "This model cannot imitate a voice.", remedy: "Its voices are: \(voices.map(\.name).joined(separator: ", ")).")
+            throw APIError.invalid(
+                "ref_audio", "This model cannot imitate a voice.", remedy: "Its voices are: \(voices.map(\.name).joined(separator: ", ")).")
         }
-        if abilities.clones, family != .supertonic, request.reference == nil {
+        if kind?.hasOwnVoices == false, request.reference == nil {
             throw APIError.invalid("ref_audio", "This model has no voices of its own.", remedy: "Upload a voice, or send ref_audio.")
         }
         if abilities.cloningNeedsText, request.reference?.text?.isEmpty != false {
@@ -88,13 +104,16 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
         }
         var extra = JSONObject()
         if let seed = request.seed, abilities.honoursSeed { extra.append("seed", .int(Int(UInt32(truncatingIfNeeded: seed) >> 1))) }
-        if family == .supertonic, let language = request.language, !SpeechLanguage.isAutomatic(language) {
+        if kind?.takesLanguage == true, let language = request.language, !SpeechLanguage.isAutomatic(language) {
             let code = SpeechLanguage.code(language)
-            guard SpeechLanguage.supertonic.contains(code) else { throw APIError.invalid("language", "This model does not speak '\(language)'.") }
+            guard SpeechLanguage.supertonic.contains(code) else {
+                throw APIError.invalid("language", "This model does not speak '\(language)'.")
+            }
             extra.append("lang", .string(code))
         }
-        return SherpaSpeaker.Manner(
-            speaker: try speaker(request.voice), espeakVoice: try espeakVoice(for: request.language), reference: request.reference, extra: extra)
+        return SherpaSpeaker.VoiceSettings(
+            speaker: try speaker(request.voice), espeakVoice: try espeakVoice(for: request.language), reference: request.reference,
+            extra: extra)
     }
 
     private func speaker(_ name: String?) throws -> Int {
@@ -117,7 +136,9 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
         var ignored: [String] = []
         if request.seed != nil, !abilities.honoursSeed, !abilities.isDeterministic { ignored.append("seed") }
         if request.instructions?.isEmpty == false, !abilities.honoursInstructions { ignored.append("instructions") }
-        if let language = request.language, espeakVoice == nil, family != .supertonic, !SpeechLanguage.isAutomatic(language) { ignored.append("language") }
+        if let language = request.language, espeakVoice == nil, kind?.takesLanguage != true, !SpeechLanguage.isAutomatic(language) {
+            ignored.append("language")
+        }
         return ignored
     }
 }

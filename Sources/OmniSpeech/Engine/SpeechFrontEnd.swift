@@ -17,6 +17,7 @@ final class SpeechFrontEnd {
             return PreparedUnit(script: isSpoken ? .text(text) : nil, symbols: text.unicodeScalars.count)
         }
         let phonemes = try PhonemeText(text, table: table) { try phonemizer.phonemes($0, voice: espeakVoice) }
-        return PreparedUnit(script: phonemes.isSilent ? nil : .phonemes(phonemes.codepoints), symbols: phonemes.symbols.count, dropped: phonemes.dropped)
+        return PreparedUnit(
+            script: phonemes.isSilent ? nil : .phonemes(phonemes.codepoints), symbols: phonemes.symbols.count, dropped: phonemes.dropped)
     }
 }

@@ -35,7 +35,9 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
 
     /// What stays the same for all units.
     struct Plan: Sendable {
-        var manner: Speaker.Manner
+        var settings: Speaker.VoiceSettings
+        /// Of the text, where it is known: signs that stand for words are read in it.
+        var language: String?
         var speed: Double
         /// Hz of the model, and of what is sent.
         var modelRate: Int
@@ -43,9 +45,14 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
         var options: SpeechOptions
 
         /// Throws ``APIError`` for a speed or a rate that no model takes.
-        init(_ request: SpeechSynthesis, manner: Speaker.Manner, modelRate: Int, options: SpeechOptions) throws {
-            guard (0.25...4).contains(request.speed) else { throw APIError.invalid("speed", "speed: must be from 0.25 to 4, not \(request.speed).") }
-            self.manner = manner
+        init(_ request: SpeechSynthesis, settings: Speaker.VoiceSettings, language: String? = nil, modelRate: Int, options: SpeechOptions)
+            throws
+        {
+            guard (0.25...4).contains(request.speed) else {
+                throw APIError.invalid("speed", "speed: must be from 0.25 to 4, not \(request.speed).")
+            }
+            self.settings = settings
+            self.language = language
             self.modelRate = modelRate
             self.options = options
             speed = request.speed
@@ -62,7 +69,7 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
         self.mailbox = mailbox
         self.cancellation = cancellation
         self.logger = logger
-        joiner = UnitJoiner(sampleRate: plan.modelRate, pauses: plan.options.pauses)
+        joiner = UnitJoiner(sampleRate: plan.modelRate, pauses: plan.options.pauses, speed: plan.speed, silence: text.leadingSilence)
         stretch = TimeStretch(speed: plan.speed, sampleRate: plan.modelRate)
         resampler = plan.sampleRate == plan.modelRate ? nil : try Resampler(from: plan.modelRate, to: plan.sampleRate)
     }
@@ -82,7 +89,9 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
             prepared += try ahead?.take() ?? []
             ahead = nil
             readyCount = min(isFresh ? 1 : most, text.units.count - next)
-            prepared += try text.units[(next + prepared.count)...].prefix(max(0, readyCount - prepared.count)).map { try speaker.prepare($0, plan.manner) }
+            prepared += try text.units[(next + prepared.count)...].prefix(max(0, readyCount - prepared.count)).map {
+                try speaker.prepare($0, plan.settings)
+            }
         }
         return !isOver
     }
@@ -92,7 +101,7 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// requests are spoken in the same turn.
     func speak(_ speaker: Speaker, isShared: Bool, pulse: @Sendable () throws -> Void) {
         attempt {
-            prepareAhead(isShared ? 1 : speaker.breadth, speaker)
+            prepareAhead(isShared ? 1 : speaker.maxConcurrency, speaker)
             let units = prepared.prefix(readyCount)
             if units.count == 1 {
                 try take(units[0]) { emit in try speak(units[0], at: next, speaker, pulse, emit) }
@@ -110,8 +119,8 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     private func prepareAhead(_ count: Int, _ speaker: Speaker) {
         let units = text.units[(next + prepared.count)...].prefix(max(0, readyCount + count - prepared.count))
         guard !units.isEmpty else { return }
-        let manner = plan.manner
-        ahead = Preparation { try units.map { try speaker.prepare($0, manner) } }
+        let settings = plan.settings
+        ahead = Preparation { try units.map { try speaker.prepare($0, settings) } }
     }
 
     private func attempt(_ body: () throws -> Void) {
@@ -127,10 +136,11 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
     }
 
     private func speak(
-        _ unit: PreparedUnit<Speaker.Script>, at index: Int, _ speaker: Speaker, _ pulse: @Sendable () throws -> Void, _ emit: ([Float]) throws -> Void
+        _ unit: PreparedUnit<Speaker.Script>, at index: Int, _ speaker: Speaker, _ pulse: @Sendable () throws -> Void,
+        _ emit: ([Float]) throws -> Void
     ) throws {
         guard let script = unit.script else { return }
-        try speaker.speak(script, at: index, plan.manner, cancellation: cancellation) { sound in
+        try speaker.speak(script, at: index, plan.settings, cancellation: cancellation) { sound in
             if sound.isEmpty { try pulse() }
             try cancellation.check()
             try emit(sound)
@@ -170,10 +180,12 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
         usage.units += 1
         next += 1
         mailbox.post(.unit(record))
-        logger.debug("spoke a unit", metadata: [
-            "unit": "\(next)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples)",
-            "dropped": "\(record.dropped.joined())",
-        ])
+        logger.debug(
+            "spoke a unit",
+            metadata: [
+                "unit": "\(next)/\(text.units.count)", "text": "\(unit.text)", "symbols": "\(record.symbols)", "samples": "\(samples)",
+                "dropped": "\(record.dropped.joined())",
+            ])
     }
 
     /// The same way for all sound, whatever the request: resampled, and cut into pieces of a fifth of a second.
@@ -192,19 +204,24 @@ final class SpeechJob<Speaker: UnitSpeaker>: @unchecked Sendable {
 
     private func end() throws {
         guard hasSpoken || !hadWords else {
-            throw APIError(.internalError, "The speech model made no sound of this text.", remedy: "Its words may be unknown to the model; standard error may tell more.")
+            throw APIError(
+                .internalError, "The speech model made no sound of this text.",
+                remedy: "Its words may be unknown to the model; standard error may tell more.")
         }
         // A text without a word in it ("...") is a short silence: some formats have no file of no length.
         if !hasSpoken { try send([Float](repeating: 0, count: plan.modelRate / 5)) }
+        try send(stretch.push(joiner.finish()))
         try send(stretch.finish(), isLast: true)
         usage.seconds = Double(samplesSent) / Double(plan.sampleRate)
         usage.outputTokens = Int((usage.seconds / 0.08).rounded(.up))
         mailbox.post(.usage(usage))
         mailbox.finish()
-        logger.info("spoke", metadata: [
-            "units": "\(usage.units)/\(text.units.count)", "symbols": "\(usage.inputTokens)", "seconds": "\(usage.seconds)",
-            "took": "\(ContinuousClock.now - began)",
-        ])
+        logger.info(
+            "spoke",
+            metadata: [
+                "units": "\(usage.units)/\(text.units.count)", "symbols": "\(usage.inputTokens)", "seconds": "\(usage.seconds)",
+                "took": "\(ContinuousClock.now - began)",
+            ])
     }
 }
 

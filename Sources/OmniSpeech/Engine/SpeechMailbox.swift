@@ -1,96 +1,39 @@
 import OmniEngine
-import Synchronization
 
 /// Events on their way from the synthesis thread to the one task that reads them, and how much of them is still unread: the
 /// thread does not run far ahead of a slow reader.
 final class SpeechMailbox: Sendable {
-    private struct State {
-        var events: [SpeechEvent] = []
-        var taken = 0
-        var unreadSamples = 0
-        var end: Result<Void, any Error>?
-        var reader: CheckedContinuation<Void, Never>?
-    }
-
-    private let state = Mutex(State())
+    /// Never full: the thread looks at ``unreadSamples`` before it makes more.
+    private let queue = BoundedQueue<SpeechEvent>(limit: .max)
     /// Called when the reader has taken something.
     private let onRead: @Sendable () -> Void
 
     init(onRead: @escaping @Sendable () -> Void) { self.onRead = onRead }
 
     /// Samples posted and not read yet.
-    var unreadSamples: Int { state.withLock { $0.unreadSamples } }
+    var unreadSamples: Int { queue.cost }
 
     func post(_ event: SpeechEvent) {
-        wake {
-            guard $0.end == nil else { return }
-            $0.events.append(event)
-            if case .audio(let samples) = event { $0.unreadSamples += samples.count }
-        }
+        if case .audio(let samples) = event { queue.post(event, cost: samples.count) } else { queue.post(event, cost: 0) }
     }
 
     /// The last event was posted, or nothing more will come because of an error. Only the first end counts.
-    func finish(_ end: Result<Void, any Error> = .success(())) {
-        wake { if $0.end == nil { $0.end = end } }
-    }
-
-    private func wake(_ change: (inout State) -> Void) {
-        let reader = state.withLock { state in
-            change(&state)
-            defer { state.reader = nil }
-            return state.reader
-        }
-        reader?.resume()
-    }
+    func finish(_ end: Result<Void, any Error> = .success(())) { queue.finish(end) }
 
     /// The next event, nil at the end. Throws `CancellationError` in a cancelled task.
     func next() async throws -> SpeechEvent? {
-        while true {
-            if Task.isCancelled { throw CancellationError() }
-            if let result = take() {
-                onRead()
-                return try result.get()
-            }
-            await withTaskCancellationHandler {
-                await withCheckedContinuation { continuation in
-                    let isReady = state.withLock { state in
-                        if state.taken < state.events.count || state.end != nil || Task.isCancelled { return true }
-                        state.reader = continuation
-                        return false
-                    }
-                    if isReady { continuation.resume() }
-                }
-            } onCancel: {
-                wake { _ in }
-            }
-        }
-    }
-
-    /// nil: nothing there yet.
-    private func take() -> Result<SpeechEvent?, any Error>? {
-        state.withLock { state in
-            guard state.taken < state.events.count else {
-                return state.end.map { end in end.map { nil } }
-            }
-            let event = state.events[state.taken]
-            state.taken += 1
-            if state.taken == state.events.count || state.taken > 256 {
-                state.events.removeFirst(state.taken)
-                state.taken = 0
-            }
-            if case .audio(let samples) = event { state.unreadSamples -= samples.count }
-            return .success(event)
-        }
+        defer { onRead() }
+        return try await queue.next()
     }
 
     /// The events as a stream. When the stream is dropped, `onDrop` is called.
     func stream(onDrop: @escaping @Sendable () -> Void) -> AsyncThrowingStream<SpeechEvent, any Error> {
-        let guardian = Guardian(mailbox: self, onDrop: onDrop)
+        let guardian = DropGuard(mailbox: self, onDrop: onDrop)
         return AsyncThrowingStream { try await guardian.mailbox.next() }
     }
 
     /// Lives as long as the stream.
-    private final class Guardian: Sendable {
+    private final class DropGuard: Sendable {
         let mailbox: SpeechMailbox
         private let onDrop: @Sendable () -> Void
 

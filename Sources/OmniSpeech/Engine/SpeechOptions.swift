@@ -1,4 +1,5 @@
 import Foundation
+import OmniEngine
 
 /// How a voice is loaded and used.
 public struct SpeechOptions: Sendable {
@@ -15,9 +16,9 @@ public struct SpeechOptions: Sendable {
         }
     }
 
-    /// Threads that a synthesis computes with; nil takes all cores, at most 4.
+    /// Threads that a synthesis computes with; nil takes all there are (``Processors``), at most 4.
     public var threads: Int?
-    var threadCount: Int { threads ?? min(4, ProcessInfo.processInfo.activeProcessorCount) }
+    var threadCount: Int { threads ?? min(4, Processors.current.threads) }
     /// Noise of the sound (VITS, Matcha); nil takes the model's own. With both noises 0, equal requests sound equal.
     public var noiseScale: Float?
     /// Noise of the durations (VITS).

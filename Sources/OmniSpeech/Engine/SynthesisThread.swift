@@ -20,15 +20,15 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
 
     /// Starts the thread, which makes the speaker itself; returns once it is loaded. Must not be called on the cooperative pool.
     static func start(load: @escaping @Sendable () throws -> Speaker) throws -> (SynthesisThread, Speaker.Facts) {
-        let handover = Handover<Result<Speaker.Facts, any Error>>()
+        let channel = OneShotChannel<Result<Speaker.Facts, any Error>>()
         let synthesis = SynthesisThread()
         let thread = Thread {
             do {
                 let speaker = try load()
-                handover.give(.success(speaker.facts))
+                channel.give(.success(speaker.facts))
                 synthesis.run(speaker)
             } catch {
-                handover.give(.failure(error))
+                channel.give(.failure(error))
             }
             synthesis.condition.withLock {
                 synthesis.hasEnded = true
@@ -38,7 +38,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         thread.name = "omni-speech"
         thread.stackSize = 16 << 20
         thread.start()
-        return (synthesis, try handover.take().get())
+        return (synthesis, try channel.take().get())
     }
 
     /// Time since the unit in work began or last gave a sign of life; nil when idle.
@@ -52,14 +52,14 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         }
     }
 
-    /// Hands a request over; false when the thread is closing.
-    func submit(_ job: sending SpeechJob<Speaker>) -> Bool {
+    /// Hands a request over. Throws 503 when the thread is closing, or has as many as it may have.
+    private func submit(_ job: sending SpeechJob<Speaker>, most: Int) throws {
         condition.lock()
         defer { condition.unlock() }
-        guard !isClosing else { return false }
+        guard !isClosing else { throw APIError.unloading }
+        guard jobs.count + speaking < most else { throw APIError.full(most) }
         jobs.append(job)
         condition.signal()
-        return true
     }
 
     /// A reader has taken sound, or has gone: look again.
@@ -76,13 +76,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// Closes, and returns when the thread is gone.
     func end() async {
         close()
-        // Waiting blocks: on a thread of its own.
-        await withCheckedContinuation { continuation in
-            Thread { [self] in
-                condition.withLock { while !hasEnded { condition.wait() } }
-                continuation.resume()
-            }.start()
-        }
+        try? await BlockingThread.run(name: "omni-speech-end") { [self] in condition.withLock { while !hasEnded { condition.wait() } } }
     }
 
     private func run(_ speaker: Speaker) {
@@ -97,7 +91,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
     /// Of one request its first sentence, or the next few side by side; of several requests one sentence after the other on each
     /// core, until the lane is wanted or one request is left.
     private func speak(_ turn: [SpeechJob<Speaker>], _ speaker: Speaker) {
-        let most = turn.count == 1 ? speaker.breadth : 1
+        let most = turn.count == 1 ? speaker.maxConcurrency : 1
         let ready = turn.filter { $0.prepare(speaker, most: most) }
         condition.withLock { speaking = ready.count }
         guard !ready.isEmpty else { return }
@@ -118,7 +112,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         defer { condition.unlock() }
         if !job.isOver { jobs.append(job) }
         speaking -= 1
-        while isShared, !isClosing, speaker.breadth > 1, let urgent = mostUrgent, speaking > 0 || jobs.count > 1 {
+        while isShared, !isClosing, speaker.maxConcurrency > 1, let urgent = mostUrgent, speaking > 0 || jobs.count > 1 {
             let next = jobs.remove(at: urgent)
             (busySince, speaking) = (.now, speaking + 1)
             condition.unlock()
@@ -144,7 +138,7 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         defer { condition.unlock() }
         while !isClosing {
             var turn: [SpeechJob<Speaker>] = []
-            let most = speaker.breadth
+            let most = speaker.maxConcurrency
             while turn.count < most, let urgent = mostUrgent { turn.append(jobs.remove(at: urgent)) }
             if !turn.isEmpty {
                 (busySince, speaking) = (.now, turn.count)
@@ -163,9 +157,14 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
 }
 
 extension SynthesisThread {
+    /// Bytes of a text that takes longer to cut than the caller's thread may be held up.
+    private static var longText: Int { 8192 }
+
     /// Takes a request on and returns what will come of it. Throws ``APIError`` for a text that is empty or too long, and when
     /// there is no place in the queue.
-    func speak(_ text: String, _ plan: SpeechJob<Speaker>.Plan, scope: RequestScope, logger: Logger) throws -> AsyncThrowingStream<SpeechEvent, any Error> {
+    func speak(_ text: String, _ plan: SpeechJob<Speaker>.Plan, scope: RequestScope, logger: Logger) async throws -> AsyncThrowingStream<
+        SpeechEvent, any Error
+    > {
         let options = plan.options
         guard text.unicodeScalars.count <= options.longestText else {
             throw APIError(
@@ -173,17 +172,17 @@ extension SynthesisThread {
                 remedy: "Send it in parts.", param: "input")
         }
         let load = load
-        guard load.waiting + load.running < options.mostRequests else {
-            throw APIError(.unavailable, "The speech model has \(options.mostRequests) requests already.", remedy: "Try again later.", retryAfter: 5)
-        }
-        let units = SpeechText(text, longest: options.longestUnit)
+        // Asked again when the request is handed over: this only saves the work on its text.
+        guard load.waiting + load.running < options.mostRequests else { throw APIError.full(options.mostRequests) }
+        @Sendable func cut() -> SpeechText { SpeechText(text, longest: options.longestUnit, language: plan.language) }
+        let units = text.utf8.count > Self.longText ? try await onThread(cut) : cut()
         guard !units.units.isEmpty else { throw APIError.invalid("input", "Input text cannot be empty") }
         let cancellation = SpeechCancellation(request: scope.cancellation, stream: CancellationToken())
         let mailbox = SpeechMailbox { [self] in wake() }
         var logger = logger
         logger[metadataKey: "request"] = "\(scope.id)"
         let job = try SpeechJob<Speaker>(text: units, plan: plan, mailbox: mailbox, cancellation: cancellation, logger: logger)
-        guard submit(job) else { throw APIError.unloading }
+        try submit(job, most: options.mostRequests)
         return mailbox.stream { [self] in
             cancellation.stream.cancel()
             wake()
@@ -199,6 +198,10 @@ extension SynthesisThread {
 }
 
 extension APIError {
+    fileprivate static func full(_ most: Int) -> APIError {
+        APIError(.unavailable, "The speech model has \(most) requests already.", remedy: "Try again later.", retryAfter: 5)
+    }
+
     fileprivate static var unloading: APIError { APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
 }
 
@@ -211,9 +214,9 @@ func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result)
     }
 }
 
-/// A one-time hand-over between two threads.
+/// A channel between two threads for one value.
 // Guarded by `condition`.
-private final class Handover<Value: Sendable>: @unchecked Sendable {
+private final class OneShotChannel<Value: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private var value: Value?
 

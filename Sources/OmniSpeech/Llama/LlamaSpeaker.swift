@@ -6,7 +6,7 @@ import OmniLlama
 /// Speaks units with libllama and libmtmd, frame by frame and one at a time.
 // @unchecked: the synthesis thread alone makes and uses it, but for `prepare`, which reads nothing of it.
 final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
-    struct Manner {
+    struct VoiceSettings {
         /// As the model's vocabulary names it; nil for models that have but one.
         var language: String?
         var sample: VoiceSample?
@@ -32,7 +32,7 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     private let context: LlamaContext
     private let vocabulary: Vocabulary
     private let projector: SpeechProjector
-    private let brake: Brake
+    private let abortHandle: AbortHandle
     private let generator: OpaquePointer
     /// What libmtmd's random numbers were started with last.
     private var lastSeed = UInt32.max
@@ -40,14 +40,17 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     private var stops = 0
 
     /// Loads both files and makes one frame, so that what does not fit together shows now. Throws ``APIError``.
-    init(_ files: LlamaSpeechFiles, threads: Int, gpuLayers: Int, lane: any ComputeLane, progress: @escaping @Sendable (Double) -> Void) throws {
-        let model = try LlamaModel(path: files.model, gpuLayers: gpuLayers) { progress($0 * 0.6) }
+    init(_ files: LlamaSpeechFiles, threads: Int, gpuLayers: Int, lane: any ComputeLane, progress: @escaping @Sendable (Double) -> Void)
+        throws
+    {
+        let model = try LlamaModel(path: files.model, placement: ModelPlacement(gpuLayers: gpuLayers)) { progress($0 * 0.6) }
         guard let vocabulary = Vocabulary(of: model) else { throw APIError.unusableVoice(files.model, "it has no vocabulary") }
-        brake = Brake(lane: lane)
+        abortHandle = AbortHandle(lane: lane)
         let shape = LlamaContext.Shape(
             cells: Self.cells, sequences: 1, batch: Self.batch, outputs: Self.batch, threads: threads, unified: true, embeddings: true)
-        context = try LlamaContext(model: model, shape: shape, brake: brake)
-        projector = try SpeechProjector(path: files.projector, model: model, threads: threads, gpu: gpuLayers != 0, brake: brake)
+        context = try LlamaContext(model: model, shape: shape, abortHandle: abortHandle)
+        projector = try SpeechProjector(
+            path: files.projector, model: model, threads: threads, gpu: gpuLayers != 0, abortHandle: abortHandle)
         guard let generator = mtmd_helper_gen_audio_init(context.handle, projector.handle) else {
             throw APIError.unusableVoice(files.projector, "libmtmd makes no sound with it")
         }
@@ -60,7 +63,7 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
         progress(0.8)
         do {
             let idle = SpeechCancellation(request: CancellationToken(), stream: CancellationToken())
-            try speak("Hello.", Manner(language: facts.languages.first, seed: 0), seed: 0, most: 1, cancellation: idle) { _ in }
+            try speak("Hello.", VoiceSettings(language: facts.languages.first, seed: 0), seed: 0, most: 1, cancellation: idle) { _ in }
         } catch let error as APIError {
             throw APIError.unusableVoice(files.model, error.message)
         }
@@ -76,27 +79,29 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
         }
     }
 
-    var breadth: Int { 1 }
+    var maxConcurrency: Int { 1 }
 
-    func prepare(_ unit: SpeechText.Unit, _ manner: Manner) -> PreparedUnit<String> {
+    func prepare(_ unit: SpeechText.Unit, _ settings: VoiceSettings) -> PreparedUnit<String> {
         let hasWords = unit.text.contains { $0.isLetter || $0.isNumber }
         return PreparedUnit(script: hasWords ? unit.text : nil, symbols: unit.text.unicodeScalars.count)
     }
 
-    /// The brake holds the lane, for a stage of a graph at a time.
+    /// The abortHandle holds the lane, for a stage of a graph at a time.
     func takeTurn(of count: Int, _ turn: () -> Void) { turn() }
 
-    func speak(_ script: String, at index: Int, _ manner: Manner, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void) throws {
+    func speak(_ script: String, at index: Int, _ settings: VoiceSettings, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void)
+        throws
+    {
         // Every unit has random numbers of its own, and none has those of chance: that is what the highest number stands for.
-        let seed = (manner.seed &+ UInt32(truncatingIfNeeded: index)) % .max
+        let seed = (settings.seed &+ UInt32(truncatingIfNeeded: index)) % .max
         // Two seconds, and a third of a second for each character: speech that does not end by itself is cut there.
-        try speak(script, manner, seed: seed, most: 25 + 4 * script.unicodeScalars.count, cancellation: cancellation, emit: emit)
+        try speak(script, settings, seed: seed, most: 25 + 4 * script.unicodeScalars.count, cancellation: cancellation, emit: emit)
     }
 
     private func speak(
-        _ text: String, _ manner: Manner, seed: UInt32, most: Int, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void
+        _ text: String, _ settings: VoiceSettings, seed: UInt32, most: Int, cancellation: SpeechCancellation, emit: ([Float]) throws -> Void
     ) throws {
-        try prepare(text, manner, seed: seed, cancellation)
+        try prepare(text, settings, seed: seed, cancellation)
         try renewRandomNumbers(seed, cancellation)
         let sampler = family == .qwen3tts ? try CodeSampler(vocabulary, seed: seed) : nil
         let room = min(most, Self.cells - Int(context.nextPosition(of: 0)))
@@ -115,15 +120,15 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     }
 
     /// Reads the text, and before it the sample.
-    private func prepare(_ text: String, _ manner: Manner, seed: UInt32, _ cancellation: SpeechCancellation) throws {
+    private func prepare(_ text: String, _ settings: VoiceSettings, seed: UInt32, _ cancellation: SpeechCancellation) throws {
         context.clearAll()
-        let sample = manner.sample.flatMap { mtmd_bitmap_init_from_audio($0.samples.count, $0.samples) }
+        let sample = settings.sample.flatMap { mtmd_bitmap_init_from_audio($0.samples.count, $0.samples) }
         defer { mtmd_bitmap_free(sample) }
-        if let sample, let id = manner.sample?.id { mtmd_bitmap_set_id(sample, "\(stops):\(id)") }
+        if let sample, let id = settings.sample?.id { mtmd_bitmap_set_id(sample, "\(stops):\(id)") }
         // What looks like a control token is text like any other.
         let text = text.replacing("<|", with: "< |")
         try text.withCString { characters in
-            try withOptionalCString(manner.language) { language in
+            try withOptionalCString(settings.language) { language in
                 var input = mtmd_helper_gen_audio_inp()
                 input.prompt = characters
                 input.prompt_len = text.utf8.count
@@ -131,7 +136,7 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
                 input.lang = language
                 input.seed = seed
                 input.out_type = MTMD_HELPER_GEN_AUDIO_OUTTYPE_PCM
-                defer { if brake.wasPulled { stops += 1 } }
+                defer { if abortHandle.wasAborted { stops += 1 } }
                 try compute("reading the text or the sample", cancellation) { mtmd_helper_gen_audio_set_input(generator, &input) }
             }
         }
@@ -174,7 +179,7 @@ final class LlamaSpeaker: UnitSpeaker, @unchecked Sendable {
     /// Runs a call that computes while holding the lane. Throws when it fails, and when it was stopped halfway.
     private func compute(_ what: String, _ cancellation: SpeechCancellation, _ call: () -> Int32) throws {
         LlamaLog.clearErrors()
-        let status = brake.run(for: [cancellation.request], slicing: true, call)
+        let status = abortHandle.run(for: [cancellation.request], slicing: true, call)
         try cancellation.check()
         guard status == 0 else {
             throw APIError(.internalError, "The speech model failed at \(what)\(LlamaLog.firstError.map { ": \($0)" } ?? "").")

@@ -1,4 +1,6 @@
 import OmniAPI
+import OmniEngine
+import OmniGGUF
 import OmniLlama
 
 /// The architectures of speech models that libmtmd computes.
@@ -19,10 +21,14 @@ public enum LlamaSpeechFamily: String, Sendable, CaseIterable {
         }
     }
 
+    private var kind: VoiceKind? { VoiceKind.gguf(architecture: rawValue) }
+
     /// Speaks with a sample's voice only: without one Pocket TTS makes next to no sound.
-    var needsSample: Bool { self == .pockettts }
+    var needsSample: Bool { kind?.hasOwnVoices == false }
     /// The language is the request's to choose, not the weights'.
-    var takesLanguage: Bool { self == .qwen3tts }
+    var takesLanguage: Bool { kind?.takesLanguage ?? false }
+    /// The weights' language: `en`.
+    var language: String? { kind?.language }
 }
 
 /// The two files of a speech model, checked as far as their headers tell before anything is loaded.

@@ -43,7 +43,8 @@ final class EspeakProgram {
 
     deinit {
         try? input.fileHandleForWriting.close()
-        process.terminate()
+        // Foundation ends this process over a program that was never started.
+        if process.isRunning { process.terminate() }
     }
 
     /// The phonemes of a text without line breaks, its clauses joined by spaces.

@@ -16,7 +16,8 @@ final class Phonemizer {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/usr/local/bin:/opt/homebrew/bin").split(separator: ":")
         let found = folders.map { "\($0)/espeak-ng" }.first { FileManager.default.isExecutableFile(atPath: $0) }
         guard let found else {
-            throw APIError(.internalError, "This voice needs the program espeak-ng.", remedy: "Install it (Debian: apt-get install espeak-ng).")
+            throw APIError(
+                .internalError, "This voice needs the program espeak-ng.", remedy: "Install it (Debian: apt-get install espeak-ng).")
         }
         program = found
         languages = try Self.languages(program: found)

@@ -19,12 +19,14 @@ enum SpeechLanguage {
 
     /// The languages that Supertonic has tags for.
     static let supertonic: Set<String> = [
-        "en", "ko", "ja", "ar", "bg", "cs", "da", "de", "el", "es", "et", "fi", "fr", "hi", "hr", "hu", "id", "it", "lt", "lv", "nl", "pl", "pt", "ro",
+        "en", "ko", "ja", "ar", "bg", "cs", "da", "de", "el", "es", "et", "fi", "fr", "hi", "hr", "hu", "id", "it", "lt", "lv", "nl", "pl",
+        "pt", "ro",
         "ru", "sk", "sl", "sv", "tr", "uk", "vi",
     ]
 
     private static let codes = [
-        "english": "en", "chinese": "zh", "japanese": "ja", "korean": "ko", "german": "de", "french": "fr", "russian": "ru", "portuguese": "pt",
+        "english": "en", "chinese": "zh", "japanese": "ja", "korean": "ko", "german": "de", "french": "fr", "russian": "ru",
+        "portuguese": "pt",
         "spanish": "es", "italian": "it", "dutch": "nl", "polish": "pl", "turkish": "tr", "arabic": "ar", "hindi": "hi", "ukrainian": "uk",
     ]
 }

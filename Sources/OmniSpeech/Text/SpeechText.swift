@@ -1,3 +1,4 @@
+import OmniAPI
 import OmniEngine
 
 /// A text made ready to be spoken: cleaned, and cut into units of one sentence each.
@@ -6,57 +7,49 @@ struct SpeechText: Equatable {
         var text: String
         /// Ends a paragraph: a longer pause follows.
         var endsParagraph = false
+        /// Seconds of silence behind it, where the text itself asks for some.
+        var silence: Double?
     }
 
     private(set) var units: [Unit] = []
+    /// Seconds of silence before the first unit.
+    private(set) var leadingSilence = 0.0
 
-    /// - Parameter longest: Unicode scalars of a unit; longer sentences are cut at clauses, else at spaces.
-    init(_ text: String, longest: Int = 300) {
-        for paragraph in Self.paragraphs(text) {
-            var splitter = SentenceSplitter(.sentence)
-            let sentences = splitter.push(paragraph) + splitter.flush()
-            units += sentences.flatMap { Self.cut($0, longest: longest) }.map { Unit(text: $0) }
-            if !units.isEmpty { units[units.count - 1].endsParagraph = true }
-        }
-    }
+    /// Seconds of silence that one text may ask for.
+    private static let mostSilence = 600.0
 
-    /// Paragraphs and list items, without what only looks: control characters, Markdown's emphasis, headings and bullets.
-    private static func paragraphs(_ text: String) -> [String] {
-        var paragraphs = [""]
-        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            let trimmed = line.drop { $0.isWhitespace }
-            let body = trimmed.drop { $0 == "#" }.drop { $0.isWhitespace }
-            let isItem = ["- ", "* ", "• "].contains { body.hasPrefix($0) }
-            if trimmed.isEmpty || isItem || body.count < trimmed.count { paragraphs.append("") }
-            let clean = cleaned(isItem ? body.dropFirst(2) : body)
-            let last = paragraphs[paragraphs.count - 1]
-            paragraphs[paragraphs.count - 1] = last.isEmpty ? clean : "\(last) \(clean)"
-            // A heading stands alone.
-            if body.count < trimmed.count { paragraphs.append("") }
-        }
-        return paragraphs
-    }
-
-    private static func cleaned(_ line: Substring) -> String {
-        let characters = Array(line)
-        var clean = ""
-        for (place, character) in characters.enumerated() {
-            // Emphasis touches a word; an asterisk between spaces is a multiplication.
-            if ["*", "_", "`"].contains(character) {
-                let before = place == 0 || characters[place - 1].isWhitespace, after = place + 1 == characters.count || characters[place + 1].isWhitespace
-                if !(before && after), character != "_" || before || after { continue }
-            }
-            // Control characters, direction marks and the like; joiners within a character stay.
-            if let scalar = character.unicodeScalars.first, character.unicodeScalars.count == 1 {
-                switch scalar.properties.generalCategory {
-                case .control: clean.append(" "); continue
-                case .format, .privateUse, .unassigned, .surrogate: continue
-                default: break
+    /// Blocks for about a second where there are 200,000 characters.
+    ///
+    /// - Parameters:
+    ///   - longest: Unicode scalars of a unit; longer sentences are cut at clauses, else at spaces.
+    ///   - language: a code, tag or English name; signs become words where it is English.
+    init(_ text: String, longest: Int = 300, language: String? = nil) {
+        let isEnglish = language.map { SpeechLanguage.code($0) == "en" } ?? false
+        var silenceLeft = Self.mostSilence
+        for piece in SpokenMarkup(text, isEnglish: isEnglish).pieces {
+            switch piece {
+            case .text(let text):
+                for paragraph in SpokenMarkdown.paragraphs(text) {
+                    add(paragraph: WrittenForms.spoken(paragraph, isEnglish: isEnglish), longest: longest)
                 }
+            case .pause(let seconds):
+                let seconds = min(seconds, silenceLeft)
+                silenceLeft -= seconds
+                guard !units.isEmpty else {
+                    leadingSilence = min(SpokenMarkup.longestPause, leadingSilence + seconds)
+                    continue
+                }
+                units[units.count - 1].silence = min(SpokenMarkup.longestPause, (units[units.count - 1].silence ?? 0) + seconds)
             }
-            clean.append(character)
         }
-        return clean
+    }
+
+    private mutating func add(paragraph: String, longest: Int) {
+        var splitter = SentenceSplitter(.sentence)
+        let sentences = (splitter.push(paragraph) + splitter.flush()).flatMap { Self.cut($0, longest: longest) }
+        guard !sentences.isEmpty else { return }
+        units += sentences.map { Unit(text: $0) }
+        units[units.count - 1].endsParagraph = true
     }
 
     /// Cuts a sentence that is too long: at clauses, then at spaces, then anywhere.

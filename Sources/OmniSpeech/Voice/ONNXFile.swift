@@ -101,7 +101,8 @@ struct ONNXFile {
         guard let raw = tensor.raw?.count, let size = Self.elementSizes[tensor.type] else { return }
         let (expected, overflow) = elements.multipliedReportingOverflow(by: size)
         guard !overflow, raw == expected else {
-            throw ProtobufReader.Malformed(reason: "the weights \(tensor.name.isEmpty ? "?" : tensor.name) have \(raw) bytes; their shape needs \(expected)")
+            throw ProtobufReader.Malformed(
+                reason: "the weights \(tensor.name.isEmpty ? "?" : tensor.name) have \(raw) bytes; their shape needs \(expected)")
         }
     }
 
@@ -134,7 +135,8 @@ struct ONNXFile {
                 switch piece {
                 case .kept(let bytes):
                     guard let base = bytes.baseAddress else { continue }
-                    try file.write(contentsOf: Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
+                    try file.write(
+                        contentsOf: Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
                 case .made(let bytes): try file.write(contentsOf: bytes)
                 }
             }
@@ -148,7 +150,9 @@ struct ONNXFile {
         while let (field, value) = try reader.next() {
             defer { begin = reader.place }
             // Slice takes its bounds as inputs since version 10.
-            if upsampling, operatorSet >= 10, field == 7, case .bytes(let graph) = value, let rewritten = try PhaseConvolution.rewritten(graph) {
+            if upsampling, operatorSet >= 10, field == 7, case .bytes(let graph) = value,
+                let rewritten = try PhaseConvolution.rewritten(graph)
+            {
                 var header = ProtobufWriter()
                 header.header(7, length: rewritten.reduce(0) { $0 + $1.count })
                 pieces.append(.made(header.message))

@@ -43,7 +43,9 @@ struct ONNXNode {
     }
 
     /// A node's message.
-    static func message(_ operation: String, _ inputs: [String], _ output: String, _ attributes: [(name: String, values: [Int])] = []) -> [UInt8] {
+    static func message(_ operation: String, _ inputs: [String], _ output: String, _ attributes: [(name: String, values: [Int])] = [])
+        -> [UInt8]
+    {
         var node = ProtobufWriter()
         for input in inputs { node.text(1, input) }
         node.text(2, output)
@@ -95,10 +97,14 @@ struct ONNXTensor {
 
     /// The elements, where they are `dimensions`-dimensional 32-bit floats in the file itself.
     func floats(dimensions: Int) -> [Float]? {
-        guard type == Self.float, shape.count == dimensions, shape.allSatisfy({ $0 > 0 }), let raw, raw.count % 4 == 0, raw.count / 4 == elementCount else {
+        guard type == Self.float, shape.count == dimensions, shape.allSatisfy({ $0 > 0 }), let raw, raw.count % 4 == 0,
+            raw.count / 4 == elementCount
+        else {
             return nil
         }
-        return (0..<raw.count / 4).map { Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))) }
+        return (0..<raw.count / 4).map {
+            Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)))
+        }
     }
 
     /// A tensor's message.
@@ -110,7 +116,9 @@ struct ONNXTensor {
     }
 
     static func message(_ name: String, integers: [Int]) -> [UInt8] {
-        message(name, [integers.count], type: int64, raw: integers.flatMap { value in withUnsafeBytes(of: Int64(value).littleEndian) { Array($0) } })
+        message(
+            name, [integers.count], type: int64,
+            raw: integers.flatMap { value in withUnsafeBytes(of: Int64(value).littleEndian) { Array($0) } })
     }
 
     private static func message(_ name: String, _ shape: [Int], type: UInt64, raw: [UInt8]) -> [UInt8] {

@@ -12,13 +12,16 @@ struct PhaseConvolution {
     /// nil where `node` is anything else than a 1-D transposed convolution with its weights in the file.
     init?(_ node: ONNXNode, tensors known: [String: ONNXTensor]) {
         let plain: Set<String> = ["dilations", "group", "kernel_shape", "pads", "strides"]
-        guard node.operation == "ConvTranspose", node.domain.isEmpty, node.attributes.isSubset(of: plain), (2...3).contains(node.inputs.count),
-            let output = node.outputs.first, node.outputs.count == 1, let weights = known[node.inputs[1]], let values = weights.floats(dimensions: 3)
+        guard node.operation == "ConvTranspose", node.domain.isEmpty, node.attributes.isSubset(of: plain),
+            (2...3).contains(node.inputs.count),
+            let output = node.outputs.first, node.outputs.count == 1, let weights = known[node.inputs[1]],
+            let values = weights.floats(dimensions: 3)
         else { return nil }
         let (inputs, outputs, kernel) = (weights.shape[0], weights.shape[1], weights.shape[2])
         let stride = node.integers["strides"] ?? [1], pads = node.integers["pads"] ?? [0, 0]
         guard stride.count == 1, stride[0] >= 2, stride[0] <= kernel, pads.count == 2, pads.allSatisfy({ (0..<kernel).contains($0) }),
-            node.integers["group"] ?? [1] == [1], node.integers["dilations"] ?? [1] == [1], node.integers["kernel_shape"] ?? [kernel] == [kernel]
+            node.integers["group"] ?? [1] == [1], node.integers["dilations"] ?? [1] == [1],
+            node.integers["kernel_shape"] ?? [kernel] == [kernel]
         else { return nil }
         let phases = stride[0], taps = (kernel + phases - 1) / phases
 
@@ -33,7 +36,8 @@ struct PhaseConvolution {
             for output in 0..<outputs {
                 for place in 0..<kernel {
                     let (tap, phase) = place.quotientAndRemainder(dividingBy: phases)
-                    arranged[((phase * outputs + output) * inputs + input) * taps + taps - 1 - tap] = values[(input * outputs + output) * kernel + place]
+                    arranged[((phase * outputs + output) * inputs + input) * taps + taps - 1 - tap] =
+                        values[(input * outputs + output) * kernel + place]
                 }
             }
         }
@@ -43,7 +47,8 @@ struct PhaseConvolution {
         // The first pads[0] samples and all beyond the transposed convolution's length are cut off.
         let surplus = phases * taps - kernel + pads[1]
         for (part, integers) in [
-            ("split", [0, phases, -1]), ("join", [0, outputs, -1]), ("begin", [pads[0]]), ("end", [surplus > 0 ? -surplus : .max]), ("axis", [2]),
+            ("split", [0, phases, -1]), ("join", [0, outputs, -1]), ("begin", [pads[0]]), ("end", [surplus > 0 ? -surplus : .max]),
+            ("axis", [2]),
         ] { made.append(ONNXTensor.message(name(part), integers: integers)) }
         tensors = made
         nodes = [

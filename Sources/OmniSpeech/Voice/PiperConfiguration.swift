@@ -24,16 +24,22 @@ struct PiperConfiguration: Sendable {
         } catch {
             throw fail("it is not readable as JSON (\(error))")
         }
-        guard let rate = json["audio"]?["sample_rate"]?.intValue, (4000...192_000).contains(rate) else { throw fail("audio.sample_rate is missing") }
+        guard let rate = json["audio"]?["sample_rate"]?.intValue, (4000...192_000).contains(rate) else {
+            throw fail("audio.sample_rate is missing")
+        }
         guard let map = json["phoneme_id_map"]?.objectValue, !map.isEmpty else { throw fail("phoneme_id_map is missing") }
         sampleRate = rate
-        espeakVoice = json["espeak"]?["voice"]?.stringValue ?? json["language"]?["code"]?.stringValue?.replacing("_", with: "-").lowercased() ?? "en-us"
+        espeakVoice =
+            json["espeak"]?["voice"]?.stringValue ?? json["language"]?["code"]?.stringValue?.replacing("_", with: "-").lowercased()
+            ?? "en-us"
         let inference = json["inference"]
         noiseScale = Float(inference?["noise_scale"]?.doubleValue ?? 0.667)
         noiseScaleW = Float(inference?["noise_w"]?.doubleValue ?? 0.8)
         lengthScale = Float(inference?["length_scale"]?.doubleValue ?? 1)
         speakerCount = max(1, json["num_speakers"]?.intValue ?? 1)
-        let named = (json["speaker_id_map"]?.objectValue?.members ?? []).compactMap { member in member.value.intValue.map { ($0, member.key) } }
+        let named = (json["speaker_id_map"]?.objectValue?.members ?? []).compactMap { member in
+            member.value.intValue.map { ($0, member.key) }
+        }
         speakers = named.sorted { $0.0 < $1.0 }.map(\.1)
         phonemes = try map.members.map { member in
             guard let id = member.value[0]?.intValue ?? member.value.intValue else { throw fail("the phoneme \(member.key) has no id") }

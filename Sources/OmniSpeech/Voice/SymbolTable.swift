@@ -22,7 +22,9 @@ struct SymbolTable: Sendable {
             }
             let scalars = symbol.unicodeScalars
             if scalars.count == 1, let scalar = scalars.first {
-                guard known.insert(scalar).inserted || !singleScalars else { throw APIError.unusableVoice(path, "the symbol \(symbol) stands there twice") }
+                guard known.insert(scalar).inserted || !singleScalars else {
+                    throw APIError.unusableVoice(path, "the symbol \(symbol) stands there twice")
+                }
             } else if singleScalars, symbol != "<BLNK>" {
                 throw APIError.unusableVoice(path, "the symbol \(symbol) has more than one character")
             }

@@ -1,5 +1,6 @@
 import Foundation
 import OmniAPI
+import OmniEngine
 
 /// A voice whose files were checked and completed, ready for sherpa-onnx.
 struct PreparedVoice {
@@ -22,7 +23,9 @@ struct PreparedVoice {
     var isSpokenSideBySide: Bool { espeakVoice != nil }
     /// Of all models.
     var byteCount: Int {
-        files.values.filter { $0.hasSuffix(".onnx") }.reduce(0) { $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0) }
+        files.values.filter { $0.hasSuffix(".onnx") }.reduce(0) {
+            $0 + ((try? FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int) ?? 0)
+        }
     }
 
     /// Whether a Piper voice's transposed convolutions are replaced.
@@ -41,14 +44,14 @@ struct PreparedVoice {
         case .matcha: try prepareMatcha(models)
         case .zipvoice:
             // sherpa-onnx 2 takes no phonemes for ZipVoice: both the text and the sample's go through the lexicon.
-            symbols = try SymbolTable(path: folder.file("tokens"), singleScalars: false)
-            _ = try folder.file("lexicon")
+            symbols = try SymbolTable(path: file("tokens"), singleScalars: false)
+            _ = try file("lexicon")
             try models["vocoder"]?.requireVocoder()
         case .supertonic:
-            try checkSupertonic(folder.file("tts_json"))
-            try checkStyle(folder.file("voice_style"))
-            try checkIndexer(folder.file("unicode_indexer"))
-        case .pocket: try checkPieces(folder.file("vocab_json"), scores: folder.file("token_scores_json"))
+            try checkSupertonic(file("tts_json"))
+            try checkStyle(file("voice_style"))
+            try checkIndexer(file("unicode_indexer"))
+        case .pocket: try checkPieces(file("vocab_json"), scores: file("token_scores_json"))
         }
     }
 
@@ -84,7 +87,9 @@ struct PreparedVoice {
 
     /// A model without phonemes reads text through a lexicon.
     private func lexiconOnly(_ model: ONNXFile) throws -> String? {
-        guard files["lexicon"] != nil else { throw APIError.unusableVoice(model.path, "it takes neither phonemes nor is a lexicon beside it") }
+        guard files["lexicon"] != nil else {
+            throw APIError.unusableVoice(model.path, "it takes neither phonemes nor is a lexicon beside it")
+        }
         return nil
     }
 
@@ -95,7 +100,9 @@ struct PreparedVoice {
 
     /// Puts a copy with more metadata and faster upsampling in place of the model where there is something to change, and writes the
     /// table of symbols where none came with it.
-    private mutating func copy(_ model: ONNXFile, adding metadata: [(key: String, text: String)] = [], tokens: String? = nil, scratch: String) throws {
+    private mutating func copy(
+        _ model: ONNXFile, adding metadata: [(key: String, text: String)] = [], tokens: String? = nil, scratch: String
+    ) throws {
         let isChanged = !metadata.isEmpty || (rewritesUpsampling && model.upsamples)
         guard isChanged || tokens != nil else { return }
         do {
@@ -111,7 +118,9 @@ struct PreparedVoice {
         } catch {
             try? FileManager.default.removeItem(atPath: scratch)
             if let fault = error as? ProtobufReader.Malformed { throw APIError.unusableVoice(model.path, fault.reason) }
-            throw APIError(.insufficientStorage, "A completed copy of \(model.path) could not be written to \(scratch): \(error.localizedDescription).")
+            throw APIError(
+                .insufficientStorage, "A completed copy of \(model.path) could not be written to \(scratch): \(error.localizedDescription)."
+            )
         }
     }
 
@@ -119,8 +128,12 @@ struct PreparedVoice {
         guard let model = models["model"] else { return }
         if model.metadata["model_type"]?.contains("kitten") == true { family = .kitten }
         try model.require(metadata: ["style_dim"], numbers: ["sample_rate", "n_speakers", "has_espeak"])
-        if family == .kitten, model.metadata["model_type"] != "kitten-tts" { throw APIError.unusableVoice(model.path, "its model_type is not kitten-tts") }
-        if family == .kitten, model.metadata["has_espeak"] != "1" { throw APIError.unusableVoice(model.path, "its metadata says has_espeak ≠ 1") }
+        if family == .kitten, model.metadata["model_type"] != "kitten-tts" {
+            throw APIError.unusableVoice(model.path, "its model_type is not kitten-tts")
+        }
+        if family == .kitten, model.metadata["has_espeak"] != "1" {
+            throw APIError.unusableVoice(model.path, "its metadata says has_espeak ≠ 1")
+        }
         let style = (model.metadata["style_dim"] ?? "").split(separator: ",").compactMap { Int($0) }
         guard style.count == (family == .kitten ? 2 : 3), style.allSatisfy({ $0 > 0 }), family == .kitten || style[1] == 1 else {
             throw APIError.unusableVoice(model.path, "its style_dim is “\(model.metadata["style_dim"] ?? "")”")
@@ -131,12 +144,23 @@ struct PreparedVoice {
         speakers = (model.metadata["speaker_names"] ?? "").split(separator: ",").map(String.init)
     }
 
+    /// The product of sizes that a file names; nil where it is no number of ours.
+    private static func product(_ sizes: [Int]) -> Int? {
+        sizes.reduce(1 as Int?) { product, size in
+            guard let (next, overflow) = product?.multipliedReportingOverflow(by: size), !overflow else { return nil }
+            return next
+        }
+    }
+
     /// `voices.bin` holds one float32 array per speaker.
     private func checkStyles(count: Int?, _ style: [Int]) throws {
         guard let path = files["voices"] else { return }
         let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-        let expected = style.reduce(count ?? 1, *) * MemoryLayout<Float>.size
-        guard size == expected else { throw APIError.unusableVoice(path, "it has \(size) bytes; \(count ?? 1) speakers need \(expected)") }
+        guard let expected = Self.product([count ?? 1, MemoryLayout<Float>.size] + style), size == expected else {
+            throw APIError.unusableVoice(
+                path,
+                "it has \(size) bytes, which are not \(count ?? 1) speakers of \(style.map(String.init).joined(separator: "×")) floats")
+        }
     }
 
     private mutating func prepareMatcha(_ models: [String: ONNXFile]) throws {
@@ -153,11 +177,15 @@ struct PreparedVoice {
     private func checkPieces(_ path: String, scores scoresPath: String) throws {
         guard case .object(let pieces) = try Self.checkJSON(path) else { throw APIError.unusableVoice(path, "it is no object of pieces") }
         let numbers = Set(pieces.members.compactMap { $0.value.intValue })
-        guard numbers == Set(0..<pieces.count) else { throw APIError.unusableVoice(path, "its pieces are not numbered from 0 to \(pieces.count - 1)") }
+        guard numbers == Set(0..<pieces.count) else {
+            throw APIError.unusableVoice(path, "its pieces are not numbered from 0 to \(pieces.count - 1)")
+        }
         let hex = "0123456789ABCDEF"
         let bytes = hex.flatMap { high in hex.map { low in "<0x\(high)\(low)>" } }
         let known = Set(pieces.keys), missing = bytes.filter { !known.contains($0) }
-        guard missing.isEmpty else { throw APIError.unusableVoice(path, "it lacks \(missing.count) of the pieces for single bytes, such as \(missing[0])") }
+        guard missing.isEmpty else {
+            throw APIError.unusableVoice(path, "it lacks \(missing.count) of the pieces for single bytes, such as \(missing[0])")
+        }
         guard case .object(let scores) = try Self.checkJSON(scoresPath), scores.members.allSatisfy({ $0.value.doubleValue != nil }) else {
             throw APIError.unusableVoice(scoresPath, "it is no object of numbers")
         }
@@ -166,7 +194,9 @@ struct PreparedVoice {
     private func checkSupertonic(_ path: String) throws {
         let json = try Self.checkJSON(path)
         for (section, key) in [("ae", "sample_rate"), ("ae", "base_chunk_size"), ("ttl", "chunk_compress_factor"), ("ttl", "latent_dim")] {
-            guard let number = json[section]?[key]?.intValue, number > 0 else { throw APIError.unusableVoice(path, "\(section).\(key) is missing") }
+            guard let number = json[section]?[key]?.intValue, number > 0 else {
+                throw APIError.unusableVoice(path, "\(section).\(key) is missing")
+            }
         }
     }
 
@@ -174,8 +204,13 @@ struct PreparedVoice {
     private func checkStyle(_ path: String) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
         guard data.count >= 48 else { throw APIError.unusableVoice(path, "it has \(data.count) bytes, less than its header") }
-        let sizes = data.withUnsafeBytes { bytes in (0..<6).map { Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))) } }
-        guard sizes.allSatisfy({ (1...(1 << 24)).contains($0) }), data.count == 48 + 4 * (sizes[..<3].reduce(1, &*) &+ sizes[3...].reduce(1, &*)) else {
+        let sizes = data.withUnsafeBytes { bytes in
+            (0..<6).map { Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))) }
+        }
+        // Sizes of 2^16 at most: their products and the sum are far from the largest number.
+        guard sizes.allSatisfy({ (1...(1 << 16)).contains($0) }),
+            data.count == 48 + 4 * (sizes[..<3].reduce(1, *) + sizes[3...].reduce(1, *))
+        else {
             throw APIError.unusableVoice(path, "its sizes \(sizes) do not fit its \(data.count) bytes")
         }
     }
@@ -183,7 +218,9 @@ struct PreparedVoice {
     /// One 32-bit index per character.
     private func checkIndexer(_ path: String) throws {
         let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-        guard size > 0, size % 4 == 0, path.hasSuffix(".bin") else { throw APIError.unusableVoice(path, "it is no list of 32-bit numbers in a .bin file") }
+        guard size > 0, size % 4 == 0, path.hasSuffix(".bin") else {
+            throw APIError.unusableVoice(path, "it is no list of 32-bit numbers in a .bin file")
+        }
     }
 
     @discardableResult
@@ -220,6 +257,8 @@ extension ONNXFile {
 
     fileprivate func require(inputs names: [String]) throws {
         let missing = names.filter { !inputs.contains($0) }
-        guard missing.isEmpty else { throw APIError.unusableVoice(path, "it is no Piper model: it has no input \(missing.joined(separator: ", "))") }
+        guard missing.isEmpty else {
+            throw APIError.unusableVoice(path, "it is no Piper model: it has no input \(missing.joined(separator: ", "))")
+        }
     }
 }

@@ -1,11 +1,12 @@
 import OmniAPI
+import OmniWorkerAPI
 
 /// What can happen to a job. Each change says which state and attempt it starts from; where the row stands otherwise, nothing
 /// is changed: two runners, or a late message of an attempt that was given up, cannot overwrite each other.
 public enum JobChange: Sendable {
     /// A runner takes it from the queue.
     case claimed
-    case completed(attempt: Int, JobResult)
+    case completed(attempt: Int, VideoTaskResult)
     case failed(attempt: Int, VideoJobError)
     /// Back into the queue, in its old place; given up where that has happened too often.
     case interrupted(attempt: Int, Interruption)
@@ -21,6 +22,8 @@ public enum Interruption: Sendable {
     case serverStopped
     /// The server was found dead when it started again.
     case serverDied
+    /// The server elsewhere was busy or could not be reached: the attempt does not count either.
+    case notTaken
     /// The job's worker died or hung.
     case workerDied(String)
 }
@@ -80,7 +83,7 @@ extension StoredJob {
     private mutating func interrupt(_ cause: Interruption) {
         var reason: String?
         switch cause {
-        case .serverStopped: attempts -= 1
+        case .serverStopped, .notTaken: attempts -= 1
         case .serverDied:
             if attempts >= Self.mostAttempts { reason = "The server died \(attempts) times while it worked on this job." }
         case .workerDied(let how):

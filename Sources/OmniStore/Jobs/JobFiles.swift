@@ -1,10 +1,11 @@
 import Foundation
 import OmniAPI
+import OmniWorkerAPI
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The files of jobs: a folder for each, named by its id, and a folder for uploads that are no job's yet. All calls block on
@@ -17,9 +18,9 @@ public struct JobFiles: Sendable {
     public let quota: Int?
 
     /// The name of the picture to start from.
-    public static let picture = "picture"
+    public static let picture = VideoTask.pictureFile
     /// The name of the finished latents, kept until the clip is there.
-    public static let latents = "latents"
+    public static let latents = VideoTask.latentsFile
 
     /// Makes the folders in `folder`, and throws away what a crash left of uploads.
     public init(folder: URL, quota: Int? = nil) throws {
@@ -60,7 +61,9 @@ public struct JobFiles: Sendable {
 
     /// Removes all files of a job but these.
     public func remove(of id: String, allBut kept: Set<String>) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(of: id))) ?? [] where !kept.contains(name) { unlink(path(name, of: id)) }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder(of: id))) ?? [] where !kept.contains(name) {
+            unlink(path(name, of: id))
+        }
     }
 
     /// Removes the folders that no row knows, and what a crash left: half-written files, and of jobs which are over what they
@@ -71,7 +74,8 @@ public struct JobFiles: Sendable {
                 remove(name)
                 continue
             }
-            for file in (try? FileManager.default.contentsOfDirectory(atPath: folder(of: name))) ?? [] where file.hasSuffix(".partial") || kept[name]?.contains(file) == false {
+            for file in (try? FileManager.default.contentsOfDirectory(atPath: folder(of: name))) ?? []
+            where file.hasSuffix(".partial") || kept[name]?.contains(file) == false {
                 unlink(path(file, of: name))
             }
         }
@@ -98,7 +102,8 @@ public struct JobFiles: Sendable {
         let used = usedBytes
         guard used + needed <= quota else {
             throw APIError(
-                .insufficientStorage, "Video jobs take \(used) bytes of the \(quota) that they may have together; this one needs \(needed) more.",
+                .insufficientStorage,
+                "Video jobs take \(used) bytes of the \(quota) that they may have together; this one needs \(needed) more.",
                 remedy: "Delete jobs with DELETE /v1/videos/ID, or start the server with a higher --job-quota.")
         }
         return quota - used

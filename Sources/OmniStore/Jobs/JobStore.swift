@@ -66,7 +66,9 @@ enum JobLimits {
     static let rowsOutlive = 30.0 * 86400
 
     static func queueFull(_ count: Int) -> APIError {
-        APIError(.unavailable, "\(count) video jobs are waiting already.", remedy: "Try again later, or start the server with a higher --max-job-queue.", retryAfter: 30)
+        APIError(
+            .unavailable, "\(count) video jobs are waiting already.",
+            remedy: "Try again later, or start the server with a higher --max-job-queue.", retryAfter: 30)
     }
 
     static let keyReused = APIError(

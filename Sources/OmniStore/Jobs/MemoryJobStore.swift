@@ -1,5 +1,6 @@
 import Foundation
 import OmniAPI
+import OmniWorkerAPI
 
 /// A job store without a disk, for tests. Its clock is the caller's.
 public actor MemoryJobStore: JobStore {
@@ -46,7 +47,9 @@ public actor MemoryJobStore: JobStore {
     }
 
     public func change(_ id: String, _ change: JobChange) -> StoredJob? {
-        guard let place = jobs.firstIndex(where: { $0.id == id }), jobs[place].apply(change, now: now(), keepFor: keepFor) else { return nil }
+        guard let place = jobs.firstIndex(where: { $0.id == id }), jobs[place].apply(change, now: now(), keepFor: keepFor) else {
+            return nil
+        }
         return jobs[place]
     }
 

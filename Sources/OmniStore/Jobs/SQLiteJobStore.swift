@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import OmniAPI
+import OmniWorkerAPI
 
 /// Jobs in the database. A change reads the row, applies it and writes the row in one transaction; there is one writer.
 public struct SQLiteJobStore: JobStore {
@@ -17,33 +18,32 @@ public struct SQLiteJobStore: JobStore {
 
     public func create(_ job: NewJob, mostQueued: Int) async throws -> JobCreation {
         try await write { database in
-            if let key = job.idempotencyKey, let earlier = try StoredJob.one(database, "idempotency_key = ?", [key]) {
+            if let key = job.idempotencyKey, let earlier = try JobRow.filter(JobRow.Columns.idempotencyKey == key).fetchJob(database) {
                 guard earlier.fingerprint == job.fingerprint else { throw JobLimits.keyReused }
                 return .existing(earlier)
             }
-            let waiting = try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM jobs WHERE status = 'queued'") ?? 0
+            let waiting = try JobRow.queued.fetchCount(database)
             guard waiting < mostQueued else { throw JobLimits.queueFull(waiting) }
             var stored = job.stored(number: 0, now: now())
-            try stored.insert(database)
+            try JobRow(stored, number: nil).insert(database)
             stored.number = Int(database.lastInsertedRowID)
             return .made(stored)
         }
     }
 
-    public func job(_ id: String) async throws -> StoredJob? { try await read { try StoredJob.one($0, "id = ?", [id]) } }
+    public func job(_ id: String) async throws -> StoredJob? { try await read { try JobRow.named(id).fetchJob($0) } }
 
     public func page(after: String?, limit: Int?, newestFirst: Bool) async throws -> JobPage {
         try await read { database in
-            var condition = "is_sync = 0"
-            var arguments: StatementArguments = []
+            let number = JobRow.Columns.number
+            var listed = JobRow.filter(JobRow.Columns.isSync == false).order(newestFirst ? number.desc : number.asc)
             if let after {
-                guard let number = try Int.fetchOne(database, sql: "SELECT number FROM jobs WHERE id = ?", arguments: [after]) else { return JobPage() }
-                condition += newestFirst ? " AND number < ?" : " AND number > ?"
-                arguments += [number]
+                guard let last = try JobRow.named(after).fetchOne(database)?.number else { return JobPage() }
+                listed = listed.filter(newestFirst ? number < last : number > last)
             }
             // One row more than asked tells whether there are more.
-            let tail = " ORDER BY number \(newestFirst ? "DESC" : "ASC")" + (limit.map { " LIMIT \($0 + 1)" } ?? "")
-            var jobs = try StoredJob.all(database, condition + tail, arguments)
+            if let limit { listed = listed.limit(limit + 1) }
+            var jobs = try listed.fetchJobs(database)
             let hasMore = limit.map { jobs.count > $0 } ?? false
             if hasMore { jobs.removeLast() }
             return JobPage(jobs: jobs, hasMore: hasMore)
@@ -53,52 +53,53 @@ public struct SQLiteJobStore: JobStore {
     public func claim(models: [String]) async throws -> StoredJob? {
         guard !models.isEmpty else { return nil }
         return try await write { database in
-            let marks = models.map { _ in "?" }.joined(separator: ", ")
-            let next = try StoredJob.one(database, "status = 'queued' AND model IN (\(marks)) ORDER BY number LIMIT 1", StatementArguments(models))
-            return try next.flatMap { try change($0, .claimed, database) }
+            try JobRow.queued.filter(models.contains(JobRow.Columns.model)).fetchJob(database).flatMap {
+                try change($0, .claimed, database)
+            }
         }
     }
 
     public func change(_ id: String, _ change: JobChange) async throws -> StoredJob? {
         try await write { database in
-            try StoredJob.one(database, "id = ?", [id]).flatMap { try self.change($0, change, database) }
+            try JobRow.named(id).fetchJob(database).flatMap { try self.change($0, change, database) }
         }
     }
 
     private func change(_ job: StoredJob, _ change: JobChange, _ database: GRDB.Database) throws -> StoredJob? {
         var job = job
         guard job.apply(change, now: now(), keepFor: keepFor) else { return nil }
-        try job.update(database)
+        try JobRow(job, number: job.number).update(database)
         return job
     }
 
     public func remove(_ id: String) async throws -> StoredJob? {
         try await write { database in
-            let job = try StoredJob.one(database, "id = ?", [id])
-            try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [id])
+            let job = try JobRow.named(id).fetchJob(database)
+            try JobRow.named(id).deleteAll(database)
             return job
         }
     }
 
     public func queues() async throws -> [String: [String]] {
         try await read { database in
-            let rows = try Row.fetchAll(database, sql: "SELECT id, model FROM jobs WHERE status = 'queued' ORDER BY number")
+            let rows = try Row.fetchAll(database, JobRow.queued.select(JobRow.Columns.id, JobRow.Columns.model))
             return Dictionary(grouping: rows) { $0["model"] as String }.mapValues { $0.map { $0["id"] } }
         }
     }
 
     public func recover() async throws -> JobRecovery {
         try await write { database in
-            try database.execute(sql: "DELETE FROM jobs WHERE is_sync")
+            try JobRow.filter(JobRow.Columns.isSync == true).deleteAll(database)
             var recovery = JobRecovery()
-            for var job in try StoredJob.all(database, "status = 'in_progress' ORDER BY number") {
+            for var job in try JobRow.inProgress.fetchJobs(database) {
                 let before = job
                 recovery.note(&job, now: now(), keepFor: keepFor)
-                if job != before { try job.update(database) }
+                if job != before { try JobRow(job, number: job.number).update(database) }
             }
-            recovery.ids = try String.fetchSet(database, sql: "SELECT id FROM jobs")
-            for row in try Row.fetchAll(database, sql: "SELECT id, result FROM jobs WHERE status IN ('completed', 'failed')") {
-                recovery.keptFiles[row["id"]] = try (row["result"] as String?).map { try JobResult(json: try JSONValue.parse($0)).files } ?? []
+            recovery.ids = try String.fetchSet(database, JobRow.select(JobRow.Columns.id))
+            let over = try JobRow.over.fetchCursor(database)
+            while let row = try over.next() {
+                recovery.keptFiles[row.id] = try row.result.map { try VideoTaskResult(json: try JSONValue.parse($0)).files } ?? []
             }
             return recovery
         }
@@ -107,14 +108,19 @@ public struct SQLiteJobStore: JobStore {
     public func expired() async throws -> [StoredJob] {
         let now = now()
         // Those whose files are gone come again when their row's time is over.
-        return try await read { try StoredJob.all($0, "expires_at <= ? AND (expires_at <= ? OR result NOT LIKE '%\"expired\":true%')", [now, now - JobLimits.rowsOutlive]) }
+        return try await read {
+            try JobRow.filter(JobRow.Columns.expiresAt <= now)
+                .filter(sql: "expires_at <= ? OR result NOT LIKE '%\"expired\":true%'", arguments: [now - JobLimits.rowsOutlive]).fetchJobs(
+                    $0)
+        }
     }
 
     public func dueWebhooks(limit: Int) async throws -> (due: [StoredJob], next: Double?) {
         let now = now()
         return try await read { database in
-            let due = try StoredJob.all(database, "webhook_at <= ? ORDER BY webhook_at LIMIT \(limit)", [now])
-            return (due, try Double.fetchOne(database, sql: "SELECT MIN(webhook_at) FROM jobs WHERE webhook_at > ?", arguments: [now]))
+            let webhookAt = JobRow.Columns.webhookAt
+            let due = try JobRow.filter(webhookAt <= now).order(webhookAt).limit(limit).fetchJobs(database)
+            return (due, try Double.fetchOne(database, JobRow.filter(webhookAt > now).select(min(webhookAt))))
         }
     }
 

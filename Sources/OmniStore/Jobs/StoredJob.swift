@@ -1,4 +1,5 @@
 import OmniAPI
+import OmniWorkerAPI
 
 /// A video job as it is kept.
 public struct StoredJob: Sendable, Equatable {
@@ -29,7 +30,7 @@ public struct StoredJob: Sendable, Equatable {
     /// How often its worker died under it.
     public var deaths = 0
     public var error: VideoJobError?
-    public var result: JobResult?
+    public var result: VideoTaskResult?
     /// The job of a server elsewhere that does the work.
     public var remote: RemoteJob?
     public var idempotencyKey: String?
@@ -41,7 +42,7 @@ public struct StoredJob: Sendable, Equatable {
 }
 
 /// A job on a server elsewhere.
-public struct RemoteJob: Sendable, Equatable {
+public struct RemoteJob: Sendable, Hashable {
     /// The server's address.
     public var place: String
     public var id: String
@@ -50,41 +51,6 @@ public struct RemoteJob: Sendable, Equatable {
         self.place = place
         self.id = id
     }
-}
-
-/// What a finished job made.
-public struct JobResult: WireObject, Equatable {
-    /// Names in the job's folder.
-    public var clip = ""
-    public var thumbnail: String?
-    public var bytes = 0
-    public var width = 0
-    public var height = 0
-    public var frames = 0
-    public var fps = 0.0
-    public var seconds = 0.0
-    public var inferenceSeconds = 0.0
-    public var stageDurations = JSONObject()
-    public var peakMemory = 0.0
-    public var metrics: JSONObject?
-    /// What differs from what was asked.
-    public var note: String?
-    /// The files' time was over.
-    public var isExpired = false
-
-    /// Names of the files in the job's folder.
-    public var files: Set<String> { Set([clip, thumbnail].compactMap(\.self)) }
-
-    public init() {}
-
-    /// Made once: lists hold thousands.
-    public static let fields: [Field<JobResult>] = [
-        .required("clip", \.clip, .string), .optional("thumbnail", \.thumbnail, .string), .required("bytes", \.bytes, .integer()),
-        .required("width", \.width, .integer()), .required("height", \.height, .integer()), .required("frames", \.frames, .integer()),
-        .required("fps", \.fps, .number()), .required("seconds", \.seconds, .number()), .required("inference_seconds", \.inferenceSeconds, .number()),
-        .required("stage_durations", \.stageDurations, .openObject), .required("peak_memory_mb", \.peakMemory, .number()),
-        .optional("metrics", \.metrics, .openObject), .optional("note", \.note, .string), .with(default: false, "expired", \.isExpired, .bool),
-    ]
 }
 
 /// A job to be made.

@@ -5,7 +5,7 @@ import CTensor
 public enum AttentionPrecision: Sendable {
     /// f32 scores, keys and values: what the reference does.
     case exact
-    /// Keys and values as f16, scores never stored: less memory.
+    /// Keys and values as f16, scores never stored: less memory. Both products in bf16 where our own kernel computes and that is faster.
     case flash
 }
 
@@ -19,14 +19,16 @@ extension Graph {
     ///   - mask: `[others, tokens]`, or `[others, tokens, heads]`.
     ///   - bias: `[others]`, for all tokens alike; not together with a mask.
     ///   - scale: 1/√head where nil.
-    ///   - precision: always exact with a mask or a bias, and where our own kernel computes.
+    ///   - precision: always exact with a mask or a bias where ggml computes, and where our own kernel does without bf16.
     /// - Returns: `[head · heads, tokens]`.
     public func attention(
-        query: Tensor, keys: Tensor, values: Tensor, mask: Tensor? = nil, bias: Tensor? = nil, scale: Float? = nil, precision: AttentionPrecision
+        query: Tensor, keys: Tensor, values: Tensor, mask: Tensor? = nil, bias: Tensor? = nil, scale: Float? = nil,
+        precision: AttentionPrecision
     ) throws -> Tensor {
         let (others, tokens) = (keys[2], query[2])
-        try require(keys.dimensions == values.dimensions && keys[0] == query[0] && query[1] % keys[1] == 0 && query[3] == 1, "attention",
-                    "query \(query.label), keys \(keys.label), values \(values.label)")
+        try require(
+            keys.dimensions == values.dimensions && keys[0] == query[0] && query[1] % keys[1] == 0 && query[3] == 1, "attention",
+            "query \(query.label), keys \(keys.label), values \(values.label)")
         if let mask {
             let fits = mask[0] == others && mask[1] == tokens && [1, query[1]].contains(mask[2]) && mask[3] == 1
             try require(fits && bias == nil, "attention", "mask \(mask.label) for \(query.label)")
@@ -35,23 +37,24 @@ extension Graph {
         let scale = scale ?? 1 / Float(query[0]).squareRoot()
         if canAttend(query, keys, values) {
             let seen = try mask ?? bias.map { try reshape($0, [others, 1, 1]) }
-            return try attended(query, keys, values, mask: seen.map(contiguous), scale: scale)
+            return try attended(
+                query, keys, values, mask: seen.map(contiguous), scale: scale, rounds: precision == .flash && kernels?.rounds == true)
         }
         let tall = try permute(query, [0, 2, 1, 3])
         let k = try permute(keys, [0, 2, 1, 3])
         let cost = 4 * query[0] * query[1] * others
-        switch precision {
-        case .flash where mask == nil && bias == nil:
+        switch try precision == .flash && mask == nil && bias == nil && flashes(query, keys) {
+        case true:
             let (k16, v16) = try (cast(k, .f16), cast(permute(values, [0, 2, 1, 3]), .f16))
-            let heads = try inPortions(of: tall, axis: 1, cost: cost, joinedAlong: 2) { part in
+            let heads = try chunked(of: tall, axis: 1, cost: cost, joinedAlong: 2) { part in
                 try node { ggml_flash_attn_ext(context, part.raw, k16.raw, v16.raw, nil, scale, 0, 0) }
             }
             return try reshape(heads, [query[0] * query[1], tokens])
-        default:
+        case false:
             let (whole, v) = try (contiguous(k), contiguous(permute(values, [1, 2, 0, 3])))
             var start = 0
             var biasRows: Tensor?
-            let heads = try inPortions(of: tall, axis: 1, cost: max(cost, others * query[1] * 64), joinedAlong: 1) { part in
+            let heads = try chunked(of: tall, axis: 1, cost: max(cost, others * query[1] * 64), joinedAlong: 1) { part in
                 defer { start += part[1] }
                 // In one piece: ggml's fast product takes nothing else.
                 let queries = try contiguous(part)
@@ -67,6 +70,15 @@ extension Graph {
             }
             return try reshape(permute(heads, [0, 2, 1, 3]), [query[0] * query[1], tokens])
         }
+    }
+
+    /// Whether the device has a flash attention for heads of that length; where not, scores are computed there rather than all of it on
+    /// the CPU.
+    private func flashes(_ query: Tensor, _ keys: Tensor) throws -> Bool {
+        if backend.isHost { return true }
+        func shaped(_ tensor: Tensor, _ type: ElementType) throws -> Tensor { try placeholder([tensor[0], tensor[2], tensor[1]], type) }
+        let (q, k, v) = try (shaped(query, .f32), shaped(keys, .f16), shaped(keys, .f16))
+        return backend.supports(try node { ggml_flash_attn_ext(context, q.raw, k.raw, v.raw, nil, 1, 0, 0) })
     }
 
     /// Attention within sequences that lie one after the other: tokens see their own only.
@@ -86,31 +98,36 @@ extension Graph {
         return try concat(parts, axis: 1)
     }
 
-    /// Whether ``attended(_:_:_:mask:scale:)`` takes them: rows of features in one piece.
+    /// Whether ``attended(_:_:_:mask:scale:rounds:)`` takes them: rows of features in one piece.
     private func canAttend(_ query: Tensor, _ keys: Tensor, _ values: Tensor) -> Bool {
-        hasKernels && query[0] <= Int(CT_MOST_HEAD) && [query, keys, values].allSatisfy { $0.type == .f32 && $0.raw.pointee.nb.0 == MemoryLayout<Float>.size }
+        kernels != nil && query[0] <= Int(CT_MOST_HEAD)
+            && [query, keys, values].allSatisfy { $0.type == .f32 && $0.raw.pointee.nb.0 == MemoryLayout<Float>.size }
     }
 
     /// By a kernel of ours, which keeps no scores. Nodes are strips of tokens.
-    private func attended(_ query: Tensor, _ keys: Tensor, _ values: Tensor, mask: Tensor?, scale: Float) throws -> Tensor {
+    private func attended(_ query: Tensor, _ keys: Tensor, _ values: Tensor, mask: Tensor?, scale: Float, rounds: Bool) throws -> Tensor {
+        guard let kernels else { throw TensorError.shape(operation: "attention", reason: "no kernels on this device") }
         let (head, heads, tokens, others) = (query[0], query[1], query[2], keys[2])
         func stride(_ axis: KeyPath<(Int, Int, Int, Int), Int>, _ tensor: Tensor) -> Int { tensor.raw.pointee.nb[keyPath: axis] }
         let geometry = ct_attention(
             head: Int32(head), heads: Int32(heads), groups: Int32(keys[1]), keys: Int32(others), scale: scale,
             query_step: stride(\.1, query), query_pitch: stride(\.2, query), key_step: stride(\.1, keys), key_pitch: stride(\.2, keys),
             value_step: stride(\.1, values), value_pitch: stride(\.2, values), mask_step: mask.map { $0[2] > 1 ? stride(\.2, $0) : 0 } ?? 0,
-            mask_pitch: mask.map { $0[1] > 1 ? stride(\.1, $0) : 0 } ?? 0, out_pitch: head * heads * MemoryLayout<Float>.size)
-        let cost = 4 * head * heads * others
-        let strips = Self.ranges(tokens, by: max(64, Self.nodeBudget / cost)).map { range in
-            (cost: Self.kernelCost(operations: 2 * cost * range.count, rounds: false), body: Self.attend(geometry, range, masked: mask != nil))
-        }
-        return try inStrips([head * heads, tokens], sources: [query, keys, values] + (mask.map { [$0] } ?? []), strips)
+            mask_pitch: mask.map { $0[1] > 1 ? stride(\.1, $0) : 0 } ?? 0, out_pitch: head * heads * MemoryLayout<Float>.size,
+            rounds: rounds ? 1 : 0)
+        return try inStrips(
+            [head * heads, tokens], sources: [query, keys, values] + (mask.map { [$0] } ?? []),
+            work: rounds ? .roundedAttention : .attention, units: tokens,
+            granularity: 32, operations: 4 * Double(head * heads * others)
+        ) { Self.attend(geometry, kernels, $0, masked: mask != nil) }
     }
 
-    private static func attend(_ geometry: ct_attention, _ rows: Range<Int>, masked: Bool) -> KernelStrip.Body {
+    private static func attend(_ geometry: ct_attention, _ kernels: KernelVariant, _ rows: Range<Int>, masked: Bool) -> KernelStrip.Body {
         { sources, output, part, parts in
             withUnsafePointer(to: geometry) {
-                ct_attend($0, sources[0], sources[1], sources[2], masked ? sources[3] : nil, output, Int32(rows.lowerBound), Int32(rows.count), part, parts)
+                ct_attend(
+                    kernels.index, $0, sources[0], sources[1], sources[2], masked ? sources[3] : nil, output, Int32(rows.lowerBound),
+                    Int32(rows.count), part, parts)
             }
         }
     }

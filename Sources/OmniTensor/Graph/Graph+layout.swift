@@ -4,7 +4,9 @@ import CLlama
 extension Graph {
     /// The same elements under another shape; `tensor` must lie in one piece.
     public func reshape(_ tensor: Tensor, _ shape: [Int]) throws -> Tensor {
-        try require((1...4).contains(shape.count) && shape.reduce(1, *) == tensor.count, "reshape", "\(tensor.label) has not the elements of \(shape)")
+        try require(
+            (1...4).contains(shape.count) && shape.reduce(1, *) == tensor.count, "reshape",
+            "\(tensor.label) has not the elements of \(shape)")
         let source = try contiguous(tensor)
         let s = shape.map(Int64.init)
         return try node {

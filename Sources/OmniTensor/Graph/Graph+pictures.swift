@@ -16,32 +16,37 @@ extension Graph {
         let (channels, pixels) = (x[0], x[1] * x[2])
         try require(groups > 0 && channels % groups == 0 && x[3] == 1, "groupNorm", "\(groups) groups of \(x.label)")
         try require(weight.shape == [channels] && bias.shape == [channels], "groupNorm", "\(weight.label), \(bias.label) for \(x.label)")
-        guard hasKernels, x.type == .f32, channels / groups <= Int(CT_MOST_CHANNELS), type == .f32 || ct_can_round() != 0 else {
+        guard let kernels, x.type == .f32, channels / groups <= Int(CT_MOST_CHANNELS) else {
             let normal = try composed(x, groups: groups, weight: weight, bias: bias, epsilon: epsilon)
             return try cast(activated ? silu(normal) : normal, type)
         }
         let source = try contiguous(x)
         let geometry = ct_group_norm(
-            channels: Int32(channels), groups: Int32(groups), pixels: Int64(pixels), epsilon: epsilon, activates: activated ? 1 : 0, rounds: type == .f32 ? 0 : 1)
-        let cost = SlicePacer.costOfElement * Double(channels)
-        let statistics = try inStrips([2, groups], sources: [source], [(cost * Double(pixels), Self.measure(geometry))])
-        let strips = Self.ranges(pixels, by: Int(Double(Self.nodeBudget) / cost)).map { range in
-            (cost: cost * Double(range.count), body: Self.normalize(geometry, range))
+            channels: Int32(channels), groups: Int32(groups), pixels: Int64(pixels), epsilon: epsilon, activates: activated ? 1 : 0,
+            rounds: type == .f32 ? 0 : 1)
+        let statistics = try inStrips([2, groups], sources: [source], work: .elementwise, units: 1, operations: Double(x.count)) { _ in
+            Self.measure(geometry, kernels)
         }
-        return try inStrips([channels, x[1], x[2]], type: type, sources: [source, statistics, weight, bias], strips)
+        return try inStrips(
+            [channels, x[1], x[2]], type: type, sources: [source, statistics, weight, bias], work: .elementwise, units: pixels,
+            operations: Double(channels)
+        ) { Self.normalize(geometry, kernels, $0) }
     }
 
-    private static func measure(_ geometry: ct_group_norm) -> KernelStrip.Body {
-        { sources, output, part, parts in
-            withUnsafePointer(to: geometry) { ct_measure_groups($0, sources.floats(0), output.assumingMemoryBound(to: Float.self), part, parts) }
-        }
-    }
-
-    private static func normalize(_ geometry: ct_group_norm, _ pixels: Range<Int>) -> KernelStrip.Body {
+    private static func measure(_ geometry: ct_group_norm, _ kernels: KernelVariant) -> KernelStrip.Body {
         { sources, output, part, parts in
             withUnsafePointer(to: geometry) {
-                ct_normalize_groups($0, sources.floats(0), sources.floats(1), sources.floats(2), sources.floats(3), output,
-                                    Int64(pixels.lowerBound), Int64(pixels.count), part, parts)
+                ct_measure_groups(kernels.index, $0, sources.floats(0), output.assumingMemoryBound(to: Float.self), part, parts)
+            }
+        }
+    }
+
+    private static func normalize(_ geometry: ct_group_norm, _ kernels: KernelVariant, _ pixels: Range<Int>) -> KernelStrip.Body {
+        { sources, output, part, parts in
+            withUnsafePointer(to: geometry) {
+                ct_normalize_groups(
+                    kernels.index, $0, sources.floats(0), sources.floats(1), sources.floats(2), sources.floats(3), output,
+                    Int64(pixels.lowerBound), Int64(pixels.count), part, parts)
             }
         }
     }

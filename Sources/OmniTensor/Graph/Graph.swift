@@ -8,21 +8,30 @@ public final class Graph {
     let handle: OpaquePointer
     let context: OpaquePointer
     let deltas: LowRankDeltas
-    /// Whether kernels of ours (`CTensor`) may compute: tensors lie in memory that this process addresses.
-    let hasKernels: Bool
+    let backend: Backend
+    /// Kernels of ours (`CTensor`) where they may compute: tensors lie in memory that this process addresses.
+    let kernels: KernelVariant?
+    /// Their speed on this device; nil where they do not compute.
+    let throughput: KernelThroughput?
+    /// Operations that one of ggml's nodes may take so that it does not hold the compute lane much longer than 25 ms. ggml is about as
+    /// fast as our own product in f32; how fast that is was measured once, so that a graph that is priced is cut as it will run.
+    let nodeBudget: Int
     private let capacity: Int
     /// They know their tensors by pointer: a tensor keeps its graph alive, and only measured graphs never run them.
     private var uploads: [() throws -> Void] = []
     private var nodes = 0
-    /// What nodes point to.
-    var kept: [AnyObject] = []
+    /// What nodes point to that are computed by kernels of ours.
+    var strips: [UnsafeMutablePointer<ggml_tensor>: KernelStrip] = [:]
     /// Tensors rounded to bf16, by what they were; as pointers, since a tensor keeps its graph alive.
     var roundings: [UnsafeMutablePointer<ggml_tensor>: UnsafeMutablePointer<ggml_tensor>] = [:]
 
-    init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas(), hasKernels: Bool) throws {
+    init(capacity: Int, deltas: LowRankDeltas = LowRankDeltas(), backend: Backend) throws {
         self.capacity = capacity
         self.deltas = deltas
-        self.hasKernels = hasKernels
+        self.backend = backend
+        kernels = backend.ownKernels
+        throughput = backend.ownKernels == nil ? nil : backend.throughput
+        nodeBudget = backend.isHost ? Self.nodeBudget(backend.throughput) : Self.nodeBudgetOfGPUs
         let arena = ggml_tensor_overhead() * capacity + ggml_graph_overhead_custom(capacity, false)
         guard let context = ggml_init(ggml_init_params(mem_size: arena, mem_buffer: nil, no_alloc: true)) else {
             throw TensorError.memory(bytes: arena, what: "the nodes of a graph")
@@ -36,6 +45,14 @@ public final class Graph {
     }
 
     deinit { ggml_free(context) }
+
+    private static func nodeBudget(_ throughput: KernelThroughput) -> Int {
+        let (least, most) = (250_000_000.0, 4_000_000_000.0)
+        return Int(min(max(throughput.first * 0.025, least), most))
+    }
+
+    /// 25 ms at 4 TFLOPS. Nobody measures a GPU beforehand, and each portion costs a start and a copy there.
+    private static let nodeBudgetOfGPUs = 100_000_000_000
 
     /// A place for values that are written before the graph runs. `values` is asked for then, not when only measured.
     public func input(_ shape: [Int], _ values: @escaping @autoclosure () -> [Float]) throws -> Tensor {
@@ -71,6 +88,11 @@ public final class Graph {
         return Tensor(raw, owner: self)
     }
 
+    /// Throws where so many more nodes have no place, before the first of them is made.
+    func requirePlaces(_ count: Int) throws {
+        guard nodes + count + 2 < capacity else { throw TensorError.tooManyNodes(capacity: capacity) }
+    }
+
     /// What `tensor` needs is computed before whatever is scheduled later.
     func schedule(_ tensor: Tensor) { ggml_build_forward_expand(handle, tensor.raw) }
 
@@ -97,7 +119,9 @@ public final class Graph {
         // An input that no output depends on gets no memory.
         guard tensor.pointee.buffer != nil else { return }
         let count = Int(ggml_nelements(tensor))
-        guard values.count == count else { throw TensorError.shape(operation: "input", reason: "a place for \(count) values got \(values.count)") }
+        guard values.count == count else {
+            throw TensorError.shape(operation: "input", reason: "a place for \(count) values got \(values.count)")
+        }
         ggml_backend_tensor_set(tensor, values, 0, values.count * MemoryLayout<Value>.size)
     }
 

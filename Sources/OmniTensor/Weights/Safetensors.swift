@@ -30,15 +30,20 @@ enum Safetensors {
             throw broken("has the shape \(claim.shape) and offsets \(claim.data_offsets)")
         }
         let shape = claim.shape.isEmpty ? [1] : Array(claim.shape.reversed())
-        var bytes = encoding.rowBytes(shape[0]) ?? 0
+        guard var bytes = encoding.rowBytes(shape[0]) else { throw broken("has the shape \(claim.shape)") }
         for axis in shape.dropFirst() {
             let (product, overflow) = bytes.multipliedReportingOverflow(by: axis)
             guard !overflow else { throw broken("has the shape \(claim.shape)") }
             bytes = product
         }
         let (begin, end) = (claim.data_offsets[0], claim.data_offsets[1])
-        guard begin >= 0, end >= begin, end - begin == bytes else { throw broken("takes \(bytes) bytes, but has offsets \(begin) to \(end)") }
-        guard end <= file.size - start else { throw broken("ends at byte \(start + end), but the file has only \(file.size): it is cut short") }
+        guard begin >= 0, end >= begin, end - begin == bytes else {
+            throw broken("takes \(bytes) bytes, but has offsets \(begin) to \(end)")
+        }
+        guard end <= file.size - start else {
+            // Unsigned: the sum of two sizes, either of which may be as large as numbers get.
+            throw broken("ends at byte \(UInt(start) + UInt(end)), but the file has only \(file.size): it is cut short")
+        }
         // ggml has four axes: the slowest ones become one, as its 3D convolution has its kernels.
         let axes = shape.count <= 4 ? shape : Array(shape[..<3]) + [shape[3...].reduce(1, *)]
         let folded = shape.count > 4 ? Array(shape[3...]) : []

@@ -7,27 +7,34 @@ enum WeightArrangement: Sendable, Equatable {
     case outputs([Int])
     /// A kernel `[…, in, out]` as ``Graph/conv3d(_:kernel:bias:window:past:)`` takes it: `[panel · group, in / group · taps · panels]`,
     /// with a group of two inputs where it is rounded to bf16, one where not.
-    case panels(taps: Int, inputs: Int, outputs: Int, group: Int)
+    /// Panels are as wide as the variant's vectors.
+    case panels(taps: Int, inputs: Int, outputs: Int, group: Int, for: KernelVariant)
+    /// A kernel `[…, in, out]` as ggml's products take it: a matrix `[taps · in, out]` for each frame that it covers, one after the other.
+    case matrices(depth: Int, taps: Int, inputs: Int, outputs: Int)
     /// `[1, …, 1, n]` becomes `[n]`.
     case vector
 
     func shape(_ shape: [Int]) -> [Int] {
         switch self {
         case .asIs, .outputs: return shape
-        case .panels(let taps, let inputs, let outputs, let group): return Self.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group)
+        case .panels(let taps, let inputs, let outputs, let group, let kernels):
+            return Self.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group, for: kernels)
+        case .matrices(let depth, let taps, let inputs, let outputs): return [taps * inputs, outputs * depth]
         case .vector: return [shape[shape.count - 1]]
         }
     }
 
-    static func panelShape(taps: Int, inputs: Int, outputs: Int, group: Int) -> [Int] {
-        let width = Int(ct_panel_width(Int32(outputs)))
-        return [width * group, inputs / group * taps * ((outputs + width - 1) / width)]
+    static func panelShape(taps: Int, inputs: Int, outputs: Int, group: Int, for kernels: KernelVariant) -> [Int] {
+        let width = Int(ct_panel_width(kernels.index, Int32(outputs), group == 2 ? 1 : 0))
+        let packed = Int(ct_packed_inputs(kernels.index, Int32(inputs), Int32(group)))
+        return [width * group, packed / group * taps * ((outputs + width - 1) / width)]
     }
 
     /// Whether values change their places, not only the tensor its shape.
     var movesValues: Bool {
         switch self {
         case .asIs, .vector: false
+        case .matrices(let depth, _, _, _): depth > 1
         case .panels, .outputs: true
         }
     }
@@ -39,11 +46,21 @@ enum WeightArrangement: Sendable, Equatable {
     func apply(_ values: UnsafeRawPointer, bytes: Int, width: Int, into target: UnsafeMutableRawPointer) {
         switch self {
         case .asIs, .vector: target.copyMemory(from: values, byteCount: bytes)
-        case .panels(let taps, let inputs, let outputs, let group):
-            ct_pack_kernel(values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), Int32(width), target)
+        case .panels(let taps, let inputs, let outputs, let group, let kernels):
+            ct_pack_kernel(kernels.index, values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), Int32(width), target)
+        case .matrices(let depth, let taps, let inputs, let outputs):
+            let length = taps * width
+            for frame in 0..<depth {
+                for row in 0..<inputs * outputs {
+                    let place = target.advanced(by: (frame * inputs * outputs + row) * length)
+                    place.copyMemory(from: values + (row * depth + frame) * length, byteCount: length)
+                }
+            }
         case .outputs(let order):
             let length = bytes / order.count
-            for (output, row) in order.enumerated() { target.advanced(by: output * length).copyMemory(from: values + row * length, byteCount: length) }
+            for (output, row) in order.enumerated() {
+                target.advanced(by: output * length).copyMemory(from: values + row * length, byteCount: length)
+            }
         }
     }
 }

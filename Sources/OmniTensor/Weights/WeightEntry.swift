@@ -8,15 +8,15 @@ public struct WeightEntry: Sendable {
     /// The slowest axes, where the file has more than four: they are one in `shape`.
     var folded: [Int] = []
     public let encoding: WeightEncoding
-    let file: WeightFile
+    package let file: WeightFile
     /// Bytes from the file's start.
-    let offset: Int
-    let byteCount: Int
+    package let offset: Int
+    package let byteCount: Int
 
     var isFolded: Bool { !folded.isEmpty }
     /// Elements of a row, and the number of rows.
     var rowLength: Int { shape.first ?? 1 }
-    var rows: Int { shape.dropFirst().reduce(1, *) }
+    package var rows: Int { shape.dropFirst().reduce(1, *) }
 }
 
 /// How a file stores the elements of a tensor.
@@ -34,14 +34,16 @@ public enum WeightEncoding: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Bytes of a row of `count` elements; nil where a quantized type's blocks do not fill it.
+    /// Bytes of a row of `count` elements; nil where a quantized type's blocks do not fill it, or where that is no number of ours.
     func rowBytes(_ count: Int) -> Int? {
         guard case .native(let type) = self else { return count }
-        return count % type.blockSize == 0 ? type.rowBytes(count) : nil
+        let (blocks, rest) = count.quotientAndRemainder(dividingBy: type.blockSize)
+        let (bytes, overflow) = blocks.multipliedReportingOverflow(by: type.rowBytes(type.blockSize))
+        return rest == 0 && !overflow ? bytes : nil
     }
 
     /// Writes `count` elements from `source` as f32.
-    func decode(_ source: UnsafeRawPointer, _ count: Int, into target: UnsafeMutablePointer<Float>) {
+    package func decode(_ source: UnsafeRawPointer, _ count: Int, into target: UnsafeMutablePointer<Float>) {
         switch self {
         case .native(.f32):
             target.update(from: source.assumingMemoryBound(to: Float.self), count: count)
@@ -60,7 +62,9 @@ public enum WeightEncoding: Sendable, Equatable, CustomStringConvertible {
     private static let e4m3Table = (0..<256).map { bits -> Float in
         let magnitude = bits & 0x7f
         if magnitude == 0x7f { return .nan }
-        let value = magnitude < 8 ? Float(magnitude) / 512 : Float(sign: .plus, exponent: (magnitude >> 3) - 7, significand: 1 + Float(magnitude & 7) / 8)
+        let value =
+            magnitude < 8
+            ? Float(magnitude) / 512 : Float(sign: .plus, exponent: (magnitude >> 3) - 7, significand: 1 + Float(magnitude & 7) / 8)
         return bits < 128 ? value : -value
     }
 

@@ -2,14 +2,14 @@ import Foundation
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// An open file that several threads read at once.
-final class WeightFile: Sendable {
-    let path: String
+package final class WeightFile: Sendable {
+    package let path: String
     /// Bytes, when it was opened.
     let size: Int
     private let descriptor: Int32
@@ -29,7 +29,7 @@ final class WeightFile: Sendable {
     deinit { close(descriptor) }
 
     /// Fills `buffer` from `offset`; an early end of the file is an error.
-    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
         var done = 0
         while done < buffer.count {
             let got = pread(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset + done))
@@ -68,9 +68,9 @@ final class WeightFile: Sendable {
     /// Gets memory for bytes that are written next, in one call where writing would be a fault for every page.
     static func makeRoom(_ start: UnsafeMutableRawPointer, _ count: Int) {
         #if canImport(Glibc)
-        let page = Int(getpagesize())
-        let first = start - Int(bitPattern: start) % page
-        madvise(first, start + count - first, 23)  // MADV_POPULATE_WRITE, in Linux since 5.14
+            let page = Int(getpagesize())
+            let first = start - Int(bitPattern: start) % page
+            madvise(first, start + count - first, 23)  // MADV_POPULATE_WRITE, in Linux since 5.14
         #endif
     }
 
@@ -80,8 +80,8 @@ final class WeightFile: Sendable {
         let first = UnsafeMutableRawPointer(mutating: start) - Int(bitPattern: start) % page
         let bytes = start + count - UnsafeRawPointer(first)
         #if canImport(Glibc)
-        // MADV_POPULATE_READ, in Linux since 5.14: one call where reading would be a fault for every few pages.
-        if madvise(first, bytes, 22) == 0 { return }
+            // MADV_POPULATE_READ, in Linux since 5.14: one call where reading would be a fault for every few pages.
+            if madvise(first, bytes, 22) == 0 { return }
         #endif
         var sum: UInt8 = 0
         for offset in stride(from: 0, to: count, by: page) { sum ^= start.load(fromByteOffset: offset, as: UInt8.self) }

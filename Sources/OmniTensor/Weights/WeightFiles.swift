@@ -27,7 +27,8 @@ public struct WeightFiles: Sendable {
         }
         let files = names.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }
         guard files.count == 1 else {
-            throw TensorError.file(path: path, reason: files.isEmpty ? "holds no weights" : "holds \(files.count) files of weights, but no index")
+            throw TensorError.file(
+                path: path, reason: files.isEmpty ? "holds no weights" : "holds \(files.count) files of weights, but no index")
         }
         entries = try Self.merge(["\(path)/\(files[0])"])
     }

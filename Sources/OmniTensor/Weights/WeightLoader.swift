@@ -58,7 +58,8 @@ struct WeightLoader: Sendable {
     private func split(_ job: Job) throws -> [Piece] {
         let entry = job.entry
         guard let rowBytes = entry.encoding.rowBytes(entry.rowLength) else {
-            throw TensorError.file(path: entry.file.path, reason: "tensor \(entry.name) has rows of \(entry.rowLength), which \(entry.encoding) cannot store")
+            throw TensorError.file(
+                path: entry.file.path, reason: "tensor \(entry.name) has rows of \(entry.rowLength), which \(entry.encoding) cannot store")
         }
         // A tensor that is laid out anew is done in one piece, unless whole rows only change places.
         guard job.arrangement == .asIs || rowPlaces(job) != nil else { return [Piece(job: job, rows: 0..<entry.rows)] }
@@ -68,7 +69,8 @@ struct WeightLoader: Sendable {
 
     /// For each row of the file its row in the tensor, where rows can be read straight into place.
     private func rowPlaces(_ job: Job) -> [Int]? {
-        guard isHost, case .outputs(let order) = job.arrangement, job.entry.encoding == .native(job.type), order.count == job.entry.rows else { return nil }
+        guard isHost, case .outputs(let order) = job.arrangement, job.entry.encoding == .native(job.type), order.count == job.entry.rows
+        else { return nil }
         var places = order
         for (place, row) in order.enumerated() { places[row] = place }
         return places

@@ -1,9 +1,9 @@
 import CLlama
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// ggml's handles of a store: the list of tensors, the memory of some, the mapped files of the others. Freed together.
@@ -15,6 +15,9 @@ final class WeightMemory {
     private(set) var mappedBytes = 0
     /// Bytes of all tensors.
     private(set) var byteCount = 0
+
+    /// Bytes of the buffer where it is not this process's memory.
+    var deviceBytes: Int { buffer.map { ggml_backend_buffer_is_host($0) ? 0 : ggml_backend_buffer_get_size($0) } ?? 0 }
 
     init(tensors: Int) throws {
         let arena = ggml_tensor_overhead() * (tensors + 1)
@@ -41,7 +44,9 @@ final class WeightMemory {
 
     /// Gives `tensor` the bytes of the file itself. False where they are not aligned as elements should be, or cannot be mapped.
     func map(_ tensor: UnsafeMutablePointer<ggml_tensor>, _ entry: WeightEntry) -> Bool {
-        guard entry.offset % ggml_type_size(tensor.pointee.type) == 0, let file = maps[entry.file.path] ?? MappedFile(entry.file) else { return false }
+        guard entry.offset % ggml_type_size(tensor.pointee.type) == 0, let file = maps[entry.file.path] ?? MappedFile(entry.file) else {
+            return false
+        }
         maps[entry.file.path] = file
         guard ggml_backend_tensor_alloc(file.buffer, tensor, file.start + entry.offset) == GGML_STATUS_SUCCESS else { return false }
         mappedBytes += entry.byteCount

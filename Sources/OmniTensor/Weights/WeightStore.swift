@@ -1,5 +1,4 @@
 import CLlama
-import CTensor
 
 /// What is done to weights while they are loaded.
 public struct WeightOptions: Sendable {
@@ -25,26 +24,35 @@ public struct WeightOptions: Sendable {
     public init() {}
 
     /// How the values of `entry` are laid out anew.
-    func arrangement(of entry: WeightEntry) -> WeightArrangement {
-        if packsKernels, let packed = packing(of: entry) { return packed }
+    ///
+    /// - Parameter kernels: of ours; nil where ggml's operations compute.
+    func arrangement(of entry: WeightEntry, for kernels: KernelVariant?) -> WeightArrangement {
+        if packsKernels, let packed = packing(of: entry, for: kernels) { return packed }
         return order(entry.name, entry.shape.count == 1 ? entry.rowLength : entry.rows).map { .outputs($0) } ?? .asIs
     }
 
-    private func packing(of entry: WeightEntry) -> WeightArrangement? {
+    private func packing(of entry: WeightEntry, for kernels: KernelVariant?) -> WeightArrangement? {
         let axes = entry.isFolded ? entry.shape[..<3] + entry.folded : entry.shape[...]
         guard axes.count >= 3 else { return nil }
         if axes.dropLast().allSatisfy({ $0 == 1 }) { return .vector }
         guard axes.count >= 4 else { return nil }
         let (inputs, outputs) = (axes[axes.count - 2], axes[axes.count - 1])
-        let group = roundsKernels && ct_can_round() != 0 && inputs % 2 == 0 ? 2 : 1
-        return .panels(taps: axes.dropLast(2).reduce(1, *), inputs: inputs, outputs: outputs, group: group)
+        guard let kernels else {
+            let depth = axes.count > 4 ? axes[2...].dropLast(2).reduce(1, *) : 1
+            return .matrices(depth: depth, taps: axes.dropLast(2).reduce(1, *) / depth, inputs: inputs, outputs: outputs)
+        }
+        let group = roundsKernels && kernels.rounds && inputs % 2 == 0 ? 2 : 1
+        return .panels(taps: axes.dropLast(2).reduce(1, *), inputs: inputs, outputs: outputs, group: group, for: kernels)
     }
 
     /// Vectors are small and used in f32. Matrices stay as they are, or are quantized.
-    func storage(of entry: WeightEntry) -> ElementType {
-        if packsKernels, let packed = packing(of: entry) {
-            if case .panels(_, _, _, group: 2) = packed { return .bf16 }
-            return .f32
+    func storage(of entry: WeightEntry, for kernels: KernelVariant?) -> ElementType {
+        if packsKernels, let packed = packing(of: entry, for: kernels) {
+            switch packed {
+            case .panels(_, _, _, group: 2, _): return .bf16
+            case .matrices: return roundsKernels ? .bf16 : .f32
+            default: return .f32
+            }
         }
         let floats: ElementType
         switch entry.encoding {
@@ -65,6 +73,8 @@ public final class WeightStore: @unchecked Sendable {
     public var byteCount: Int { memory.byteCount }
     /// Those of them that are the files' own pages, which count as available memory but are needed.
     public var mappedBytes: Int { memory.mappedBytes }
+    /// Those that lie in memory of a device other than the CPU, by what ggml says of their buffer.
+    public var deviceBytes: Int { memory.deviceBytes }
     /// Folder or file the weights came from, for messages.
     public let source: String
     private let tensors: [String: UnsafeMutablePointer<ggml_tensor>]
@@ -75,21 +85,27 @@ public final class WeightStore: @unchecked Sendable {
     ///
     /// - Parameter progress: called now and then, from any thread, with bytes read and bytes in all.
     public init(
-        _ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(), progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
+        _ files: WeightFiles, on backend: Backend, options: WeightOptions = WeightOptions(),
+        progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
     ) throws {
-        let entries = files.entries.values.filter { options.select($0.name) }.sorted { ($0.file.path, $0.offset) < ($1.file.path, $1.offset) }
+        let entries = files.entries.values.filter { options.select($0.name) }.sorted {
+            ($0.file.path, $0.offset) < ($1.file.path, $1.offset)
+        }
         guard !entries.isEmpty else { throw TensorError.file(path: files.source, reason: "holds no weights of this model") }
         let memory = try WeightMemory(tensors: entries.count)
         var jobs: [WeightLoader.Job] = []
         var tensors: [String: UnsafeMutablePointer<ggml_tensor>] = [:]
         for entry in entries {
-            let (type, arrangement) = (options.storage(of: entry), options.arrangement(of: entry))
+            let kernels = backend.ownKernels
+            let (type, arrangement) = (options.storage(of: entry, for: kernels), options.arrangement(of: entry, for: kernels))
             let tensor = try memory.makeTensor(entry.name, type, arrangement.shape(entry.shape))
             let asIs = entry.encoding == .native(type) && arrangement == .asIs
             let isMapped = options.maps && backend.isHost && asIs && memory.map(tensor, entry)
             tensors[entry.name] = tensor
             let isSparse = options.sparse(entry.name)
-            jobs.append(WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement, isMapped: isMapped, isSparse: isSparse))
+            jobs.append(
+                WeightLoader.Job(entry: entry, tensor: tensor, type: type, arrangement: arrangement, isMapped: isMapped, isSparse: isSparse)
+            )
         }
         try memory.allocate(on: backend)
         try WeightLoader(isHost: backend.isHost, threads: options.threads, progress: progress).run(jobs)
@@ -115,8 +131,13 @@ public final class WeightStore: @unchecked Sendable {
 
     /// A kernel that was loaded with ``WeightOptions/packsKernels``.
     public func packedKernel(_ name: String, taps: Int, inputs: Int, outputs: Int) throws -> Tensor {
+        guard let kernels = backend.ownKernels else {
+            // How many of the taps are frames is the file's to say.
+            let rows = tensors[name].map { Int($0.pointee.ne.1) } ?? outputs
+            return try tensor(name, [taps * inputs * outputs / rows, rows])
+        }
         let group = tensors[name]?.pointee.type == GGML_TYPE_BF16 ? 2 : 1
-        return try tensor(name, WeightArrangement.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group))
+        return try tensor(name, WeightArrangement.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group, for: kernels))
     }
 
     public var names: [String] { tensors.keys.sorted() }

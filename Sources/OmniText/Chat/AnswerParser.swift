@@ -15,6 +15,8 @@ struct ParsedAnswer: Equatable, Sendable {
 
 /// Takes apart everything that was written so far; `isPartial` while more may come.
 protocol AnswerParsing: Sendable {
+    /// Texts at which words may end: what comes without one of them only adds to the words before it.
+    var marks: [String] { get }
     func parse(_ text: String, isPartial: Bool) throws -> ParsedAnswer
 }
 
@@ -23,8 +25,10 @@ protocol AnswerParsing: Sendable {
 /// Unchecked: llama.cpp's parser is only read after it was made.
 final class AnswerParser: AnswerParsing, @unchecked Sendable {
     private let handle: OpaquePointer
+    let marks: [String]
 
-    init(_ applied: String, toolCalls: Bool) throws {
+    init(_ applied: String, marks: [String], toolCalls: Bool) throws {
+        self.marks = marks
         handle = try throwingText { omni_parser_open(applied, toolCalls, $0) }
     }
 

@@ -4,7 +4,7 @@ import OmniEngine
 /// Follows the raw text of every choice of one request and says what it means: reasoning, content, tool calls.
 struct AnswerReader: Sendable {
     private struct Choice: Sendable {
-        var text = ""
+        var text: AnswerText
         var diff: AnswerDiff
         var logprobs: [TokenLogprob] = []
     }
@@ -21,17 +21,14 @@ struct AnswerReader: Sendable {
     mutating func read(_ event: TextEvent) -> [TextEvent] {
         switch event {
         case .text(let index, let text, let logprobs):
-            var choice = choices[index] ?? Choice(diff: AnswerDiff(index: index))
-            choice.text += text
+            var choice = choices[index] ?? Choice(text: AnswerText(parser: parser), diff: AnswerDiff(index: index))
             choice.logprobs += logprobs
-            // A text that cannot be read yet may be readable with its next token.
-            let answer = try? parser.parse(choice.text, isPartial: true)
-            let events = answer.map { choice.diff.advance(to: $0, isFinal: false) } ?? []
+            let events = choice.text.add(text).map { choice.diff.advance(to: $0, isFinal: false) } ?? []
             defer { choices[index] = choice }
             return attach(&choice.logprobs, to: events)
         case .finished(let index, let reason, let stopReason):
             guard var choice = choices.removeValue(forKey: index) else { return [event] }
-            let answer = (try? parser.parse(choice.text, isPartial: reason == .length)) ?? ParsedAnswer(content: choice.text)
+            let answer = choice.text.whole(isPartial: reason == .length)
             var events = attach(&choice.logprobs, to: choice.diff.advance(to: answer, isFinal: reason != .length))
             if !choice.logprobs.isEmpty { events.append(.text(index: index, "", logprobs: choice.logprobs)) }
             let ended = choice.diff.hasCalls && reason == .stop ? FinishReason.toolCalls : reason

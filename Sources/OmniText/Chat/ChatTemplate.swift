@@ -1,6 +1,7 @@
 import CLlamaChat
 import Foundation
 import OmniAPI
+import OmniAnswerSchema
 import OmniLlama
 
 /// A model's chat template: turns a conversation into a prompt, and says how the answer is to be read.
@@ -61,23 +62,39 @@ final class ChatTemplate: @unchecked Sendable {
     func apply(_ request: Request) throws -> Applied {
         var request = request
         let tools = offeredTools(request)
-        if !tools.isEmpty, !knowsTools { return try applyInWords(&request, tools: tools) }
+        let followed = try tools.enumerated().map { try $1.followed(place: $0) }
+        request.format = try request.format?.followed()
+        if !tools.isEmpty, !knowsTools { return try applyInWords(&request, tools: tools, followed: followed) }
+        let isForced = !tools.isEmpty && request.toolChoice.isForced
+        // A call has no place in a form for the whole answer.
+        if isForced { request.format = nil }
         let parsesToolCalls = !tools.isEmpty && request.toolChoice != .none
         // Whoever goes on with a message has thought already.
         let isPlain = tools.isEmpty && (!reasons || request.continuesFinalMessage)
         do {
-            let text = adoptText(try throwingText { omni_templates_apply(handle, json(request, tools: tools, plain: isPlain).jsonText, $0) })
+            let text = try rendered(json(request, tools: followed, plain: isPlain))
             let applied = try JSONValue.parse(text)
-            let grammar = isPlain
+            if isForced, applied["grammar"]?.stringValue?.isEmpty != false {
+                return try applyInWords(&request, tools: tools, followed: followed)
+            }
+            // The model is told of its tools in the client's own words.
+            let told = tools == followed ? applied : try JSONValue.parse(rendered(json(request, tools: tools, plain: isPlain)))
+            let grammar =
+                isPlain
                 ? try GrammarSpecification(request.format)
                 : GrammarSpecification(applied: applied, parameter: parsesToolCalls ? "body.tools" : "body.response_format")
             return Applied(
-                prompt: try prompt(applied, of: request), grammar: grammar, stops: applied["additional_stops"]?.strings ?? [],
+                prompt: try prompt(told, of: request), grammar: grammar, stops: applied["additional_stops"]?.strings ?? [],
                 preserved: applied["preserved_tokens"]?.strings ?? [],
-                parser: isPlain ? nil : try AnswerParser(text, toolCalls: parsesToolCalls))
+                parser: isPlain ? nil : try AnswerParser(text, marks: applied["marks"]?.strings ?? [], toolCalls: parsesToolCalls))
         } catch let error as ShimError {
             throw APIError.invalid("body.messages", "The model's chat template refuses this conversation: \(error.reason)")
         }
+    }
+
+    private func rendered(_ request: JSONValue) throws(ShimError) -> String {
+        let text = request.jsonText
+        return adoptText(try throwingText { omni_templates_apply(handle, text, $0) })
     }
 
     /// The rendered conversation, cut after the last message's text where that is to be continued: as transformers does it, which
@@ -89,17 +106,17 @@ final class ChatTemplate: @unchecked Sendable {
         let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard let range = prompt.range(of: text, options: .backwards) ?? prompt.range(of: trimmed, options: .backwards) else {
             throw APIError.invalid(
-                "body.continue_final_message", "The last message cannot be continued: the model's chat template does not show its text as it is.")
+                "body.continue_final_message",
+                "The last message cannot be continued: the model's chat template does not show its text as it is.")
         }
         return String(prompt[..<range.upperBound])
     }
 
     /// The template has no place for tools: they are told in the system message.
-    private func applyInWords(_ request: inout Request, tools: [Tool]) throws -> Applied {
-        let mustCall = switch request.toolChoice {
-        case .required, .function: true
-        case .auto, .none: false
-        }
+    private func applyInWords(_ request: inout Request, tools: [Tool], followed: [Tool]) throws -> Applied {
+        let mustCall = request.toolChoice.isForced
+        // A named function is called once.
+        let isNamed = if case .function = request.toolChoice { true } else { false }
         let offers = request.toolChoice != .none
         request.messages = PlainToolCalls.messages(request.messages, tools: offers ? tools : [], mustCall: mustCall)
         request.tools = []
@@ -108,28 +125,24 @@ final class ChatTemplate: @unchecked Sendable {
         var applied = try apply(request)
         // A form for the whole answer leaves no room for calls that the model may or may not make.
         guard offers, mustCall || format == nil || format == .text else { return applied }
-        applied.grammar = try PlainToolCalls.grammar(tools: tools, mustCall: mustCall, parallel: request.parallelToolCalls)
+        applied.grammar = try PlainToolCalls.grammar(tools: followed, mustCall: mustCall, parallel: request.parallelToolCalls && !isNamed)
         applied.parser = PlainToolCallParser()
         return applied
     }
 
-    /// A named choice leaves only that tool, which the model must then call.
+    /// A choice of names leaves only those tools.
     private func offeredTools(_ request: Request) -> [Tool] {
-        guard case .function(let name) = request.toolChoice else { return request.tools }
-        return request.tools.filter { $0.function.name == name }
+        guard let names = request.toolChoice.names else { return request.tools }
+        return request.tools.filter { names.contains($0.function.name) }
     }
 
     private func json(_ request: Request, tools: [Tool], plain: Bool) -> JSONValue {
         var object = JSONObject([("messages", .array(request.messages)), ("plain", .bool(plain))])
         if !tools.isEmpty {
             object.append("tools", .array(tools.map(\.json)))
-            let choice = switch request.toolChoice {
-            case .none: "none"
-            case .auto: "auto"
-            case .required, .function: "required"
-            }
-            object.append("tool_choice", .string(choice))
-            object.append("parallel_tool_calls", .bool(request.parallelToolCalls))
+            let isNamed = if case .function = request.toolChoice { true } else { false }
+            object.append("tool_choice", request.toolChoice == .none ? "none" : request.toolChoice.isForced ? "required" : "auto")
+            object.append("parallel_tool_calls", .bool(request.parallelToolCalls && !isNamed))
         }
         object.append("add_generation_prompt", .bool(request.addGenerationPrompt))
         switch request.format {

@@ -53,10 +53,13 @@ struct GrammarSpecification: Sendable {
     /// Takes the grammar that a chat template asks for.
     init?(applied: JSONValue, parameter: String) {
         guard let grammar = applied["grammar"]?.stringValue, !grammar.isEmpty else { return nil }
-        text = JSONValue.object(JSONObject([
-            ("grammar", .string(grammar)), ("grammar_lazy", applied["grammar_lazy"] ?? false),
-            ("grammar_triggers", applied["grammar_triggers"] ?? []), ("generation_prompt", applied["generation_prompt"] ?? ""),
-        ])).jsonText
+        text =
+            JSONValue.object(
+                JSONObject([
+                    ("grammar", .string(grammar)), ("grammar_lazy", applied["grammar_lazy"] ?? false),
+                    ("grammar_triggers", applied["grammar_triggers"] ?? []), ("generation_prompt", applied["generation_prompt"] ?? ""),
+                ])
+            ).jsonText
         self.parameter = parameter
     }
 

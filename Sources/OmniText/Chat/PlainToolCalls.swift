@@ -58,15 +58,20 @@ enum PlainToolCalls {
         return .object(object)
     }
 
-    /// One call, or several where allowed. Lazy unless a call is demanded: words come freely until the tag opens.
+    /// `tools` as ``Tool/followed(place:)`` gives them. One call, or several where allowed. Lazy unless a call is demanded: words come freely until the tag opens.
     static func grammar(tools: [Tool], mustCall: Bool, parallel: Bool) throws -> GrammarSpecification? {
+        // References lead from the root, so that is where all definitions stand.
+        var definitions = JSONObject()
         let schemas = tools.map { tool -> JSONValue in
-            [
+            var arguments = tool.function.parameters ?? JSONObject([("type", "object")])
+            for (name, definition) in arguments["$defs"]?.objectValue?.members ?? [] { definitions[name] = definition }
+            arguments["$defs"] = nil
+            return [
                 "type": "object", "required": ["name", "arguments"], "additionalProperties": false,
-                "properties": ["name": ["const": .string(tool.function.name)], "arguments": .object(argumentSchema(of: tool))],
+                "properties": ["name": ["const": .string(tool.function.name)], "arguments": .object(arguments)],
             ]
         }
-        let schema: JSONValue = schemas.count == 1 ? schemas[0] : ["anyOf": .array(schemas)]
+        let schema: JSONValue = ["anyOf": .array(schemas), "$defs": .object(definitions)]
         let rules: String
         do {
             rules = adoptText(try throwingText { omni_grammar_of_schema(schema.jsonText, $0) })
@@ -83,16 +88,12 @@ enum PlainToolCalls {
         ]
         return GrammarSpecification(applied: applied, parameter: "body.tools")
     }
-
-    private static func argumentSchema(of tool: Tool) -> JSONObject {
-        var schema = tool.function.parameters ?? JSONObject()
-        if schema["type"] == nil { schema["type"] = "object" }
-        return schema
-    }
 }
 
 /// Reads calls between `<tool_call>` tags.
 struct PlainToolCallParser: AnswerParsing {
+    var marks: [String] { [PlainToolCalls.open] }
+
     func parse(_ text: String, isPartial: Bool) -> ParsedAnswer {
         var answer = ParsedAnswer()
         var rest = Substring(text)
@@ -129,7 +130,13 @@ struct PlainToolCallParser: AnswerParsing {
         var depth = 0, inString = false, escaped = false
         for (index, byte) in zip(text.utf8.indices, text.utf8) {
             if inString {
-                if escaped { escaped = false } else if byte == UInt8(ascii: "\\") { escaped = true } else if byte == UInt8(ascii: "\"") { inString = false }
+                if escaped {
+                    escaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    escaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    inString = false
+                }
                 continue
             }
             switch byte {

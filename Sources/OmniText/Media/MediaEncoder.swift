@@ -7,16 +7,16 @@ import OmniLlama
 ///
 /// Unchecked: the handle is written once in `init`; libmtmd cuts media into chunks from any thread, and only the engine's
 /// thread encodes.
-final class MediaEncoder: @unchecked Sendable {
+class MediaEncoder: @unchecked Sendable {
     let handle: OpaquePointer
     /// Stands for a medium in a rendered prompt. Random, so that no user can write it.
     let marker: String
     /// Kept alive: the projector refers to it.
     private let model: LlamaModel
-    private let brake: Brake
+    private let abortHandle: AbortHandle
 
     /// Loads the projector at `path`. Throws ``APIError`` when it is damaged or belongs to another model.
-    init(path: String, model: LlamaModel, threads: Int, brake: Brake) throws {
+    required init(path: String, model: LlamaModel, threads: Int, abortHandle: AbortHandle) throws {
         LlamaLog.clearErrors()
         let marker = "<__medium_\(UInt64.random(in: .min ... .max))__>"
         let handle = marker.withCString { marker in
@@ -25,18 +25,20 @@ final class MediaEncoder: @unchecked Sendable {
             parameters.print_timings = false
             parameters.warmup = false
             parameters.media_marker = marker
-            parameters.cb_eval = Brake.watch
-            parameters.cb_eval_user_data = brake.pointer
+            parameters.cb_eval = AbortHandle.watch
+            parameters.cb_eval_user_data = abortHandle.pointer
             return mtmd_init_from_file(path, model.handle, parameters)
         }
         guard let handle else {
             let reason = LlamaLog.firstError.map { " llama.cpp says: \($0)" } ?? ""
-            throw APIError(.internalError, "The projector \(path) cannot be used with \(model.path).\(reason)", remedy: "Use the mmproj file that was published with the model.")
+            throw APIError(
+                .internalError, "The projector \(path) cannot be used with \(model.path).\(reason)",
+                remedy: "Use the mmproj file that was published with the model.")
         }
         self.handle = handle
         self.marker = marker
         self.model = model
-        self.brake = brake
+        self.abortHandle = abortHandle
     }
 
     deinit { mtmd_free(handle) }
@@ -52,7 +54,7 @@ final class MediaEncoder: @unchecked Sendable {
 
     /// Cuts a rendered prompt and its media into what the model reads. Blocks: pictures are scaled and sounds turned into
     /// spectra here. Throws ``APIError``.
-    func tokenize(_ text: String, media: [Medium]) throws -> Prompt {
+    func tokenize(_ text: String, media: [MediaInput]) throws -> Prompt {
         guard let chunks = mtmd_input_chunks_init() else { throw APIError(.internalError, "There is no memory for the media.") }
         defer { mtmd_input_chunks_free(chunks) }
         var bitmaps: [OpaquePointer?] = media.map(\.handle)
@@ -62,8 +64,11 @@ final class MediaEncoder: @unchecked Sendable {
             return mtmd_tokenize(handle, chunks, &input, &bitmaps, bitmaps.count)
         }
         guard status == 0 else {
-            throw APIError.invalid("body.messages", status == 1
-                ? "The model's chat template does not place the conversation's media." : "A picture or sound cannot be prepared for this model.")
+            throw APIError.invalid(
+                "body.messages",
+                status == 1
+                    ? "The model's chat template does not place the conversation's media."
+                    : "A picture or sound cannot be prepared for this model.")
         }
         var prompt = Prompt()
         for index in 0..<mtmd_input_chunks_size(chunks) {
@@ -89,28 +94,33 @@ final class MediaEncoder: @unchecked Sendable {
         let begin = prompt.tokens.count
         let digest = MediaDigest(mtmd_input_chunk_get_id(chunk).map { String(cString: $0) }, part: prompt.media.count)
         prompt.tokens += (0..<count).map(digest.token)
-        prompt.media.append(MediaSpan(
-            places: begin..<begin + count, positions: Int(mtmd_input_chunk_get_n_pos(chunk)), chunk: MediaChunk(adopting: copy)))
+        prompt.media.append(
+            MediaSpan(
+                places: begin..<begin + count, positions: Int(mtmd_input_chunk_get_n_pos(chunk)), chunk: MediaChunk(adopting: copy)))
     }
 
     enum Outcome {
         case done
-        case pulled
+        case aborted
+        /// No room in the KV cache.
+        case full
         case failed
     }
 
     /// Computes a chunk's embeddings and puts them into the cache of `sequence` from `position` on. Engine's thread only.
-    func compute(_ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken]) -> Outcome {
-        let encoded = brake.run(for: owner, slicing: true) { mtmd_encode_chunk(handle, span.chunk.handle) }
-        if brake.wasPulled || brake.shouldAbort(for: owner) { return .pulled }
+    func compute(_ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken])
+        -> Outcome
+    {
+        let encoded = abortHandle.run(for: owner, slicing: true) { mtmd_encode_chunk(handle, span.chunk.handle) }
+        if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
         guard encoded == 0, let embeddings = mtmd_get_output_embd(handle) else { return .failed }
         var next: llama_pos = 0
-        let decoded = brake.run(for: owner, slicing: true) {
+        let decoded = abortHandle.run(for: owner, slicing: true) {
             mtmd_helper_decode_image_chunk(
                 handle, context.handle, span.chunk.handle, embeddings, position, Int32(sequence), Int32(clamping: batch), &next, nil, nil)
         }
-        if brake.wasPulled || brake.shouldAbort(for: owner) { return .pulled }
-        return decoded == 0 ? .done : .failed
+        if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
+        return decoded == 0 ? .done : decoded == 1 ? .full : .failed
     }
 }
 
@@ -137,23 +147,24 @@ struct MediaDigest {
 extension BatchLoop {
     /// Encodes one medium that a prompt has come to. False when none is due. Every other step belongs to the text of
     /// the others.
-    func computeMedium() -> Bool {
-        mediumHadItsTurn.toggle()
-        guard let encoder, mediumHadItsTurn || !running.contains(where: { $0.pending == 1 }) else { return false }
-        guard let sequence = running.first(where: { $0.prompt.medium(at: $0.evaluated) != nil }), let slot = sequence.slot,
-            let span = sequence.prompt.medium(at: sequence.evaluated)
+    func encodeMedia() -> Bool {
+        mediaHadTheirTurn.toggle()
+        guard let encoder, mediaHadTheirTurn || !running.contains(where: { $0.pending == 1 }) else { return false }
+        guard let sequence = running.first(where: { $0.prompt.mediaSpan(at: $0.evaluated) != nil }), let slot = sequence.slot,
+            let span = sequence.prompt.mediaSpan(at: sequence.evaluated)
         else { return false }
         let position = sequence.prompt.position(of: sequence.evaluated)
-        switch encoder.compute(span, into: context, sequence: slot, position: position, batch: batch.capacity, for: [sequence.group.request.scope.cancellation]) {
+        switch encoder.compute(
+            span, into: context, sequence: slot, position: position, batch: batch.capacity, for: [sequence.group.request.scope.cancellation]
+        ) {
         case .done: sequence.evaluated = span.places.upperBound
-        case .pulled: end(sequence, throwing: CancellationError(), keepsCache: false)
-        case .failed:
+        case .aborted: end(sequence, throwing: CancellationError(), keepsCache: false)
+        case .full where table.oldestIdle() != nil || running.count > 1:
             _ = context.truncate(slot, from: position)
-            if table.oldestIdle() != nil || running.count > 1 {
-                makeRoom()
-            } else {
-                end(sequence, throwing: APIError(.internalError, "The model failed to read a picture or a sound."), keepsCache: false)
-            }
+            makeRoom()
+        case .full, .failed:
+            // Its own fault: others keep their places and what is cached.
+            end(sequence, throwing: APIError(.internalError, "The model failed to read a picture or a sound."), keepsCache: false)
         }
         return true
     }

@@ -63,7 +63,9 @@ enum MediaHeader: Equatable {
             guard bytes[at] == 0xFF else { at += 1; continue }
             let marker = bytes[at + 1]
             // Start of frame, all kinds of it.
-            if (0xC0...0xCF).contains(marker), ![0xC4, 0xC8, 0xCC].contains(marker) { return (big(bytes, at + 7, 2), big(bytes, at + 5, 2)) }
+            if (0xC0...0xCF).contains(marker), ![0xC4, 0xC8, 0xCC].contains(marker) {
+                return (big(bytes, at + 7, 2), big(bytes, at + 5, 2))
+            }
             at += marker == 0xFF ? 1 : (0xD0...0xD9).contains(marker) || marker <= 1 ? 2 : 2 + max(big(bytes, at + 2, 2), 2)
         }
         return nil
@@ -78,7 +80,9 @@ enum MediaHeader: Equatable {
         while at + 8 <= bytes.count {
             let size = little(bytes, at + 4, 4)
             if starts(bytes, "fmt ", at: at), at + 20 <= bytes.count { bytesPerSecond = little(bytes, at + 16, 4) }
-            if starts(bytes, "data", at: at) { return bytesPerSecond > 0 ? Double(min(size, bytes.count - at)) / Double(bytesPerSecond) : nil }
+            if starts(bytes, "data", at: at) {
+                return bytesPerSecond > 0 ? Double(min(size, bytes.count - at)) / Double(bytesPerSecond) : nil
+            }
             at += 8 + size + size % 2
         }
         return nil
@@ -122,7 +126,8 @@ private struct MP3Frame {
         let rateIndex = Int(third >> 2 & 3), bitIndex = Int(third >> 4)
         guard version != 1, rateIndex < 3, (1...14).contains(bitIndex) else { return nil }
         let isFirst = version == 3
-        let kilobits = isFirst
+        let kilobits =
+            isFirst
             ? [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320][bitIndex]
             : [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160][bitIndex]
         let rate = [44_100, 48_000, 32_000][rateIndex] / (isFirst ? 1 : version == 2 ? 2 : 4)

@@ -19,9 +19,11 @@ final class MediaReader: Sendable {
     func takes(_ part: ChatPart) -> Bool { encoder.inputParts.contains(part.wireName) }
 
     /// Decodes one part, which is the conversation's medium number `place`. Throws 400 or 413 naming the part.
-    func read(_ part: ChatPart, param: String, place: Int) async throws -> Medium {
+    func read(_ part: ChatPart, param: String, place: Int) async throws -> MediaInput {
         guard place < limits.parts else {
-            throw tooLarge("The conversation holds more than \(limits.parts) pictures, sounds and films.", "--limit-mm-per-prompt", "\(limits.parts)", param)
+            throw tooLarge(
+                "The conversation holds more than \(limits.parts) pictures, sounds and videos.", "--limit-mm-per-prompt", "\(limits.parts)",
+                param)
         }
         let bytes = try await bytes(of: part, param: param)
         guard bytes.count <= limits.bytes else {
@@ -29,19 +31,22 @@ final class MediaReader: Sendable {
         }
         try check(MediaHeader(bytes), of: part, param: param)
         let encoder = encoder
-        let medium = try await EngineThread.blocking(name: "omni-media") { Medium(bytes, encoder: encoder) }
-        guard let medium else { throw APIError.invalid(param, "The \(part.wireName) cannot be decoded: it is damaged, or of a kind that this server does not read.") }
-        if let film = medium.filmShape {
-            try check(.image(width: film.pixels, height: 1), of: .image(url: ""), param: param)
-            try check(.audio(seconds: film.seconds), of: .audioURL(""), param: param)
+        let input = try await BlockingThread.run(name: "omni-media") { MediaInput(bytes, encoder: encoder) }
+        guard let input else {
+            throw APIError.invalid(
+                param, "The \(part.wireName) cannot be decoded: it is damaged, or of a kind that this server does not read.")
         }
-        return medium
+        if let video = input.videoShape {
+            try check(.image(width: video.pixels, height: 1), of: .image(url: ""), param: param)
+            try check(.audio(seconds: video.seconds), of: .audioURL(""), param: param)
+        }
+        return input
     }
 
     /// Places a rendered prompt's media.
-    func tokenize(_ text: String, media: [Medium]) async throws -> Prompt {
+    func tokenize(_ text: String, media: [MediaInput]) async throws -> Prompt {
         let encoder = encoder
-        return try await EngineThread.blocking(name: "omni-media") { try encoder.tokenize(text, media: media) }
+        return try await BlockingThread.run(name: "omni-media") { try encoder.tokenize(text, media: media) }
     }
 
     private func check(_ header: MediaHeader?, of part: ChatPart, param: String) throws {
@@ -55,7 +60,7 @@ final class MediaReader: Sendable {
         case (.image, _): throw APIError.invalid(param, "The \(part.wireName) is not a PNG, JPEG, GIF, BMP or WebP picture.")
         case (.audio, .audio(let seconds)), (.audioURL, .audio(let seconds)):
             guard seconds <= limits.seconds else {
-                throw tooLarge("The sound or film is \(Int(seconds)) seconds long.", "--limit-mm-seconds", "\(limits.seconds)", param)
+                throw tooLarge("The sound or video is \(Int(seconds)) seconds long.", "--limit-mm-seconds", "\(limits.seconds)", param)
             }
         case (.audio, _), (.audioURL, _): throw APIError.invalid(param, "The \(part.wireName) is not a WAV, MP3 or FLAC sound.")
         case (.videoURL, _), (.text, _): break
@@ -89,10 +94,10 @@ final class MediaReader: Sendable {
 
     private func decoded(_ text: Substring, param: String) throws -> [UInt8] {
         guard text.utf8.count / 4 * 3 <= limits.bytes + 3 else {
-            throw tooLarge("The medium has about \(text.utf8.count / 4 * 3) bytes.", "--limit-mm-bytes", "\(limits.bytes)", param)
+            throw tooLarge("The media part has about \(text.utf8.count / 4 * 3) bytes.", "--limit-mm-bytes", "\(limits.bytes)", param)
         }
-        guard let data = Data(base64Encoded: String(text), options: .ignoreUnknownCharacters), !data.isEmpty else {
-            throw APIError.invalid(param, "The medium's data is not base64.")
+        guard let data = Base64.decode(String(text)), !data.isEmpty else {
+            throw APIError.invalid(param, "The media part's data is not base64.")
         }
         return Array(data)
     }

@@ -1,7 +1,6 @@
 import Foundation
 import OmniAPI
 import OmniLlama
-import OmniLlama
 
 extension GenerationConfig {
     /// The defaults of a model: what the flags say, then `generation_config.json`, then the GGUF's own metadata. Throws
@@ -11,7 +10,8 @@ extension GenerationConfig {
             switch options.generationConfig {
             case .none: GenerationConfig()
             case .auto:
-                try GenerationConfig(folder: URL(filePath: model.path).deletingLastPathComponent(), mustExist: false).over(GenerationConfig(metadata: model.metadata))
+                try GenerationConfig(folder: URL(filePath: model.path).deletingLastPathComponent(), mustExist: false).over(
+                    GenerationConfig(metadata: model.metadata))
             case .folder(let path): try GenerationConfig(folder: URL(filePath: path), mustExist: true)
             }
         self = options.overrideGenerationConfig.over(recommended)
@@ -26,7 +26,9 @@ extension GenerationConfig {
             self = try GenerationConfig(json: JSONValue.parse(Data(contentsOf: file)), at: .root("generation_config"))
         } catch {
             let reason = (error as? APIError)?.message ?? (error as? JSONSyntaxError)?.reason ?? error.localizedDescription
-            throw APIError(.internalError, "\(file.path) cannot be used: \(reason)", remedy: "Correct or remove it, or start with --generation-config vllm.")
+            throw APIError(
+                .internalError, "\(file.path) cannot be used: \(reason)",
+                remedy: "Correct or remove it, or start with --generation-config vllm.")
         }
     }
 

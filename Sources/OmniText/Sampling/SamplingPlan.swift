@@ -36,19 +36,22 @@ struct SamplingPlan: Sendable {
         repetitionPenalty = Float(parameters.repetitionPenalty ?? defaults.repetitionPenalty ?? 1)
         biases = try parameters.tokenBiases().map { token, bias in
             guard token < vocabulary.count else {
-                throw APIError.invalid("body.logit_bias", "logit_bias names the token \(token); the vocabulary has \(vocabulary.count) tokens.")
+                throw APIError.invalid(
+                    "body.logit_bias", "logit_bias names the token \(token); the vocabulary has \(vocabulary.count) tokens.")
             }
             return (Token(token), Float(bias))
         }
         biases += vocabulary.suppressedTokens().map { ($0, -.infinity) }
         seed = parameters.seed.map { UInt64(bitPattern: Int64($0)) }
         stop = parameters.stop
-        stopTokens = Set(try parameters.stopTokenIDs.map { token in
-            guard token < vocabulary.count else {
-                throw APIError.invalid("body.stop_token_ids", "stop_token_ids names the token \(token); the vocabulary has \(vocabulary.count) tokens.")
-            }
-            return Token(token)
-        })
+        stopTokens = Set(
+            try parameters.stopTokenIDs.map { token in
+                guard token < vocabulary.count else {
+                    throw APIError.invalid(
+                        "body.stop_token_ids", "stop_token_ids names the token \(token); the vocabulary has \(vocabulary.count) tokens.")
+                }
+                return Token(token)
+            })
         includeStop = parameters.includeStopInOutput
         ignoreEnd = parameters.ignoreEOS
         minTokens = parameters.minTokens
@@ -56,5 +59,7 @@ struct SamplingPlan: Sendable {
     }
 
     var isGreedy: Bool { temperature < 1e-5 }
+    /// The same logits give the same tokens again.
+    var isRepeatable: Bool { isGreedy || seed != nil }
     var hasPenalties: Bool { frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1 }
 }

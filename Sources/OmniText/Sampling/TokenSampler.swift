@@ -100,8 +100,10 @@ struct TokenSampler {
         guard top > -.infinity else { return nil }
         let sum = omni_weights(logits, scratch.weights, count, top, 1 / plan.temperature, plan.minP)
         let draw = random.unit()
+        // A penalty near 0 makes a logit infinite, and the weights beside it are no numbers: that token is certain.
+        guard sum.isFinite, sum > 0 else { return omni_argmax(logits, count) }
         let keepsAll = (plan.topK == 0 || plan.topK >= count) && plan.topP >= 1
-        if keepsAll || sum <= 0 { return omni_pick(scratch.weights, count, draw * sum) }
+        if keepsAll { return omni_pick(scratch.weights, count, draw * sum) }
         return pickFromBest(sum: sum, draw: draw, scratch: scratch)
     }
 

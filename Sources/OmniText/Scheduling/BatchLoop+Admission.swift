@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 extension BatchLoop {
     /// Turns requests into sequences at the end of the queue.
@@ -33,6 +34,18 @@ extension BatchLoop {
             guard fits(waiting[index]) else { break }
             if place(waiting[index]) { running.append(waiting.remove(at: index)) } else { index += 1 }
         }
+    }
+
+    /// Gives back the memory of slots that nobody has taken up for long.
+    func forgetOldPrefixes() {
+        guard let prefixLifetime else { return }
+        let old = table.expired(prefixLifetime, now: .now)
+        guard !old.isEmpty else { return }
+        for slot in old {
+            context.clear(slot)
+            table.release(slot, keeping: nil)
+        }
+        meter.endStep(running: running.count, waiting: waiting.count, held: table.tokensHeld, cells: context.cells)
     }
 
     /// Whether the cells that no running sequence needs are enough for `sequence` and a few tokens of everybody's answer.
@@ -86,7 +99,7 @@ extension BatchLoop {
         for sequence in running where sequence.group === group { free(sequence, keepsCache: false) }
         running.removeAll { $0.group === group }
         waiting.removeAll { $0.group === group }
-        if error is CancellationError { meter.cancelled() }
+        if error is CancellationError { meter.cancelled(leftAt: group.request.departure.time) }
         deliver()
         group.request.events.finish(throwing: error)
         inbox.finished(open, seconds: nil)
@@ -103,6 +116,7 @@ extension BatchLoop {
     func free(_ sequence: Sequence, keepsCache: Bool) {
         guard let slot = sequence.slot else { return }
         sequence.slot = nil
+        speculator?.forget(sequence)
         isCrowded = false
         if keepsCache, sequence.evaluated > 0 {
             var held = sequence.prompt

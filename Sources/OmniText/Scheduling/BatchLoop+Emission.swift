@@ -1,19 +1,21 @@
 import OmniAPI
 import OmniEngine
+import OmniLlama
 
 extension BatchLoop {
     /// Draws the next token of every sequence whose tokens are all evaluated.
     func sampleAndEmit() {
-        for share in shares {
-            let sequence = share.sequence
-            if sequence.group.request.scoresPrompt, sequence.evaluated <= sequence.promptCount, sequence.generated == 0 { score(share) }
-            guard sequence.pending == 0, sequence.slot != nil, let row = context.logits(at: share.first + share.count - 1) else { continue }
+        for entry in entries {
+            let sequence = entry.sequence
+            if sequence.group.request.scoresPrompt, sequence.evaluated <= sequence.promptCount, sequence.generated == 0 { score(entry) }
+            guard sequence.pending == 0, let slot = sequence.slot else { continue }
             if sequence.generated == 0 { sendEcho(of: sequence) }
-            sample(sequence, row)
+            sampleGuessed(entry, slot: slot)
         }
     }
 
-    private func sample(_ sequence: Sequence, _ row: UnsafeMutablePointer<Float>) {
+    /// Draws the next token from a row of logits. `guessed`: what was guessed that it would be.
+    func sample(_ sequence: Sequence, _ row: UnsafeMutablePointer<Float>, guessed: Token? = nil) {
         let request = sequence.group.request
         let plan = request.plan
         guard sequence.generated < request.maxTokens, sequence.tokens.count < maxLength else {
@@ -25,6 +27,7 @@ extension BatchLoop {
         sequence.sampler.accept(token)
         sequence.prompt.tokens.append(token)
         sequence.group.usage.completionTokens += 1
+        if let guessed { sequence.group.countPrediction(wasRight: guessed == token) }
         meter.addGenerated()
         noteFirstToken(of: sequence)
         if let count = plan.logprobs {
@@ -68,6 +71,7 @@ extension BatchLoop {
     /// Logprobs travel with the text of their tokens, so text that is held back holds them back too.
     private func send(_ text: String, of sequence: Sequence) {
         guard !text.isEmpty else { return }
+        if sequence.group.request.countsTokens { post(.progress(sequence.group.usage), to: sequence.group) }
         post(.text(index: sequence.index, text, logprobs: sequence.heldLogprobs), to: sequence.group)
         sequence.heldLogprobs.removeAll(keepingCapacity: true)
     }
@@ -77,6 +81,7 @@ extension BatchLoop {
         let group = sequence.group
         // After a stop text nothing is held; otherwise the tail turned out to be harmless.
         let tail = sequence.assembler.finish()
+        if group.request.countsTokens { post(.progress(group.usage), to: group) }
         if !tail.isEmpty || !sequence.heldLogprobs.isEmpty {
             post(.text(index: sequence.index, tail, logprobs: sequence.heldLogprobs), to: group)
         }
@@ -111,16 +116,16 @@ extension BatchLoop {
     }
 
     /// The row of one prompt token tells how likely the next one was.
-    private func score(_ share: Share) {
-        let sequence = share.sequence
-        let begin = sequence.evaluated - share.count
+    private func score(_ entry: BatchEntry) {
+        let sequence = entry.sequence
+        let begin = sequence.evaluated - entry.count
         let count = sequence.group.request.plan.logprobs ?? 0
         if begin == 0, let first = sequence.tokens.first {
             let bytes = specialPieces[first]
             sequence.promptScores.append(TokenLogprob(token: String(decoding: bytes, as: UTF8.self), logprob: .nan, bytes: bytes))
         }
-        for offset in 0..<share.count where begin + offset + 1 < sequence.promptCount {
-            guard let row = context.logits(at: share.first + offset) else { continue }
+        for offset in 0..<entry.count where begin + offset + 1 < sequence.promptCount {
+            guard let row = context.logits(at: entry.first + offset) else { continue }
             let next = sequence.tokens[begin + offset + 1]
             sequence.promptScores.append(TokenLogprob(of: next, row: row, count: count, scratch: scratch, pieces: &specialPieces))
         }

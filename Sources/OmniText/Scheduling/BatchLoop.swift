@@ -8,9 +8,11 @@ final class BatchLoop {
     let vocabulary: Vocabulary
     let inbox: Inbox
     let meter: TextMeter
-    let brake: Brake
+    let abortHandle: AbortHandle
     let maxSequences: Int
     let maxLength: Int
+    /// How long an idle slot keeps its tokens; nil keeps them until the slot is needed.
+    let prefixLifetime: Duration?
     let endTokens: [Token]
     let isEnd: Set<Token>
     let scratch: SamplerScratch
@@ -25,8 +27,14 @@ final class BatchLoop {
     /// A sequence had to give its place back: nobody new comes in until one has left.
     var isCrowded = false
     /// Media and text take turns.
-    var mediumHadItsTurn = false
-    var pace = Pace()
+    var mediaHadTheirTurn = false
+    var budget = PrefillBudget()
+    /// Guesses the next tokens; nil where that is off, or this model's memory cannot forget a wrong guess.
+    var speculator: Speculator?
+    /// Rows of logits that a batch may ask for.
+    let outputs: Int
+    /// With guesses the last batch had no room in the cache.
+    var computesNoGuesses = false
     /// Steps that a gap between running slots has lasted.
     private var gapAge = 0
     var pieces: PieceTable
@@ -43,24 +51,40 @@ final class BatchLoop {
 
     let batch: TokenBatch
     /// Who put how many tokens into the batch, and the batch index of each output.
-    var shares: [Share] = []
+    var entries: [BatchEntry] = []
 
-    struct Share {
+    struct BatchEntry {
         let sequence: Sequence
+        /// Its rows, guesses among them.
         let count: Int
         /// Batch index of the first of `count` tokens.
         let first: Int
+        /// Tokens at the end that are no part of the sequence yet.
+        var guessed: [Token] = []
+        /// The place in the sequence that follows the last row.
+        let end: Int
+
+        /// Rows of a prompt, whose last one may come alone; further answers to one prompt compute that again.
+        var promptTokens: Int {
+            let endsPrompt = end == sequence.promptCount && sequence.index % sequence.group.request.choices == 0
+            return guessed.isEmpty && (count > 1 || endsPrompt) ? count : 0
+        }
     }
 
-    init(context: LlamaContext, vocabulary: Vocabulary, encoder: MediaEncoder?, brake: Brake, inbox: Inbox, meter: TextMeter, setup: BatchSetup) {
+    init(
+        context: LlamaContext, vocabulary: Vocabulary, encoder: MediaEncoder?, abortHandle: AbortHandle, inbox: Inbox, meter: TextMeter,
+        setup: BatchSetup
+    ) {
         self.context = context
         self.vocabulary = vocabulary
         self.encoder = encoder
-        self.brake = brake
+        self.abortHandle = abortHandle
         self.inbox = inbox
         self.meter = meter
         maxSequences = setup.maxSequences
         maxLength = setup.maxLength
+        outputs = setup.outputs
+        prefixLifetime = setup.prefixLifetime
         // A recurrent state cannot be moved.
         table = SlotTable(count: setup.slots, keepsTogether: !context.isUnified && !context.model.hasRecurrentState)
         batch = TokenBatch(capacity: setup.batch)
@@ -75,13 +99,15 @@ final class BatchLoop {
     /// Collect, fill a batch with everybody's next token and a piece of a prompt, compute, sample, emit. Ends when the
     /// inbox is closed.
     func run() {
-        while let requests = inbox.take(idle: running.isEmpty && waiting.isEmpty) {
+        while let requests = inbox.take(idle: running.isEmpty && waiting.isEmpty, until: prefixLifetime.flatMap(table.nextExpiry)) {
+            forgetOldPrefixes()
+            if requests.isEmpty, running.isEmpty, waiting.isEmpty { continue }
             meter.beginStep()
             enqueue(requests)
             dropCancelled()
             admit()
             meter.note(running: running.count, waiting: waiting.count)
-            if !computeMedium() {
+            if !encodeMedia() {
                 closeGap()
                 composeDecodes()
                 composePrompts()
@@ -97,7 +123,7 @@ final class BatchLoop {
     func warmUp() {
         batch.clear()
         batch.add(vocabulary.beginning ?? 0, position: 0, sequence: 0, output: true)
-        _ = brake.run(for: [], slicing: false) { context.decode(batch) }
+        _ = abortHandle.run(for: [], slicing: false) { context.decode(batch) }
         context.clearAll()
     }
 
@@ -107,9 +133,9 @@ final class BatchLoop {
     /// computes only neighbours together.
     private func composeDecodes() {
         batch.clear()
-        shares.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
         let decoding = running.filter { $0.pending == 1 }.sorted { ($0.slot ?? 0) < ($1.slot ?? 0) }
-        for sequence in decoding where batch.room > 0 { put(1, of: sequence) }
+        for (sequence, guessed) in zip(decoding, guesses(for: decoding)) where batch.room > 0 { put(1, of: sequence, guessed: guessed) }
     }
 
     /// A gap between running slots costs one more pass over the weights for each token. One that no newcomer fills is closed
@@ -124,14 +150,20 @@ final class BatchLoop {
         sequence.slot = gap.empty
     }
 
-    func put(_ count: Int, of sequence: Sequence) {
+    /// Puts the next `count` tokens of `sequence` into the batch, and what may follow them.
+    func put(_ count: Int, of sequence: Sequence, guessed: [Token] = []) {
         guard let slot = sequence.slot else { return }
-        shares.append(Share(sequence: sequence, count: count, first: batch.count))
+        let end = sequence.evaluated + count + guessed.count
+        entries.append(BatchEntry(sequence: sequence, count: count + guessed.count, first: batch.count, guessed: guessed, end: end))
         for index in sequence.evaluated..<sequence.evaluated + count {
             let isLast = index == sequence.tokens.count - 1
             batch.add(
                 sequence.prompt.tokens[index], position: sequence.prompt.position(of: index), sequence: slot,
                 output: isLast || sequence.scoresPrompt)
+        }
+        for (offset, token) in guessed.enumerated() {
+            let index = sequence.evaluated + count + offset
+            batch.add(token, position: sequence.prompt.position(of: index), sequence: slot, output: true)
         }
     }
 
@@ -140,26 +172,34 @@ final class BatchLoop {
     /// Runs the batch. False when it brought nothing: aborted, or put off because the cache is full.
     private func compute() -> Bool {
         guard batch.count > 0 else { return false }
-        let prompt = shares.reduce(0) { $0 + ($1.count > 1 ? $1.count : 0) }
+        let guessed = entries.reduce(0) { $0 + $1.guessed.count }
+        let prompt = entries.reduce(0) { $0 + $1.promptTokens }
+        let passes = passes(of: entries.map { batchPiece(of: $0) })
         var start = ContinuousClock.now
-        let outcome = brake.run(for: shares.map(\.sequence.group.request.scope.cancellation), slicing: prompt > Pace.range.lowerBound) {
+        let owners = entries.map(\.sequence.group.request.scope.cancellation)
+        let outcome = abortHandle.run(for: owners, slicing: prompt + guessed > PrefillBudget.slicedRows) {
             // The wait for the lane is no work of ours.
             start = .now
             return context.decode(batch)
         }
-        if brake.wasPulled || outcome == .aborted { return resynchronize() }
+        if abortHandle.wasAborted || outcome == .aborted { return resynchronize() }
         switch outcome {
         case .done:
-            pace.record(seconds: (ContinuousClock.now - start).seconds, decoded: batch.count - prompt, prompt: prompt)
-            for share in shares { share.sequence.evaluated += share.count }
+            budget.record((ContinuousClock.now - start).seconds, passes: passes)
+            for entry in entries { entry.sequence.evaluated += entry.count - entry.guessed.count }
             meter.add(promptTokens: prompt)
             return true
+        case .full where guessed > 0:
+            computesNoGuesses = true
+            return false
         case .full:
             makeRoom()
             return false
         case .failed(let status):
-            let error = APIError(.internalError, "The model failed to compute (llama_decode returned \(status)).", remedy: "Try again; the server's log has the reason.")
-            for share in shares { end(share.sequence, throwing: error) }
+            let error = APIError(
+                .internalError, "The model failed to compute (llama_decode returned \(status)).",
+                remedy: "Try again; the server's log has the reason.")
+            for entry in entries { end(entry.sequence, throwing: error) }
             return false
         case .aborted: return false
         }
@@ -167,7 +207,7 @@ final class BatchLoop {
 
     /// After an aborted graph: every sequence in it is cancelled, and what the cache holds of them is not to be trusted.
     private func resynchronize() -> Bool {
-        for share in shares { end(share.sequence, throwing: CancellationError(), keepsCache: false) }
+        for entry in entries { end(entry.sequence, throwing: CancellationError(), keepsCache: false) }
         return false
     }
 
@@ -184,8 +224,10 @@ final class BatchLoop {
                 table.release(slot, keeping: nil)
             }
             youngest.slot = nil
+            speculator?.forget(youngest)
             isCrowded = true
             youngest.evaluated = 0
+            youngest.promptScores = []
             waiting.insert(youngest, at: 0)
             meter.countPreemption()
         } else if let last = running.first {
@@ -201,14 +243,20 @@ struct BatchSetup: Sendable {
     /// Prompt tokens of several requests that are computed together, and half as many again to take a prompt whole: one that leaves
     /// meanwhile is computed to the batch's end.
     static let sharedPrompts = 256
+    /// Rows of a sequence in a pass up to which ggml's attention for the CPU gives each the same numbers, however many there are.
+    static let fewRows = 63
     /// Prompt tokens that are sooner computed than given a pass of their own.
     static let cheapTokens = 8
 
     var maxSequences: Int
     var slots: Int
     var batch: Int
+    /// Rows of logits that a batch may ask for.
+    var outputs: Int
     /// Longest prompt and answer together, tokens.
     var maxLength: Int
+    /// How long an idle slot keeps its tokens; nil keeps them until the slot is needed.
+    var prefixLifetime: Duration?
 }
 
 extension Sequence {

@@ -16,14 +16,20 @@ struct GenerationRequest: Sendable {
     var maxTokens: Int
     /// Send the prompt's text first.
     var echo = false
+    /// Say with each piece of text how many tokens there are so far.
+    var countsTokens = false
     /// Control tokens whose text is wanted all the same: the marks of tool calls.
     var preserved: Set<Token> = []
     /// Texts that end an answer without the client having asked for it.
     var templateStops: [String] = []
+    /// Tokens that the client expects the answer to have; nil where it says nothing.
+    var expected: [Token]?
     var scope: RequestScope
     var events: Events.Continuation
     var arrived = ContinuousClock.now
+    let departure = Departure()
 
+    var prediction: [Token] { expected ?? [] }
     var sequenceCount: Int { prompts.count * choices }
     /// Logprobs of the prompt itself are wanted, so that all of it must be computed.
     var scoresPrompt: Bool { echo && plan.logprobs != nil }
@@ -41,5 +47,12 @@ final class RequestGroup {
         self.request = request
         open = request.sequenceCount
         usage = Usage(promptTokens: request.prompts.reduce(0) { $0 + $1.tokens.count })
+        if request.expected != nil { usage.prediction = Usage.Prediction() }
+    }
+
+    /// A guessed token was the one that came, or not, for a client that wants to know how its prediction fares.
+    func countPrediction(wasRight: Bool) {
+        guard usage.prediction != nil else { return }
+        if wasRight { usage.prediction?.accepted += 1 } else { usage.prediction?.rejected += 1 }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import OmniAPI
+import OmniEngine
 
 /// Hands requests to the engine's thread and counts who waits.
 ///
@@ -25,10 +26,12 @@ final class Inbox: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         guard !closed else { throw Self.closing }
-        guard inFlight < maxSequences + maxQueue else {
+        // One that is larger than the queue by itself is taken when nobody is there.
+        guard inFlight == 0 || inFlight + request.sequenceCount <= maxSequences + maxQueue else {
             let wait = Double(inFlight) / Double(maxSequences) * secondsPerRequest
             throw APIError(
-                .unavailable, "The queue is full: \(maxSequences) requests are being answered and \(inFlight - maxSequences) wait.",
+                .unavailable,
+                "The queue is full: \(min(inFlight, maxSequences)) answers are being made, \(max(inFlight - maxSequences, 0)) wait and \(request.sequenceCount) were asked for.",
                 remedy: "Try again later, or start the server with a larger --max-queue (now \(maxQueue)).",
                 retryAfter: Int(min(max(wait.rounded(.up), 1), 60)))
         }
@@ -47,11 +50,19 @@ final class Inbox: @unchecked Sendable {
         if let seconds { secondsPerRequest += (seconds - secondsPerRequest) * 0.1 }
     }
 
-    /// New requests; blocks while there are none if `idle`. Nil once the inbox is closed.
-    func take(idle: Bool) -> [GenerationRequest]? {
+    /// New requests; blocks while there are none if `idle`, until `deadline` at most. Nil once the inbox is closed.
+    func take(idle: Bool, until deadline: ContinuousClock.Instant? = nil) -> [GenerationRequest]? {
         condition.lock()
         defer { condition.unlock() }
-        while idle, requests.isEmpty, !closed { condition.wait() }
+        while idle, requests.isEmpty, !closed {
+            guard let deadline else {
+                condition.wait()
+                continue
+            }
+            let left = (deadline - .now).seconds
+            guard left > 0 else { break }
+            _ = condition.wait(until: Date(timeIntervalSinceNow: left))
+        }
         if closed { return nil }
         defer { requests = [] }
         return requests

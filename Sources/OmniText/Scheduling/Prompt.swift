@@ -28,7 +28,7 @@ struct Prompt: Sendable {
     }
 
     /// The medium that begins at `index`.
-    func medium(at index: Int) -> MediaSpan? { media.isEmpty ? nil : media.first { $0.places.lowerBound == index } }
+    func mediaSpan(at index: Int) -> MediaSpan? { media.isEmpty ? nil : media.first { $0.places.lowerBound == index } }
 }
 
 /// Where a medium stands in a prompt.

@@ -20,6 +20,8 @@ final class Sequence {
     var sampler: TokenSampler
     let grammar: Grammar?
     var assembler: TextAssembler
+    /// What may be guessed of it, from its first token on.
+    var guesses: Guesses?
     /// Logprobs of tokens whose text is held back.
     var heldLogprobs: [TokenLogprob] = []
     /// Tokens of the prompt whose logprobs are known, where they are wanted.

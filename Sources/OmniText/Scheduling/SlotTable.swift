@@ -8,6 +8,8 @@ struct SlotTable {
         /// What an idle slot holds; a running one is asked through its owner.
         var prompt = Prompt()
         var lastUse = 0
+        /// When its answer ended.
+        var idleSince: ContinuousClock.Instant?
 
         var isIdle: Bool { owner == nil && !prompt.tokens.isEmpty }
         var isEmpty: Bool { owner == nil && prompt.tokens.isEmpty }
@@ -88,7 +90,8 @@ struct SlotTable {
 
     /// The first place between running slots where none runs, and the last running slot, which could go there.
     var gap: (empty: Int, last: Int)? {
-        guard keepsTogether, let first = slots.firstIndex(where: { $0.owner != nil }), let last = slots.lastIndex(where: { $0.owner != nil }),
+        guard keepsTogether, let first = slots.firstIndex(where: { $0.owner != nil }),
+            let last = slots.lastIndex(where: { $0.owner != nil }),
             let empty = slots[first...last].firstIndex(where: { $0.owner == nil })
         else { return nil }
         return (empty, last)
@@ -105,8 +108,19 @@ struct SlotTable {
         slots.indices.filter { $0 != spared && slots[$0].isIdle }.min { slots[$0].lastUse < slots[$1].lastUse }
     }
 
+    /// When the first idle slot has been so for `lifetime`; nil where none is.
+    func nextExpiry(of lifetime: Duration) -> ContinuousClock.Instant? {
+        slots.lazy.filter(\.isIdle).compactMap(\.idleSince).min().map { $0 + lifetime }
+    }
+
+    /// The slots that have been idle for `lifetime` at `now`.
+    func expired(_ lifetime: Duration, now: ContinuousClock.Instant) -> [Int] {
+        slots.indices.filter { index in slots[index].isIdle && slots[index].idleSince.map { $0 + lifetime <= now } ?? false }
+    }
+
     mutating func occupy(_ slot: Int, by sequence: Sequence) {
         slots[slot].owner = sequence
+        slots[slot].idleSince = nil
         slots[slot].prompt = Prompt()
         touch(slot)
     }
@@ -115,11 +129,14 @@ struct SlotTable {
     mutating func release(_ slot: Int, keeping prompt: Prompt?) {
         slots[slot].owner = nil
         slots[slot].prompt = prompt ?? Prompt()
+        slots[slot].idleSince = prompt == nil ? nil : .now
         touch(slot)
     }
 
+    /// A place that others take from lives on.
     mutating func touch(_ slot: Int) {
         clock += 1
+        if slots[slot].idleSince != nil { slots[slot].idleSince = .now }
         slots[slot].lastUse = clock
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import OmniAPI
+import OmniEngine
 import OmniModels
 
 /// `omni doctor`: looks at everything that a server here depends on, and says what to do about each fault.
@@ -10,21 +11,33 @@ struct DoctorCommand: AsyncParsableCommand {
         discussion: "Exits with 1 when something is broken; warnings alone leave 0.")
 
     @Flag(help: "Print JSON.") var json = false
+    @Flag(help: "Check every kernel on this CPU against its definition, and nothing else; about half a minute.") var kernels = false
+    @Option(help: ArgumentHelp("Plant a fault in a kernel, to see it found.", visibility: .private)) var plant: String?
     @Option(help: "The port that the server would take.") var port = 8091
     @Option(help: ArgumentHelp("The data folder.", valueName: "folder")) var dataDir: String?
 
     func run() async throws {
+        if kernels { return try await checkKernels() }
         let locations = ModelLocations.fromEnvironment(dataDirectory: dataDir)
         var findings: [Finding] = []
         findings += await ToolchainCheck().run()
         findings += await NativeCheck(checkout: ModelLocations.checkout()).run()
         findings += MachineCheck(locations: locations).run()
+        findings.append(.fine("devices", DeviceList.lines.joined(separator: "\n")))
         let inventory = ModelInventory(ModelResolver(locations: locations))
         findings += ModelsCheck(inventory: inventory).run()
         findings += await ToolsCheck(needsVoices: inventory.models.contains { $0.kind == .speech }).run()
         findings.append(await PortCheck(port: port).run())
+        findings += await ServerCheck(port: port).run()
         print(json ? Finding.json(findings).jsonText : Finding.text(findings))
         if findings.contains(where: { $0.level == .fault }) { throw ExitCode(1) }
+    }
+
+    private func checkKernels() async throws {
+        let report = KernelReport(
+            cpu: MachineCheck.cpu().detail, findings: await KernelDoctor(executable: try OwnProgram.path(), plant: plant).run())
+        print(json ? report.json.jsonText : report.text)
+        if !report.faults.isEmpty { throw ExitCode(1) }
     }
 }
 
@@ -54,7 +67,12 @@ struct Finding: Sendable, Equatable {
         let width = findings.map(\.subject.count).max() ?? 0
         var lines: [String] = []
         for finding in findings {
-            let mark = switch finding.level { case .fine: "ok  "; case .warning: "warn"; case .fault: "BAD " }
+            let mark =
+                switch finding.level {
+                case .fine: "ok  ";
+                case .warning: "warn";
+                case .fault: "BAD "
+                }
             let subject = finding.subject.padding(toLength: width, withPad: " ", startingAt: 0)
             let indent = String(repeating: " ", count: width + 8)
             lines.append("\(mark)  \(subject)  " + finding.detail.replacing("\n", with: "\n\(indent)"))
@@ -68,10 +86,11 @@ struct Finding: Sendable, Equatable {
 
     static func json(_ findings: [Finding]) -> JSONValue {
         let list = findings.map { finding in
-            JSONValue.object(JSONObject([
-                ("level", .string(finding.level.rawValue)), ("subject", .string(finding.subject)), ("detail", .string(finding.detail)),
-                ("remedy", .string(finding.remedy)),
-            ]))
+            JSONValue.object(
+                JSONObject([
+                    ("level", .string(finding.level.rawValue)), ("subject", .string(finding.subject)), ("detail", .string(finding.detail)),
+                    ("remedy", .string(finding.remedy)),
+                ]))
         }
         return ["healthy": .bool(!findings.contains { $0.level == .fault }), "findings": .array(list)]
     }

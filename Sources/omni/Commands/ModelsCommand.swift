@@ -2,13 +2,14 @@ import ArgumentParser
 import Dispatch
 import Foundation
 import OmniAPI
+import OmniEngine
 import OmniModels
 
 /// `omni models`: what is on this machine, and how more gets there.
 struct ModelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List the models on this machine, or bring one from the Hub.",
-        subcommands: [List.self, Pull.self], defaultSubcommand: List.self)
+        commandName: "models", abstract: "List the models on this machine, bring one from the Hub, or make a GGUF of a checkpoint.",
+        subcommands: [List.self, Pull.self, Convert.self], defaultSubcommand: List.self)
 }
 
 extension ModelsCommand {
@@ -61,10 +62,13 @@ extension ModelsCommand {
         private func report(_ result: PullResult, _ locations: ModelLocations) {
             let size = result.files.reduce(0) { $0 + $1.size }
             if json {
-                print(JSONValue.object(JSONObject([
-                    ("model", .string(model)), ("path", .string(result.snapshot.path)), ("size", .integer(size)),
-                    ("files", .array(result.files.map { .string($0.path) })),
-                ])).jsonText)
+                print(
+                    JSONValue.object(
+                        JSONObject([
+                            ("model", .string(model)), ("path", .string(result.snapshot.path)), ("size", .integer(size)),
+                            ("files", .array(result.files.map { .string($0.path) })),
+                        ])
+                    ).jsonText)
                 return
             }
             print("\(result.files.count) file\(result.files.count == 1 ? "" : "s"), \(byteText(size)), in \(result.snapshot.path)")
@@ -101,13 +105,19 @@ extension ModelsCommand.List {
     static func table(_ inventory: ModelInventory) -> String {
         var rows = [["MODEL", "KIND", "SIZE", "SOURCE", "PATH"]]
         rows += inventory.models.map { model in
-            [model.reference, model.kind.rawValue + (model.mmproj == nil ? "" : "+mmproj"), byteText(model.size), model.source.rawValue, model.path.path]
+            [
+                model.reference, model.kind.rawValue + (model.mmproj == nil ? "" : "+mmproj"), byteText(model.size), model.source.rawValue,
+                model.path.path,
+            ]
         }
         let widths = rows[0].indices.dropLast().map { column in rows.map { $0[column].count }.max() ?? 0 }
         var lines = rows.map { row in
-            row.indices.map { $0 < widths.count ? row[$0].padding(toLength: widths[$0], withPad: " ", startingAt: 0) : row[$0] }.joined(separator: "  ")
+            row.indices.map { $0 < widths.count ? row[$0].padding(toLength: widths[$0], withPad: " ", startingAt: 0) : row[$0] }.joined(
+                separator: "  ")
         }
-        if inventory.models.isEmpty { lines = ["No model yet. `make setup` fetches the starter models; omni models pull OWNER/NAME any other."] }
+        if inventory.models.isEmpty {
+            lines = ["No model yet. `make setup` fetches the starter models; omni models pull OWNER/NAME any other."]
+        }
         let broken = inventory.faults.filter { $0.fault != .unsupported }
         let others = inventory.faults.filter { $0.fault == .unsupported }.map(\.model)
         if !broken.isEmpty { lines += ["", "Not whole:"] + broken.map(\.description) }
@@ -117,17 +127,19 @@ extension ModelsCommand.List {
 
     static func json(_ inventory: ModelInventory) -> JSONValue {
         let models = inventory.models.map { model in
-            JSONValue.object(JSONObject([
-                ("model", .string(model.reference)), ("kind", .string(model.kind.rawValue)), ("size", .integer(model.size)),
-                ("source", .string(model.source.rawValue)), ("path", .string(model.path.path)), ("mmproj", .string(model.mmproj?.path)),
-                ("architecture", .string(model.architecture)),
-            ]))
+            JSONValue.object(
+                JSONObject([
+                    ("model", .string(model.reference)), ("kind", .string(model.kind.rawValue)), ("size", .integer(model.size)),
+                    ("source", .string(model.source.rawValue)), ("path", .string(model.path.path)), ("mmproj", .string(model.mmproj?.path)),
+                    ("architecture", .string(model.architecture)),
+                ]))
         }
         let faults = inventory.faults.map { fault in
-            JSONValue.object(JSONObject([
-                ("model", .string(fault.model)), ("fault", .string(fault.fault.rawValue)), ("problem", .string(fault.problem)),
-                ("missing", .array(fault.missing.map { .string($0) })), ("remedy", .string(fault.remedy)),
-            ]))
+            JSONValue.object(
+                JSONObject([
+                    ("model", .string(fault.model)), ("fault", .string(fault.fault.rawValue)), ("problem", .string(fault.problem)),
+                    ("missing", .array(fault.missing.map { .string($0) })), ("remedy", .string(fault.remedy)),
+                ]))
         }
         return ["models": .array(models), "faults": .array(faults)]
     }

@@ -1,4 +1,5 @@
 import Foundation
+import OmniAPI
 import OmniModels
 import Synchronization
 
@@ -57,7 +58,8 @@ final class PullDisplay: Sendable {
     private func update(_ progress: PullProgress, _ state: inout State) {
         let seconds = Double((ContinuousClock.now - state.started).components.seconds)
         let rate = seconds > 0 ? Double(progress.totalBytes - state.present) / seconds : 0
-        var line = "\(percent(progress.totalBytes, progress.totalSize))  \(byteText(progress.totalBytes)) of \(byteText(progress.totalSize))"
+        var line =
+            "\(percent(progress.totalBytes, progress.totalSize))  \(byteText(progress.totalBytes)) of \(byteText(progress.totalSize))"
         if rate > 0 {
             let left = Int(Double(progress.totalSize - progress.totalBytes) / rate)
             line += "  \(byteText(Int64(rate)))/s  \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left"

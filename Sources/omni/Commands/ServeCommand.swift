@@ -3,17 +3,22 @@ import Foundation
 import Logging
 import NIOPosix
 import OmniAPI
+import OmniConversion
 import OmniEngine
 import OmniGateway
+import OmniGatewayServer
+import OmniHTTP
 import OmniModels
-import OmniServer
 import OmniStore
+import OmniTensor
 
 /// `omni serve`: the gateway and its workers. Flags have vLLM's names wherever vLLM has them.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Serves models over the OpenAI-style API.",
-        discussion: "Without a MODEL the starter models are served. A MODEL is a GGUF file, a folder, or a Hugging Face id found in the local cache.")
+        discussion:
+            "Without a MODEL the starter models are served. A MODEL is a GGUF file, a folder of safetensors, diffusers or a voice, or a Hugging Face id found in the local cache."
+    )
 
     @Argument(help: "Models to serve.")
     var models: [String] = []
@@ -48,7 +53,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Unload a model after this long without requests; the next wakes it.", valueName: "seconds"))
     var idleUnload: Double?
 
-    @Option(help: ArgumentHelp("How long running requests may go on after SIGTERM, or once a model is put to sleep; 30 by default.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp(
+            "How long running requests may go on after SIGTERM, or once a model is put to sleep; 30 by default.", valueName: "seconds"))
     var drainTimeout: Double?
 
     @Option(help: "Browser origins that may call, as a JSON list; all by default.")
@@ -69,6 +76,10 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The folder for data, sockets and lanes; $OMNI_HOME.")
     var dataDir: String?
 
+    @Flag(help: "List the devices that --device may name, with their memory, and end.")
+    var listDevices = false
+
+    @OptionGroup var connections: ConnectionLimitFlags
     @OptionGroup var jobs: JobFlags
     @OptionGroup var engine: EngineFlags
     @OptionGroup var log: LogFlags
@@ -78,11 +89,14 @@ struct ServeCommand: AsyncParsableCommand {
         if let maxBodySize, maxBodySize < 1 { throw ValidationError("--max-body-size must be at least 1.") }
         for (name, seconds) in [("--idle-unload", idleUnload), ("--drain-timeout", drainTimeout)] {
             // A year is for ever; more would not fit a Duration's arithmetic.
-            if let seconds, !(0...31_536_000).contains(seconds) { throw ValidationError("\(name) must be from 0 to 31536000 seconds, not \(seconds).") }
+            if let seconds, !(0...31_536_000).contains(seconds) {
+                throw ValidationError("\(name) must be from 0 to 31536000 seconds, not \(seconds).")
+            }
         }
     }
 
     func run() async throws {
+        if listDevices { return print(DeviceList.text) }
         log.bootstrap()
         let logger = Logger(label: "omni")
         do {
@@ -93,24 +107,36 @@ struct ServeCommand: AsyncParsableCommand {
             throw Failure(error.fullMessage)
         } catch let error as ModelErrors {
             throw Failure(error.description)
+        } catch let error as ConversionError {
+            throw Failure(error.description)
         } catch let error as ModelError {
             throw Failure(error.description)
         } catch let error as ConfigurationError {
+            throw Failure(error.description)
+        } catch let error as TensorError {
             throw Failure(error.description)
         }
     }
 
     private func serve(_ logger: Logger) async throws {
+        // What its workers would end with.
+        _ = try KernelVariant.chosen()
         let plan = try ServePlan(command: self)
         let data = try DataDirectory(dataDir)
+        try plan.checkConversions(in: data.conversions, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let client = UpstreamClient(group: group)
-        let change = ChangeSignal()
-        let entries = try plan.models.enumerated().map { try entry($1, place: $0, data: data, client: client, logger: logger, change: change) }
+        let change = ChangeNotifier()
+        let workers = try plan.models.enumerated().map { place, model in
+            try entry(model, place: place, engine: plan.engine, data: data, client: client, logger: logger, change: change)
+        }
+        let entries =
+            workers
             + plan.backends.map { backend in
                 CatalogueEntry(
                     id: backend.id, kind: nil,
-                    backend: RemoteBackend(id: backend.id, urls: backend.urls, apiKey: backend.apiKey, client: client, logger: logger, onChange: change.fire))
+                    backend: RemoteBackend(
+                        id: backend.id, urls: backend.urls, apiKey: backend.apiKey, client: client, logger: logger, onChange: change.fire))
             }
         let gateway = Gateway(catalogue: try Catalogue(entries), client: client)
         change.connect { gateway.refreshHealth() }
@@ -120,14 +146,20 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let database = try Database(folder: data.url)
         let poster = MediaURLFetcher(group: group, allowedDomains: engine.allowedMediaDomains)
-        let films = try jobs.desk(database, folder: data.url, catalogue: gateway.catalogue, fetcher: poster, limits: engine.imageLimits, logger: logger)
-        let webhooks = WebhookSender(store: SQLiteJobStore(database), poster: poster, secret: try JobFlags.webhookSecret(in: data.url), logger: logger)
+        let videos = try jobs.desk(
+            database, folder: data.url, catalogue: gateway.catalogue, fetcher: poster, limits: engine.imageLimits, logger: logger)
+        let webhooks = WebhookSender(
+            store: SQLiteJobStore(database), poster: poster, secret: try JobFlags.webhookSecret(in: data.url), logger: logger)
         var server = GatewayServer(
             listener: .init(
-                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams, trustsChatTemplates: trustRequestChatTemplate, images: engine.imageLimits), apiKeys: keys,
-                allowedOrigins: try origins),
-            voices: VoiceDesk(store: try SQLiteVoiceStore(database), aliases: plan.voices),
-            pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, films: films, webhooks: webhooks, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
+                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), apiKeys: keys,
+                allowedOrigins: try origins, connections: connections.limits),
+            voices: VoiceResolver(store: try SQLiteVoiceStore(database), aliases: plan.voices),
+            pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, videos: videos,
+            webhooks: webhooks, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
+        server.responses = SQLiteResponseStore(database)
+        server.images = engine.imageLimits
+        server.trustsChatTemplates = trustRequestChatTemplate
         server.servesReference = !disableFastapiDocs
         try await server.run(gateway, group: group) { [uds, host] port in
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
@@ -156,27 +188,32 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func entry(
-        _ plan: ModelPlan, place: Int, data: DataDirectory, client: UpstreamClient, logger: Logger, change: ChangeSignal
+        _ plan: ModelPlan, place: Int, engine: EngineFlags, data: DataDirectory, client: UpstreamClient, logger: Logger,
+        change: ChangeNotifier
     ) throws -> CatalogueEntry {
         let socket = try data.socket("worker-\(place)")
         var arguments = [
-            "worker", plan.model.path.path, "--kind", plan.model.kind.rawValue, "--socket", socket, "--served-model-name", plan.id, "--lane-dir",
-            data.run.appending(path: "lanes").path, "--max-body-size", String(maxBodySize ?? 64 << 20),
+            "worker", plan.model.path.path, "--kind", plan.model.kind.rawValue, "--socket", socket, "--served-model-name", plan.id,
+            "--lane-dir",
+            lanes(data), "--max-body-size", String(maxBodySize ?? 64 << 20),
         ]
         if let mmproj = plan.model.mmproj { arguments += ["--mmproj", mmproj.path] }
+        arguments += ["--conversion-dir", data.conversions]
         arguments += engine.arguments + plan.flags + log.arguments
         let backend = WorkerBackend(
-            id: plan.id, launch: .init(executable: try Self.ownPath(), arguments: arguments, socket: socket, root: plan.model.path.path), client: client,
-            idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, drainLimit: .seconds(drainTimeout ?? 30), logger: logger, onChange: change.fire)
+            id: plan.id,
+            launch: .init(
+                executable: try OwnProgram.path(), arguments: arguments, socket: socket, root: plan.model.path.path,
+                environment: WorkerEnvironment.additions(to: ProcessInfo.processInfo.environment)),
+            client: client,
+            idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, drainLimit: .seconds(drainTimeout ?? 30), logger: logger,
+            onChange: change.fire)
         return CatalogueEntry(id: plan.id, aliases: plan.aliases, kind: plan.model.kind, isDefault: plan.isDefault, backend: backend)
     }
 
-    /// This very program, for the workers.
-    private static func ownPath() throws -> String {
-        #if os(Linux)
-        if let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") { return path }
-        #endif
-        if let path = Bundle.main.executablePath { return path }
-        throw StartError("Cannot find this program's own path.")
+    /// Where the workers take turns: with every server of this user that computes on the same cores, or with each other only, where
+    /// another server finds cores of its own beside this one.
+    private func lanes(_ data: DataDirectory) -> String {
+        LaneFolder.shared(threads: engine.threads ?? Processors.current.threads) ?? data.run.appending(path: "lanes").path
     }
 }

@@ -2,8 +2,13 @@ import ArgumentParser
 import Foundation
 import Logging
 import NIOPosix
+import OmniDevices
 import OmniEngine
-import OmniServer
+import OmniHTTP
+import OmniMedia
+import OmniRequests
+import OmniTensor
+import OmniWorkerServer
 
 /// `omni worker`: what the gateway starts for each model.
 struct WorkerCommand: AsyncParsableCommand {
@@ -29,6 +34,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The projector for pictures and sound.")
     var mmproj: String?
 
+    @Option(help: "The folder of the GGUFs that are made of checkpoints.")
+    var conversionDir: String?
+
     @Option(help: "Largest request body, bytes.")
     var maxBodySize = 64 << 20
 
@@ -39,13 +47,27 @@ struct WorkerCommand: AsyncParsableCommand {
         log.bootstrap()
         var logger = Logger(label: "worker")
         logger[metadataKey: "model"] = .string(servedModelName)
+        do { _ = try KernelVariant.chosen() } catch let error as TensorError { throw Failure(error.description) }
         let metrics = MetricsRegistry()
-        // Films take minutes: whoever waits for a word or a picture goes first, four fifths of the time if need be.
-        let patience = kind == ModelKind.video.rawValue ? Duration.milliseconds(200) : .zero
-        let lane = try FileLane(directory: laneDir, device: "cpu", patience: patience)
-        let muxing = MuxingOptions(lane: try FileLane(directory: laneDir, device: "cpu", patience: patience), threads: engine.threads)
+        // Videos take minutes: whoever waits for a word or a picture goes first, four fifths of the time if need be.
+        let yieldInterval = kind == ModelKind.video.rawValue ? Duration.milliseconds(200) : .zero
+        let devices: WorkerDevices
+        do {
+            let known = ModelKind(rawValue: kind)
+            let usesLibllama = known == .text || known == .embedding || model.hasSuffix(".gguf")
+            devices = try WorkerDevices(kind: known, usesLibllama: usesLibllama, flags: engine)
+        } catch let error as UnknownDevice {
+            throw Failure("--device: \(error)")
+        }
+        metrics.beforeText { [servedModelName] in devices.report(to: $0, modelName: servedModelName) }
+        let lane = try JoinedLane(devices.lanes.map { try FileLane(directory: laneDir, device: $0, yieldInterval: yieldInterval) })
+        let muxing = MuxingOptions(
+            lane: try FileLane(directory: laneDir, device: "cpu", yieldInterval: yieldInterval),
+            threads: engine.threads ?? min(4, Processors.current.threads))
         let fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: engine.allowedMediaDomains)
-        let server = WorkerServer(socket: socket, limits: .init(maxBodySize: maxBodySize, images: engine.imageLimits), fetcher: fetcher, muxing: muxing, logger: logger)
+        let server = WorkerServer(
+            socket: socket, limits: .init(maxBodySize: maxBodySize), images: engine.imageLimits, fetcher: fetcher, muxing: muxing,
+            hearing: .transcription(bytes: engine.limitMmBytes ?? maxBodySize, seconds: engine.limitMmSeconds), logger: logger)
         try await server.run(servedName: servedModelName, metrics: metrics) { [logger] progress in
             try await EngineLoader(command: self, lane: lane, fetcher: fetcher, logger: logger).load(progress: progress)
         }

@@ -83,7 +83,9 @@ extension ConfigurationFile {
         } catch {
             throw ConfigurationError(file: path, line: nil, problem: "cannot be read: \(error.localizedDescription)")
         }
-        guard data.count <= maximumSize else { throw ConfigurationError(file: path, line: nil, problem: "is longer than \(maximumSize) bytes") }
+        guard data.count <= maximumSize else {
+            throw ConfigurationError(file: path, line: nil, problem: "is longer than \(maximumSize) bytes")
+        }
         return try parse(String(decoding: data, as: UTF8.self), file: path, serveFlags: serveFlags)
     }
 

@@ -20,7 +20,9 @@ struct ConfigurationReader {
             case "models": result.models = try list(value, "models").map { try model($0) }
             case "backends": result.backends = try list(value, "backends").map { try backend($0) }
             case "voices":
-                for (alias, voice) in try members(value, of: "voices") { result.voices[try self.text(alias, "an alias")] = try text(voice, "a voice") }
+                for (alias, voice) in try members(value, of: "voices") {
+                    result.voices[try self.text(alias, "an alias")] = try text(voice, "a voice")
+                }
             case "pipelines": result.pipelines = try list(value, "pipelines").map { try pipeline($0) }
             case let flag: try self.flag(flag, key, value, into: &result.flags, beside: ["models", "backends", "voices", "pipelines"])
             }
@@ -48,7 +50,9 @@ struct ConfigurationReader {
             case "default": model.isDefault = try bool(value, "default")
             case "pin": model.pin = try bool(value, "pin")
             case "flags":
-                for (flag, value) in try members(value, of: "flags") { try self.flag(try name(flag), flag, value, into: &model.flags, beside: []) }
+                for (flag, value) in try members(value, of: "flags") {
+                    try self.flag(try name(flag), flag, value, into: &model.flags, beside: [])
+                }
             case let other: throw unknown(other, key, known: ["id", "path", "kind", "aliases", "default", "pin", "flags"])
             }
         }
@@ -82,7 +86,9 @@ struct ConfigurationReader {
             case let other: throw unknown(other, key, known: ["id", "chat", "speech"])
             }
         }
-        guard ![pipeline.id, pipeline.chat, pipeline.speech].contains("") else { throw fault(node, "a pipeline needs an id, a chat model and a speech model") }
+        guard ![pipeline.id, pipeline.chat, pipeline.speech].contains("") else {
+            throw fault(node, "a pipeline needs an id, a chat model and a speech model")
+        }
         return pipeline
     }
 
@@ -104,7 +110,8 @@ struct ConfigurationReader {
     /// A name stands for one thing.
     private func checkNames(_ result: ConfigurationFile, _ root: Node) throws {
         var seen: Set<String> = []
-        let names = result.models.flatMap { [$0.id].compactMap(\.self) + $0.aliases } + result.backends.map(\.id) + result.pipelines.map(\.id)
+        let names =
+            result.models.flatMap { [$0.id].compactMap(\.self) + $0.aliases } + result.backends.map(\.id) + result.pipelines.map(\.id)
         for name in names where !seen.insert(name).inserted { throw fault(root, "the name \(name) is given twice") }
     }
 }

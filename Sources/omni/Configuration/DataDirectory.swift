@@ -1,7 +1,7 @@
 import Foundation
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// The folder with everything a server keeps; one server at a time uses it.
@@ -9,6 +9,8 @@ final class DataDirectory {
     let url: URL
     /// Where sockets and lanes are.
     let run: URL
+    /// Where checkpoints are kept as GGUF.
+    var conversions: String { url.appending(path: "converted").path }
     private let lock: Int32
     /// Stands in for `run` where its path is too long for a socket's.
     private var shortFolder: String?
@@ -28,9 +30,13 @@ final class DataDirectory {
         lock = open(url.appending(path: "lock").path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw StartError("Cannot open \(url.path)/lock: \(String(cString: strerror(errno))).") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            let owner = (try? String(contentsOf: url.appending(path: "lock"), encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+            let owner =
+                (try? String(contentsOf: url.appending(path: "lock"), encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+                ?? ""
             close(lock)
-            throw StartError("Another omni serve\(owner.isEmpty ? "" : " (process \(owner))") uses \(url.path). End it, or give this one its own --data-dir.")
+            throw StartError(
+                "Another omni serve\(owner.isEmpty ? "" : " (process \(owner))") uses \(url.path). End it, or give this one its own --data-dir."
+            )
         }
         ftruncate(lock, 0)
         let text = "\(getpid())\n"
@@ -54,7 +60,9 @@ final class DataDirectory {
 
     private static func makeShortFolder() throws -> String {
         var template = Array("/tmp/omni-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw StartError("Cannot make a folder for sockets in /tmp: \(String(cString: strerror(errno))).") }
+        guard mkdtemp(&template) != nil else {
+            throw StartError("Cannot make a folder for sockets in /tmp: \(String(cString: strerror(errno))).")
+        }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

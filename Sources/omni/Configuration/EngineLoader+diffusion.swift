@@ -9,7 +9,9 @@ import OmniTensor
 extension EngineLoader {
     func loadDiffusion(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
         let meter = DiffusionLoadMeter(folder: command.model, report: progress)
-        return try await DiffusionEngine.load(folder: command.model, options: diffusionOptions, lane: lane, logger: logger) { meter.note($0) }
+        return try await DiffusionEngine.load(folder: command.model, options: diffusionOptions, lane: lane, logger: logger) {
+            meter.note($0)
+        }
     }
 
     func loadVideo(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
@@ -23,6 +25,10 @@ extension EngineLoader {
             var options = DiffusionOptions()
             options.threads = flags.threads ?? options.threads
             options.useGPU = flags.gpuLayers != 0
+            guard flags.devices.count < 2 else {
+                throw APIError(.invalidRequest, "--device names \(flags.devices.count) devices, and an image or video model takes one.")
+            }
+            options.device = options.useGPU ? flags.devices.first : nil
             options.loadThreads = flags.disableMultithreadWeightLoad ? 1 : flags.numWeightLoadThreads ?? options.loadThreads
             options.rounding = flags.dtype?.isHalf == true ? .fast : .exact
             options.tiling = flags.vaeUseTiling ? .always : .automatic
@@ -30,7 +36,8 @@ extension EngineLoader {
             if let name = flags.quantization {
                 // vLLM's names for eight bits.
                 guard let type = ElementType(named: ["fp8", "int8"].contains(name) ? "q8_0" : name) else {
-                    throw APIError(.invalidRequest, "--quantization \(name) is not known.", remedy: "Use q8_0, q6_k, q5_k, q5_0, q4_k or q4_0.")
+                    throw APIError(
+                        .invalidRequest, "--quantization \(name) is not known.", remedy: "Use q8_0, q6_k, q5_k, q5_0, q4_k or q4_0.")
                 }
                 options.quantization = ["transformer": type, "text_encoder": type]
             }

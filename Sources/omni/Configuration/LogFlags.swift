@@ -1,6 +1,5 @@
 import ArgumentParser
 import Logging
-import OmniServer
 
 /// How the log is written.
 struct LogFlags: ParsableArguments {

@@ -1,6 +1,9 @@
+import ArgumentParser
 import Foundation
 import NIOConcurrencyHelpers
+import OmniEngine
 import OmniModels
+import OmniText
 
 /// One model to be served, with the names it goes by.
 struct ModelPlan {
@@ -27,10 +30,15 @@ struct BackendPlan {
     }
 
     init(id: String, urls: [String]) throws {
-        let isRight = !id.isEmpty && !urls.isEmpty && urls.allSatisfy { text in
-            URL(string: text).map { ["http", "https"].contains($0.scheme) && $0.host() != nil } ?? false
+        let isRight =
+            !id.isEmpty && !urls.isEmpty
+            && urls.allSatisfy { text in
+                URL(string: text).map { ["http", "https"].contains($0.scheme) && $0.host() != nil } ?? false
+            }
+        guard isRight else {
+            throw StartError(
+                "A backend must be NAME=http://host:port; `\(id)` has \(urls.isEmpty ? "no address" : urls.joined(separator: ",")).")
         }
-        guard isRight else { throw StartError("A backend must be NAME=http://host:port; `\(id)` has \(urls.isEmpty ? "no address" : urls.joined(separator: ",")).") }
         self.id = id
         self.urls = urls
         // Never on a command line, where everybody on the machine could read it.
@@ -42,6 +50,8 @@ struct BackendPlan {
 /// once.
 struct ServePlan {
     let models: [ModelPlan]
+    /// Flags for all workers, with the draft model found.
+    let engine: EngineFlags
     let backends: [BackendPlan]
     /// Further names of voices.
     let voices: [String: String]
@@ -56,11 +66,16 @@ struct ServePlan {
         let names = command.models + command.modelOptions
         // A server with a data folder of its own still finds the user's models.
         let places = [command.dataDir, nil].map { ModelResolver(locations: .fromEnvironment(dataDirectory: $0)) }
+        var engine = command.engine
+        try engine.locateDraft { name in try Self.first(places) { try Self.draft(name, $0) } }
+        self.engine = engine
         let configured = try file.models.map { model in
             try Self.first(places) { try Self.plan(model, $0) }
         }
         guard names.isEmpty else {
-            models = try Self.named(Self.first(places) { try $0.resolve(names) }, command.servedModelName, isOnly: configured.isEmpty) + configured
+            models =
+                try Self.named(Self.first(places) { try $0.resolve(names) }, command.servedModelName, isOnly: configured.isEmpty)
+                + configured
             return
         }
         guard configured.isEmpty, backends.isEmpty else {
@@ -69,7 +84,8 @@ struct ServePlan {
         }
         let starters = places.lazy.map { $0.starters().filter { EngineLoader.kinds.contains($0.kind) } }.first { !$0.isEmpty } ?? []
         guard !starters.isEmpty else {
-            throw StartError("No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
+            throw StartError(
+                "No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
         }
         models = try Self.named(starters, command.servedModelName, isOnly: true)
     }
@@ -91,17 +107,39 @@ struct ServePlan {
 
     private static func plan(_ model: ConfigurationFile.Model, _ resolver: ModelResolver) throws -> ModelPlan {
         let resolved = try resolver.resolve(model.path, kind: model.kind)
-        let flags = model.flags.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)"] + $0.value }
+        var flags = arguments(model.flags)
         // Parsed here, so that a wrong flag ends the start and not the worker.
-        do { _ = try EngineFlags.parse(flags) } catch {
+        var engine: EngineFlags
+        do { engine = try EngineFlags.parse(flags) } catch {
             throw StartError("The flags of model `\(model.id ?? model.path)` in the configuration file: \(EngineFlags.message(for: error))")
         }
-        return ModelPlan(id: model.id ?? resolved.name, aliases: model.aliases, model: resolved, isDefault: model.isDefault, pin: model.pin, flags: flags)
+        if try engine.speculation.model != nil {
+            // The worker takes the last of what is said twice, and finds no models.
+            try engine.locateDraft { try draft($0, resolver) }
+            let others = model.flags.filter { !["model-draft", "speculative-config"].contains($0.key) }
+            flags = arguments(others) + ["--speculative-config", engine.speculativeConfig ?? "{}"]
+        }
+        return ModelPlan(
+            id: model.id ?? resolved.name, aliases: model.aliases, model: resolved, isDefault: model.isDefault, pin: model.pin, flags: flags
+        )
+    }
+
+    private static func arguments(_ flags: [String: [String]]) -> [String] {
+        flags.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)"] + $0.value }
+    }
+
+    /// The file of a draft model.
+    private static func draft(_ name: String, _ resolver: ModelResolver) throws -> String {
+        let model = try resolver.resolve(name)
+        guard model.kind == .text else {
+            throw StartError("The draft model \(name) is no language model but of the kind \(model.kind.rawValue).")
+        }
+        return model.path.path
     }
 }
 
 /// Tells the gateway that a backend changed, also before there is a gateway to tell.
-final class ChangeSignal: Sendable {
+final class ChangeNotifier: Sendable {
     private let handler = NIOLockedValueBox<(@Sendable () -> Void)?>(nil)
 
     func connect(_ body: @escaping @Sendable () -> Void) { handler.withLockedValue { $0 = body } }

@@ -44,7 +44,7 @@ extension VLLMFlags {
         prefix-caching-hash-algo kv-transfer-config kv-events-config ec-transfer-config
         quantization-param-path load-format download-dir model-loader-extra-config config-format hf-config-path
         tokenizer-mode revision code-revision tokenizer-revision safetensors-load-strategy ignore-patterns model-impl
-        override-attention-dtype max-seq-len-to-capture max-logprobs device task runner convert
+        override-attention-dtype max-seq-len-to-capture max-logprobs task runner convert
         max-num-batched-tokens max-num-partial-prefills max-long-partial-prefills long-prefill-token-threshold
         scheduling-policy scheduler-cls num-scheduler-steps scheduler-delay-factor preemption-mode stream-interval
         max-cudagraph-capture-size attention-backend attention-config compilation-config optimization-level kernel-config
@@ -53,7 +53,7 @@ extension VLLMFlags {
         limit-mm-per-prompt mm-processor-kwargs mm-processor-cache-gb mm-processor-cache-type mm-encoder-tp-mode
         mm-shm-cache-max-object-size-mb video-pruning-rate media-io-kwargs renderer-num-workers
         uvicorn-log-level log-config-file max-log-len api-server-count disable-access-log-for-endpoints
-        h11-max-incomplete-event-size h11-max-header-count otlp-traces-endpoint collect-detailed-traces show-hidden-metrics-for-version
+        otlp-traces-endpoint collect-detailed-traces show-hidden-metrics-for-version
         kv-cache-metrics-sample logits-processor-pattern seed
         init-timeout stage-init-timeout deploy-config stage-configs-path stage-overrides strategy-config shm-threshold-bytes
         num-gpus model-class-name diffusion-load-format usp ulysses-degree ring ring-degree allgather-degree cfg-parallel-size
@@ -68,7 +68,7 @@ extension VLLMFlags {
     static let unsupported: Set<String> = Set(
         """
         chat-template response-role enable-lora lora-modules lora-path lora-scale lora-backend max-loras max-lora-rank
-        lora-extra-vocab-size fully-sharded-loras default-mm-loras prompt-adapters speculative-config speculative-model
+        lora-extra-vocab-size fully-sharded-loras default-mm-loras prompt-adapters speculative-model
         num-speculative-tokens spec-method rope-scaling rope-theta hf-overrides tokenizer
         logits-processors override-pooler-config pooler-config allowed-origins allowed-methods allowed-headers
         allow-credentials ssl-keyfile ssl-certfile ssl-ca-certs ssl-cert-reqs ssl-ciphers enable-ssl-refresh root-path

@@ -14,12 +14,15 @@ import Testing
     }
 
     static let generations: [(String, String?)] = [
-        (#"{"prompt":"","size":" 64 x64"}"#, nil), (#"{"prompt":"x","size":"64X64"}"#, "body.size"), (#"{"prompt":"x","size":"auto"}"#, "body.size"),
+        (#"{"prompt":"","size":" 64 x64"}"#, nil), (#"{"prompt":"x","size":"64X64"}"#, "body.size"),
+        (#"{"prompt":"x","size":"auto"}"#, nil),
         (#"{"prompt":"x","size":"99999999999999999999x1"}"#, "body.size"), (#"{"prompt":"x","size":"-64x64"}"#, "body.size"),
-        (#"{"prompt":"x","n":0}"#, "body.n"), (#"{"prompt":"x","n":"2"}"#, nil), (#"{"prompt":"x","output_format":"gif"}"#, "body.output_format"),
-        (#"{"prompt":"x","output_format":null}"#, nil), (#"{"prompt":"x","output_compression":null}"#, "body.output_compression"),
+        (#"{"prompt":"x","n":0}"#, "body.n"), (#"{"prompt":"x","n":"2"}"#, nil),
+        (#"{"prompt":"x","output_format":"gif"}"#, "body.output_format"),
+        (#"{"prompt":"x","output_format":null}"#, nil), (#"{"prompt":"x","output_compression":null}"#, nil),
         (#"{"prompt":"x","seed":-9223372036854775808}"#, nil), (#"{"prompt":"x","guidance_scale":21}"#, "body.guidance_scale"),
-        (#"{"prompt":"x","lora":{"path":"/x"}}"#, "body.lora.name"), (#"{"prompt":"x","use_system_prompt":"None"}"#, "body.use_system_prompt"),
+        (#"{"prompt":"x","lora":{"path":"/x"}}"#, "body.lora.name"),
+        (#"{"prompt":"x","use_system_prompt":"None"}"#, "body.use_system_prompt"),
         (#"{"prompt":"x","partial_images":4}"#, "body.partial_images"), (#"{"size":"1x1"}"#, "body.prompt"),
     ]
 
@@ -28,7 +31,8 @@ import Testing
     }
 
     static let edits: [(String, String?)] = [
-        (#"{"prompt":"x","size":"AUTO","n":"2","lora":"{\"name\":\"a\",\"path\":\"/b\"}"}"#, nil), (#"{"prompt":"x","lora":"[]"}"#, "body.lora"),
+        (#"{"prompt":"x","size":"AUTO","n":"2","lora":"{\"name\":\"a\",\"path\":\"/b\"}"}"#, nil),
+        (#"{"prompt":"x","lora":"[]"}"#, "body.lora"),
         (#"{"prompt":"x","resolution":"512"}"#, "body.resolution"), (#"{"prompt":"x","resolution":"640","size":"1x1"}"#, "body.resolution"),
         (#"{"prompt":"x","response_format":"file"}"#, "body.response_format"), (#"{"prompt":"x","stream":"maybe"}"#, "body.stream"),
     ]
@@ -48,7 +52,9 @@ import Testing
 
     static func chat(_ fields: String) throws -> (ImageChatRequest, [String]) {
         var ignored = IgnoredFields()
-        let json = try JSONValue.parse(#"{"messages":[{"role":"system","content":"no"},{"role":"user","content":"a fox "},{"role":"user","content":[{"type":"text","text":"now"}]}],"# + fields + "}")
+        let json = try JSONValue.parse(
+            #"{"messages":[{"role":"system","content":"no"},{"role":"user","content":"a fox "},{"role":"user","content":[{"type":"text","text":"now"}]}],"#
+                + fields + "}")
         let request = try ImageChatRequest(json: json, ignored: &ignored)
         return (request, ignored.names)
     }
@@ -66,14 +72,17 @@ import Testing
     }
 
     @Test(arguments: [
-        #""seed":1,"extra_body":{"seed":1}"#, #""true_cfg_scale":1,"cfg_scale":1"#, #""extra_args":{"a":1},"extra_params":{"a":2}"#, #""extra_body":[1]"#,
-        #""extra_args":5"#, #""extra_body":{"quality":"ultra"}"#, #""n":0"#, #""tools":[]"#, #""modalities":"image""#,
+        #""seed":1,"extra_body":{"seed":1}"#, #""true_cfg_scale":1,"cfg_scale":1"#, #""extra_args":{"a":1},"extra_params":{"a":2}"#,
+        #""extra_body":[1]"#,
+        #""extra_args":5"#, #""extra_body":{"quality":"ultra"}"#, #""n":0"#, #""tools":[{"type":"function"}]"#, #""modalities":"image""#,
     ]) func chatFaultsAreRefused(fields: String) {
         #expect { try Self.chat(fields) } throws: { ($0 as? APIError)?.status == 400 }
     }
 
     @Test func previewsAreIdleWithoutAStream() throws {
-        for (text, idle) in [(#""partial_images":2"#, true), (#""partial_images":2,"stream":true"#, false), (#""partial_images":0"#, false)] {
+        for (text, idle) in [
+            (#""partial_images":2"#, true), (#""partial_images":2,"stream":true"#, false), (#""partial_images":0"#, false),
+        ] {
             let json = try JSONValue.parse(#"{"prompt":"x",\#(text)}"#)
             #expect(try ImageGenerationRequest(json: json).idleNames == (idle ? ["partial_images"] : []))
             #expect(try ImageEditRequest(json: json).idleNames == (idle ? ["partial_images"] : []))

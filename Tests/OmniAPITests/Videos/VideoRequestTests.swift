@@ -7,27 +7,38 @@ import Testing
     static let faults: [(String, String, APIError.Code)] = [
         (#"{}"#, "body.prompt", .badRequest),
         (#"{"prompt":"x","seconds":"abc"}"#, "body.seconds", .badRequest), (#"{"prompt":"x","seconds":"-1"}"#, "body.seconds", .badRequest),
-        (#"{"prompt":"x","seconds":"0"}"#, "body.seconds", .badRequest), (#"{"prompt":"x","seconds":"99999999999999999999"}"#, "body.seconds", .badRequest),
+        (#"{"prompt":"x","seconds":"0"}"#, "body.seconds", .badRequest),
+        (#"{"prompt":"x","seconds":"99999999999999999999"}"#, "body.seconds", .badRequest),
         (#"{"prompt":"x","size":"foo"}"#, "body.size", .badRequest), (#"{"prompt":"x","size":"64x"}"#, "body.size", .badRequest),
         (#"{"prompt":"x","size":" 64x64"}"#, "body.size", .badRequest), (#"{"prompt":"x","size":"0x0"}"#, "body.size", .invalidRequest),
         (#"{"prompt":"x","width":"0"}"#, "body.width", .invalidRequest), (#"{"prompt":"x","width":"wide"}"#, "body.width", .badRequest),
-        (#"{"prompt":"x","num_frames":"0"}"#, "body.num_frames", .invalidRequest), (#"{"prompt":"x","fps":"0.5"}"#, "body.fps", .badRequest),
+        (#"{"prompt":"x","num_frames":"0"}"#, "body.num_frames", .invalidRequest),
+        (#"{"prompt":"x","fps":"0.5"}"#, "body.fps", .badRequest),
         (#"{"prompt":"x","num_inference_steps":"201"}"#, "body.num_inference_steps", .invalidRequest),
         (#"{"prompt":"x","guidance_scale":"20.5"}"#, "body.guidance_scale", .invalidRequest),
         (#"{"prompt":"x","guidance_scale_2":"-1"}"#, "body.guidance_scale_2", .invalidRequest),
         (#"{"prompt":"x","boundary_ratio":"1.5"}"#, "body.boundary_ratio", .invalidRequest),
-        (#"{"prompt":"x","flow_shift":"nan"}"#, "body.flow_shift", .badRequest), (#"{"prompt":"x","seed":"1.5"}"#, "body.seed", .badRequest),
+        (#"{"prompt":"x","flow_shift":"nan"}"#, "body.flow_shift", .badRequest),
+        (#"{"prompt":"x","seed":"1.5"}"#, "body.seed", .badRequest),
         (#"{"prompt":"x","quality":"ultra"}"#, "body.quality", .invalidRequest),
         (#"{"prompt":"x","num_outputs_per_prompt":"11"}"#, "body.num_outputs_per_prompt", .badRequest),
-        (#"{"prompt":"x","short_edge":"0"}"#, "body.short_edge", .badRequest), (#"{"prompt":"x","sound_duration":"0"}"#, "body.sound_duration", .badRequest),
-        (#"{"prompt":"x","extra_params":"{oops"}"#, "body.extra_params", .badRequest), (#"{"prompt":"x","extra_params":"[]"}"#, "body.extra_params", .badRequest),
+        (#"{"prompt":"x","short_edge":"0"}"#, "body.short_edge", .badRequest),
+        (#"{"prompt":"x","sound_duration":"0"}"#, "body.sound_duration", .badRequest),
+        (#"{"prompt":"x","extra_params":"{oops"}"#, "body.extra_params", .badRequest),
+        (#"{"prompt":"x","extra_params":"[]"}"#, "body.extra_params", .badRequest),
         (#"{"prompt":"x","lora":"{\"path\":\"/x\"}"}"#, "body.lora.name", .badRequest),
         (#"{"prompt":"x","image_reference":"{oops"}"#, "body.image_reference", .badRequest),
         (#"{"prompt":"x","image_reference":"{\"file_id\":\"f1\"}"}"#, "body.image_reference.file_id", .badRequest),
         (#"{"prompt":"x","image_reference":"{\"image_url\":\"http://a/b\",\"x\":1}"}"#, "body.image_reference.x", .invalidRequest),
         (#"{"prompt":"x","image_reference":"{\"image_url\":\"file:///etc/passwd\"}"}"#, "body.image_reference.image_url", .badRequest),
-        (#"{"prompt":"x","image_reference":[{"image_url":"http://a/b"},{"image_url":7}]}"#, "body.image_reference.1.image_url", .badRequest),
-        (#"{"prompt":"x","input_reference":{"image_url":"http://a/b"},"image_reference":{"image_url":"http://a/c"}}"#, "body.input_reference", .badRequest),
+        (
+            #"{"prompt":"x","image_reference":[{"image_url":"http://a/b"},{"image_url":7}]}"#, "body.image_reference.1.image_url",
+            .badRequest
+        ),
+        (
+            #"{"prompt":"x","input_reference":{"image_url":"http://a/b"},"image_reference":{"image_url":"http://a/c"}}"#,
+            "body.input_reference", .badRequest
+        ),
         (#"{"prompt":"x","webhook_url":"ftp://a/b"}"#, "body.webhook_url", .badRequest),
     ]
 
@@ -79,16 +90,21 @@ import Testing
         #expect(try VideoJob(json: try JSONValue.parse(job.json.jsonText)) == job)
     }
 
-    @Test(arguments: [("500", 500), ("507", 507), (#""400""#, 400), (#""moderation_blocked""#, 500)]) func errorsOfAllServersAreRead(code: String, status: Int) throws {
+    @Test(arguments: [("500", 500), ("507", 507), (#""400""#, 400), (#""moderation_blocked""#, 500)]) func errorsOfAllServersAreRead(
+        code: String, status: Int
+    ) throws {
         let error = try VideoJobError(json: try JSONValue.parse(#"{"code":\#(code),"message":"no"}"#))
         #expect(error == VideoJobError(code: status, message: "no"))
     }
 
     @Test func anEmptyListHasNullIds() {
-        #expect(VideoJobList([], hasMore: false).json == ["first_id": nil, "last_id": nil, "has_more": false, "data": [], "object": "list"])
+        #expect(
+            VideoJobList([], hasMore: false).json == ["first_id": nil, "last_id": nil, "has_more": false, "data": [], "object": "list"])
     }
 
-    @Test(arguments: [("101", "query.limit"), ("-1", "query.limit"), ("abc", "query.limit")]) func pagesAreLimited(limit: String, parameter: String) {
+    @Test(arguments: [("101", "query.limit"), ("-1", "query.limit"), ("abc", "query.limit")]) func pagesAreLimited(
+        limit: String, parameter: String
+    ) {
         let error = #expect(throws: APIError.self) { try VideoListQuery(json: ["limit": .string(limit)], at: .root("query")) }
         #expect(error?.param == parameter)
     }

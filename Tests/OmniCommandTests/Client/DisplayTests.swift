@@ -42,8 +42,9 @@ struct DisplayTests {
     @Test("half blocks: two pixels a cell, in true colours or in 256")
     func blocks() throws {
         let picture = try #require(Picture(width: 1, height: 3, channels: 3, pixels: [255, 0, 0, 0, 0, 255, 0, 255, 0]))
-        #expect(PictureDisplay.blocks(picture, (80, 24), trueColour: true)
-            == "\u{1B}[38;2;255;0;0m\u{1B}[48;2;0;0;255m▀\u{1B}[0m\n\u{1B}[38;2;0;255;0m\u{1B}[49m▀\u{1B}[0m\n")
+        #expect(
+            PictureDisplay.blocks(picture, (80, 24), trueColour: true)
+                == "\u{1B}[38;2;255;0;0m\u{1B}[48;2;0;0;255m▀\u{1B}[0m\n\u{1B}[38;2;0;255;0m\u{1B}[49m▀\u{1B}[0m\n")
         #expect(PictureDisplay.blocks(picture, (80, 24), trueColour: false).hasPrefix("\u{1B}[38;5;196m\u{1B}[48;5;21m▀"))
     }
 

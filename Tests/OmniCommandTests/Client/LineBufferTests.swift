@@ -100,6 +100,8 @@ struct LineBufferTests {
         defer { try? FileManager.default.removeItem(at: file) }
         try (0...InputHistory.most).map { "\($0)\n" }.joined().write(to: file, atomically: true, encoding: .utf8)
         _ = InputHistory(file: file)
-        #expect(try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init) == (1...InputHistory.most).map(String.init))
+        #expect(
+            try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init)
+                == (1...InputHistory.most).map(String.init))
     }
 }

@@ -43,7 +43,8 @@ import Testing
         }
     }
 
-    static func film(_ engine: VideoEngine, _ request: VideoRequest, scope: RequestScope = RequestScope(id: "test")) async throws -> Diary {
+    static func video(_ engine: VideoEngine, _ request: VideoRequest, scope: RequestScope = RequestScope(id: "test")) async throws -> Diary
+    {
         let diary = Diary()
         try await engine.generate(request, scope: scope) { _ = diary.note($0) }
         return diary
@@ -51,7 +52,9 @@ import Testing
 
     @Test func defaultsAreTheCheckpoints() async throws {
         let engine = try await Self.engine()
-        let defaults = VideoDefaults(width: 48, height: 32, frames: 9, fps: 8, steps: 4, guidanceScale: 4, multiple: 16, frameMultiple: 4, longestSide: 16384, mostFrames: 4093)
+        let defaults = VideoDefaults(
+            width: 48, height: 32, frames: 9, fps: 8, steps: 4, guidanceScale: 4, multiple: 16, frameMultiple: 4, longestSide: 16384,
+            mostFrames: 4093)
         #expect(engine.videoDefaults == defaults)
         #expect(engine.card.kind == .video)
         let (either, only) = (try await Self.engine("ti2v").videoDefaults, try await Self.engine("a14b").videoDefaults)
@@ -63,24 +66,24 @@ import Testing
         let engine = try await Self.engine()
         var request = Self.request()
         request.guidanceScale = 3
-        let diary = try await Self.film(engine, request)
+        let diary = try await Self.video(engine, request)
         let decoded = (0..<5).flatMap { ["frame \($0) of 5 48x32", "decode \($0 + 1)/5"] }
         #expect(diary.words == ["encode_prompt 1/2", "encode_prompt 2/2", "denoise 1/2", "denoise 2/2", "latents [6, 2, 4, 6]"] + decoded)
         await engine.shutdown()
-        await #expect(throws: ImageModelError.stopped) { _ = try await Self.film(engine, request) }
+        await #expect(throws: ImageModelError.stopped) { _ = try await Self.video(engine, request) }
     }
 
-    @Test func aPictureIsWhereTheFilmBegins() async throws {
+    @Test func aPictureIsWhereTheVideoBegins() async throws {
         let engine = try await Self.engine("ti2v")
         let picture = try Goldens("ti2v.goldens", in: WanFixtures.root).image("picture")
         var request = Self.request(steps: 1)
-        let without = try await Self.film(engine, request)
+        let without = try await Self.video(engine, request)
         request.picture = picture
-        let with = try await Self.film(engine, request)
+        let with = try await Self.video(engine, request)
         #expect(with.words.contains("encode_image 1/1") && !without.words.contains("encode_image 1/1"))
         // The first latent frame is the picture's own, whatever was denoised.
         request.seed = 2
-        let again = try await Self.film(engine, request)
+        let again = try await Self.video(engine, request)
         let (first, second) = (try #require(with.latents), try #require(again.latents))
         let area = first.shape[2] * first.shape[3]
         #expect(first.values[..<area] == second.values[..<area] && first.values[area..<2 * area] != second.values[area..<2 * area])
@@ -90,24 +93,24 @@ import Testing
     @Test func keptLatentsAreOnlyDecoded() async throws {
         let engine = try await Self.engine()
         var request = Self.request()
-        let whole = try await Self.film(engine, request)
+        let whole = try await Self.video(engine, request)
         request.latents = whole.latents
-        let again = try await Self.film(engine, request)
+        let again = try await Self.video(engine, request)
         #expect(again.frames == whole.frames)
         #expect(again.words.allSatisfy { $0.hasPrefix("frame") || $0.hasPrefix("decode") })
     }
 
-    @Test func promptsSeedsAndShiftsGiveDifferentFilms() async throws {
+    @Test func promptsSeedsAndShiftsGiveDifferentVideos() async throws {
         let engine = try await Self.engine()
-        let film = try await Self.film(engine, Self.request()).frames
-        #expect(try await Self.film(engine, Self.request()).frames == film)
+        let video = try await Self.video(engine, Self.request()).frames
+        #expect(try await Self.video(engine, Self.request()).frames == video)
         var shifted = Self.request()
         shifted.flowShift = 9
         var guided = Self.request()
         guided.guidanceScale = 4
         for other in [Self.request("a blue house"), Self.request(seed: 2), Self.request(steps: 3), shifted, guided] {
-            let frames = try await Self.film(engine, other).frames
-            #expect(relativeError(frames.flatMap(\.values), film.flatMap(\.values)) > 1e-3)
+            let frames = try await Self.video(engine, other).frames
+            #expect(relativeError(frames.flatMap(\.values), video.flatMap(\.values)) > 1e-3)
         }
     }
 
@@ -118,7 +121,7 @@ import Testing
             change(&request)
             guard let engine = engines[name] else { return "no engine" }
             do {
-                _ = try await Self.film(engine, request)
+                _ = try await Self.video(engine, request)
                 return "accepted"
             } catch ImageModelError.invalid(let parameter, _) { return parameter } catch { return "\(error)" }
         }
@@ -145,10 +148,10 @@ import Testing
 
     @Test func cancellingStopsAtAnyEventAndSparesOthers() async throws {
         let engine = try await Self.engine()
-        let reference = try await Self.film(engine, Self.request()).frames
+        let reference = try await Self.video(engine, Self.request()).frames
         for after in 1...5 {
             let scope = RequestScope(id: "cancelled")
-            let other = Task { try await Self.film(engine, Self.request()).frames }
+            let other = Task { try await Self.video(engine, Self.request()).frames }
             let diary = Diary()
             await #expect(throws: CancellationError.self) {
                 try await engine.generate(Self.request(steps: 500), scope: scope) { event in
@@ -183,23 +186,23 @@ import Testing
             }
         }
         #expect(diary.frames.count == 2)
-        #expect(try await Self.film(engine, Self.request()).frames.count == 5)
+        #expect(try await Self.video(engine, Self.request()).frames.count == 5)
     }
 
-    @Test(arguments: ["adapter", "adapter-own"]) func adaptersChangeTheFilmAsInTheReference(file: String) async throws {
+    @Test(arguments: ["adapter", "adapter-own"]) func adaptersChangeTheVideoAsInTheReference(file: String) async throws {
         let engine = try await Self.engine()
         var request = Self.request(seed: 50)
-        let plain = try await Self.film(engine, request).frames
+        let plain = try await Self.video(engine, request).frames
         request.adapters = [ImageAdapter(path: "\(WanFixtures.root)/\(file).safetensors", scale: 0.8)]
-        let adapted = try await Self.film(engine, request).frames
+        let adapted = try await Self.video(engine, request).frames
         let reference = try Goldens("t2v.goldens", in: WanFixtures.root)["adapter.frames"]
         #expect(peakSignalToNoise(adapted.flatMap(\.values), reference) >= 45)
         #expect(peakSignalToNoise(plain.flatMap(\.values), reference) < 40)
         // Nothing stays behind.
         request.adapters = []
-        #expect(try await Self.film(engine, request).frames == plain)
+        #expect(try await Self.video(engine, request).frames == plain)
         request.adapters = [ImageAdapter(path: "\(WanFixtures.root)/schedulers.goldens.safetensors")]
-        await #expect(throws: ImageModelError.self) { _ = try await Self.film(engine, request) }
+        await #expect(throws: ImageModelError.self) { _ = try await Self.video(engine, request) }
     }
 
     @Test func anAdapterOfTheSecondExpertIsRefusedByThatReason() async throws {
@@ -213,14 +216,14 @@ import Testing
         var request = Self.request()
         request.adapters = [ImageAdapter(path: path.path)]
         let engine = try await Self.engine()
-        await #expect { _ = try await Self.film(engine, request) } throws: { "\($0)".contains("second expert") }
+        await #expect { _ = try await Self.video(engine, request) } throws: { "\($0)".contains("second expert") }
     }
 
     @Test func tilesDecodeLargeFrames() async throws {
         let (whole, tiled) = (try await Self.engine(), try await Self.engine { $0.tiling = .always })
         var request = Self.request(steps: 1)
         (request.width, request.height) = (320, 272)
-        let (reference, frames) = (try await Self.film(whole, request).frames, try await Self.film(tiled, request).frames)
+        let (reference, frames) = (try await Self.video(whole, request).frames, try await Self.video(tiled, request).frames)
         #expect(frames.count == 5 && frames[0].width == 320 && frames[0].height == 272)
         let distance = peakSignalToNoise(frames.flatMap(\.values), reference.flatMap(\.values))
         #expect(distance > 20 && distance < 100, "PSNR \(distance)")
@@ -229,7 +232,9 @@ import Testing
     @Test func theModelsLimitsAreThoseItTells() async throws {
         let engine = try await Self.engine()
         let (side, most) = (try #require(engine.videoDefaults.longestSide), try #require(engine.videoDefaults.mostFrames))
-        for (width, frames, fits) in [(32, most, true), (32, most + 4, false), (side, 1, true), (side + engine.videoDefaults.multiple, 1, false)] {
+        for (width, frames, fits) in [
+            (32, most, true), (32, most + 4, false), (side, 1, true), (side + engine.videoDefaults.multiple, 1, false),
+        ] {
             var request = Self.request()
             (request.width, request.height, request.frames) = (width, engine.videoDefaults.multiple * 2, frames)
             let isTaken = (try? await engine.price(request)) != nil
@@ -251,6 +256,19 @@ import Testing
         }
     }
 
+    /// Its pixels would take twelve bytes for each of the square's: gigabytes for the largest.
+    @Test func theLargestSquareThatBeginsWithAPictureIsFoundWithoutOne() async throws {
+        let picture = try Goldens("ti2v.goldens", in: WanFixtures.root).image("picture")
+        let engine = try await Self.engine("ti2v") { $0.memoryLimit = 1 << 50 }
+        var request = Self.request(frames: 1)
+        request.picture = picture
+        (request.width, request.height) = (picture.width, picture.height)
+        let with = try #require(try await engine.price(request).largestSide)
+        request.picture = nil
+        let without = try #require(try await engine.price(request).largestSide)
+        #expect(with == without && with > 2048)
+    }
+
     @Test func whatDoesNotFitIsRefusedWithWhatWould() async throws {
         let engine = try await Self.engine { $0.memoryLimit = 14_000_000 }
         var large = Self.request()
@@ -259,23 +277,26 @@ import Testing
         #expect(price.bytes > 14_000_000 && price.available == 14_000_000)
         let side = try #require(price.largestSide)
         await #expect(throws: ImageModelError.memory(needed: price.bytes, lacking: price.bytes - 14_000_000, largestSide: side)) {
-            _ = try await Self.film(engine, large)
+            _ = try await Self.video(engine, large)
         }
         (large.width, large.height) = (side, side)
-        #expect(try await Self.film(engine, large).frames.count == 5)
-        // A longer film costs more to denoise, and hardly more to decode.
+        #expect(try await Self.video(engine, large).frames.count == 5)
+        // A longer video costs more to denoise, and hardly more to decode.
         large.frames = 41
         #expect(try await engine.price(large).bytes > engine.price(Self.request()).bytes)
     }
 
-    @Test(arguments: [("transformer", "blocks.1.ffn.net.2.weight"), ("text_encoder", "encoder.block.0.layer.0.SelfAttention.v.weight"), ("vae", "decoder.conv_in.bias")])
+    @Test(arguments: [
+        ("transformer", "blocks.1.ffn.net.2.weight"), ("text_encoder", "encoder.block.0.layer.0.SelfAttention.v.weight"),
+        ("vae", "decoder.conv_in.bias"),
+    ])
     func weightsThatAreNoNumbersAreNamed(component: String, tensor: String) async throws {
         let copy = try CheckpointCopy("t2v", in: WanFixtures.root)
         try copy.rewrite(component) { $0[tensor]?.bytes.replaceSubrange(0..<4, with: [0, 0, 0xc0, 0x7f]) }
         let engine = try await VideoEngine.load(folder: copy.folder)
         do {
-            _ = try await Self.film(engine, Self.request(steps: 1, frames: 1))
-            Issue.record("filmed with weights that are no numbers")
+            _ = try await Self.video(engine, Self.request(steps: 1, frames: 1))
+            Issue.record("generated with weights that are no numbers")
         } catch ImageModelError.notFinite(_, let cause) {
             #expect(cause.contains(tensor))
         }
@@ -297,10 +318,17 @@ import Testing
                 try text.replacingOccurrences(of: from, with: to).write(toFile: path, atomically: true, encoding: .utf8)
             }
         }
-        #expect(try await complaint(change("transformer_2/config.json", "\"text_dim\": 48", "\"text_dim\": 44")).contains("do not fit together"))
-        #expect(try await complaint(change("transformer/config.json", "\"image_dim\": null", "\"image_dim\": 8")).contains("sees pictures of 8"))
-        #expect(try await complaint(change("transformer/config.json", "\"in_channels\": 16", "\"in_channels\": 17")).contains("17 channels"))
-        #expect(try await complaint(change("scheduler/scheduler_config.json", "UniPCMultistepScheduler", "DDIMScheduler")).contains("DDIMScheduler"))
+        #expect(
+            try await complaint(change("transformer_2/config.json", "\"text_dim\": 48", "\"text_dim\": 44")).contains("do not fit together")
+        )
+        #expect(
+            try await complaint(change("transformer/config.json", "\"image_dim\": null", "\"image_dim\": 8")).contains("sees pictures of 8")
+        )
+        #expect(
+            try await complaint(change("transformer/config.json", "\"in_channels\": 16", "\"in_channels\": 17")).contains("17 channels"))
+        #expect(
+            try await complaint(change("scheduler/scheduler_config.json", "UniPCMultistepScheduler", "DDIMScheduler")).contains(
+                "DDIMScheduler"))
         #expect(try await complaint { try $0.rewrite("transformer_2") { $0["proj_out.bias"] = nil } }.contains("proj_out.bias"))
         #expect(try await complaint(change("model_index.json", "WanImageToVideoPipeline", "OtherPipeline")).contains("OtherPipeline"))
     }

@@ -6,7 +6,9 @@ import Foundation
 
 /// Parts of the tiny checkpoints that Tools/goldens/wan.py wrote.
 struct WanFixtures {
-    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path + "/Fixtures/wan"
+    static let root =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+        + "/Fixtures/wan"
     static let prompt = "A red fox runs over the hill, it's 1889"
     static let negative = "blurred details, 过曝"
 

@@ -1,4 +1,6 @@
 import Foundation
+import OmniEngine
+import OmniTokenizer
 import Testing
 
 @testable import OmniDiffusion
@@ -40,10 +42,10 @@ import Testing
         let fixtures = try WanFixtures(name)
         let config = fixtures.transformer.config
         let grid = WanGrid(frames: 3, rows: 2, columns: 3)
-        let divisors = WanRotation.divisors(config)
+        let divisors = config.divisors
         let axes = config.sections.enumerated().flatMap { Array(repeating: $0, count: $1) }
         let angles = (0..<grid.count).flatMap { place in
-            divisors.indices.map { Double(grid.positions[axes[$0] * grid.count + place]) / Double(divisors[$0]) }
+            divisors.indices.map { Double(grid.positions[axes[$0]][place]) / Double(divisors[$0]) }
         }
         #expect(relativeError(angles.map { Float(cos($0)) }, try fixtures.goldens["rope.cos"]) < 1e-5)
         #expect(relativeError(angles.map { Float(sin($0)) }, try fixtures.goldens["rope.sin"]) < 1e-5)
@@ -60,10 +62,12 @@ import Testing
             let shape = Array(try goldens.shape("\(part).in").prefix(2))
             let output = try fixtures.evaluate { graph in
                 let (states, bias) = WanTransformer.places(condition.values, width: transformer.config.text_dim)
-                let text = try transformer.text(graph, graph.input([transformer.config.text_dim, WanTransformer.rows(tokens: condition.tokens)], states))
+                let text = try transformer.text(
+                    graph, graph.input([transformer.config.text_dim, WanTransformer.rows(tokens: condition.tokens)], states))
                 let context = WanContext(
-                    text: text, textBias: try bias.map { bias in try graph.input([bias.count], bias) }, picture: try fixtures.seen().flatMap { try transformer.picture(graph, graph.input($0.shape, $0.values)) },
-                    rotation: try WanRotation(graph, transformer.config, grid), timeOf: nil)
+                    text: text, textBias: try bias.map { bias in try graph.input([bias.count], bias) },
+                    picture: try fixtures.seen().flatMap { try transformer.picture(graph, graph.input($0.shape, $0.values)) },
+                    rotation: try transformer.rotation(graph, grid), timeOf: nil)
                 return try body(graph, graph.input(shape, input), context)
             }
             return relativeError(output, try goldens["\(part).out"])
@@ -71,7 +75,8 @@ import Testing
         #expect(try run("attn1") { try block.own($0, $1, rotation: $2.rotation, .exact) } < Self.bound)
         #expect(try run("attn2") { try block.text($0, $1, $2, .exact) } < Self.bound)
         #expect(try run("ffn") { graph, x, _ in try block.feedForward(graph, x, .exact) } < Self.bound)
-        #expect(try run("block") { try block($0, $1, time: transformer.modulation($0, transformer.time($0, [737])), $2, .exact) } < Self.bound)
+        #expect(
+            try run("block") { try block($0, $1, time: transformer.modulation($0, transformer.time($0, [737])), $2, .exact) } < Self.bound)
     }
 
     /// In one graph and in one for each block; with one time, and with one for the first frame and one for the others.
@@ -84,7 +89,9 @@ import Testing
         let patches = transformer.patches(latents, shape)
         let given = (0..<grid.count).map { Int32($0 < grid.area ? 0 : 1) }
         for (times, timeOf, golden) in [([Float(737)], nil, "transformer.out"), ([0, 641], given, "transformer.times.out")] {
-            let input = WanInput(transformer, grid, patches: patches, times: times, timeOf: timeOf, condition: try fixtures.condition(), picture: try fixtures.seen())
+            let input = WanInput(
+                transformer, grid, patches: patches, times: times, timeOf: timeOf, condition: try fixtures.condition(),
+                picture: try fixtures.seen())
             let reference = try goldens[golden]
             for blocks in [transformer.blocks.count, 1] {
                 let output = try transformer.evaluate(input, blocksPerGraph: blocks, fixtures.executor, ComputeScope())
@@ -102,7 +109,8 @@ import Testing
         let pixels = eye.processor.pixels(try fixtures.goldens.image("picture"))
         let golden = try fixtures.goldens.image("clip.pixels")
         #expect(relativeError(pixels, golden.values) < 1e-5)
-        #expect(relativeError(try fixtures.evaluate { try eye.states($0, pixels: pixels) }, try fixtures.goldens["clip.states"]) < Self.bound)
+        #expect(
+            relativeError(try fixtures.evaluate { try eye.states($0, pixels: pixels) }, try fixtures.goldens["clip.states"]) < Self.bound)
     }
 
     @Test func patchesAreLaidOutAndBack() throws {

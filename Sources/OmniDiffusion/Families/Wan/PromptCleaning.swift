@@ -58,7 +58,9 @@ enum PromptCleaning {
         let digits = isHex ? body.dropFirst().prefix(while: \.isHexDigit) : body.prefix { ("0"..."9").contains($0) }
         guard !digits.isEmpty else { return nil }
         let length = 1 + (isHex ? 1 : 0) + digits.count
-        guard let value = UInt32(digits, radix: isHex ? 16 : 10), value > 0, let scalar = Unicode.Scalar(value) else { return ("\u{fffd}", length) }
+        guard let value = UInt32(digits, radix: isHex ? 16 : 10), value > 0, let scalar = Unicode.Scalar(value) else {
+            return ("\u{fffd}", length)
+        }
         if (0x80...0x9f).contains(value), let byte = String(bytes: [UInt8(value)], encoding: .windowsCP1252) { return (byte, length) }
         let isControl = value < 0x20 && ![0x9, 0xa, 0xc, 0xd].contains(value) || value == 0x7f
         return (isControl ? "" : String(scalar), length)
@@ -76,10 +78,14 @@ enum PromptCleaning {
 
     private static let names: [String: Unicode.Scalar] = {
         var names: [String: Unicode.Scalar] = [
-            "quot": "\"", "amp": "&", "lt": "<", "gt": ">", "apos": "'", "ndash": "–", "mdash": "—", "lsquo": "‘", "rsquo": "’", "sbquo": "‚",
-            "ldquo": "“", "rdquo": "”", "bdquo": "„", "dagger": "†", "bull": "•", "hellip": "…", "euro": "€", "trade": "™", "larr": "←", "uarr": "↑",
-            "rarr": "→", "darr": "↓", "minus": "−", "infin": "∞", "ne": "≠", "le": "≤", "ge": "≥", "hearts": "♥", "OElig": "Œ", "oelig": "œ",
-            "Scaron": "Š", "scaron": "š", "Yuml": "Ÿ", "ensp": "\u{2002}", "emsp": "\u{2003}", "thinsp": "\u{2009}", "zwnj": "\u{200c}", "zwj": "\u{200d}",
+            "quot": "\"", "amp": "&", "lt": "<", "gt": ">", "apos": "'", "ndash": "–", "mdash": "—", "lsquo": "‘", "rsquo": "’",
+            "sbquo": "‚",
+            "ldquo": "“", "rdquo": "”", "bdquo": "„", "dagger": "†", "bull": "•", "hellip": "…", "euro": "€", "trade": "™", "larr": "←",
+            "uarr": "↑",
+            "rarr": "→", "darr": "↓", "minus": "−", "infin": "∞", "ne": "≠", "le": "≤", "ge": "≥", "hearts": "♥", "OElig": "Œ",
+            "oelig": "œ",
+            "Scaron": "Š", "scaron": "š", "Yuml": "Ÿ", "ensp": "\u{2002}", "emsp": "\u{2003}", "thinsp": "\u{2009}", "zwnj": "\u{200c}",
+            "zwj": "\u{200d}",
         ]
         for (place, name) in latin.split(separator: " ").enumerated() { names[String(name)] = Unicode.Scalar(0xa0 + UInt32(place)) }
         return names

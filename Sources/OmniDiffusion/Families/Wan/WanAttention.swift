@@ -25,16 +25,16 @@ struct WanAttention: Sendable {
         keyNorm = try RMSNorm(weights.at("norm_k"), dim, epsilon: config.epsilon)
         self.pictures = try pictures.map { features in
             try Pictures(
-                key: Linear(weights.at("add_k_proj"), features, dim, bias: true), value: Linear(weights.at("add_v_proj"), features, dim, bias: true),
+                key: Linear(weights.at("add_k_proj"), features, dim, bias: true),
+                value: Linear(weights.at("add_v_proj"), features, dim, bias: true),
                 keyNorm: RMSNorm(weights.at("norm_added_k"), dim, epsilon: config.epsilon))
         }
     }
 
     /// Over the clip itself, `x [dim, patches]`.
-    func callAsFunction(_ graph: Graph, _ x: Tensor, rotation: WanRotation, _ precision: AttentionPrecision) throws -> Tensor {
+    func callAsFunction(_ graph: Graph, _ x: Tensor, rotation: Rotation, _ precision: AttentionPrecision) throws -> Tensor {
         func turned(_ linear: Linear, _ norm: RMSNorm) throws -> Tensor {
-            try graph.rotate(
-                split(graph, norm(graph, linear(graph, x))), positions: rotation.positions, sections: rotation.sections, divisors: rotation.divisors)
+            try rotation(graph, split(graph, norm(graph, linear(graph, x))))
         }
         let attended = try graph.attention(
             query: turned(query, queryNorm), keys: turned(key, keyNorm), values: split(graph, value(graph, x)), precision: precision)

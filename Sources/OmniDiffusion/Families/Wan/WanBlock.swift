@@ -1,24 +1,4 @@
-import Foundation
 import OmniTensor
-
-/// Rotary inputs of a clip.
-struct WanRotation {
-    let positions: Tensor
-    let sections: [Int]
-    let divisors: Tensor
-
-    init(_ graph: Graph, _ config: WanConfig, _ grid: WanGrid) throws {
-        positions = try graph.input([4 * grid.count], integers: grid.positions)
-        sections = config.sections + [0]
-        let divisors = Self.divisors(config)
-        self.divisors = try graph.input([divisors.count], divisors)
-    }
-
-    /// Angle of pair `j` of an axis with `n` pairs is position over `10000^(j/n)`.
-    static func divisors(_ config: WanConfig) -> [Float] {
-        config.sections.flatMap { pairs in (0..<pairs).map { Float(pow(10_000, Double($0) / Double(pairs))) } }
-    }
-}
 
 /// What a block sees besides the clip.
 struct WanContext {
@@ -28,7 +8,7 @@ struct WanContext {
     let textBias: Tensor?
     /// `[dim, patches of the picture]`.
     let picture: Tensor?
-    let rotation: WanRotation
+    let rotation: Rotation
     /// For each patch which of the times is its own; nil where all have the same.
     let timeOf: Tensor?
 }
@@ -37,6 +17,8 @@ struct WanContext {
 /// time (diffusers `WanTransformerBlock`).
 struct WanBlock: Sendable {
     private let heads, head: Int
+    /// Features of the feed-forward layer's inner states.
+    private let inner: Int
     private let epsilon: Float
     let own, text: WanAttention
     private let textNorm: LayerNorm?
@@ -46,7 +28,7 @@ struct WanBlock: Sendable {
 
     init(_ config: WanConfig, _ weights: Weights) throws {
         let dim = config.dim
-        (heads, head, epsilon) = (config.heads, config.head, config.epsilon)
+        (heads, head, inner, epsilon) = (config.heads, config.head, config.ffn_dim, config.epsilon)
         own = try WanAttention(config, weights.at("attn1"), pictures: nil)
         text = try WanAttention(config, weights.at("attn2"), pictures: config.added_kv_proj_dim)
         textNorm = config.cross_attn_norm ?? true ? try LayerNorm(weights.at("norm2"), dim, epsilon: epsilon) : nil
@@ -55,21 +37,17 @@ struct WanBlock: Sendable {
         table = try weights("scale_shift_table", dim, 6)
     }
 
-    /// Where a checkpoint has the features of a head as neighbouring pairs, ggml's rotation wants first all firsts, then all
-    /// seconds. Queries and keys are both reordered, so their products stay the same.
+    /// Queries and keys of the attention over the clip itself are turned by halves.
     static func order(_ name: String, _ outputs: Int, head: Int) -> [Int]? {
-        let paired = ["attn1.to_q.", "attn1.to_k.", "attn1.norm_q.", "attn1.norm_k."]
-        guard paired.contains(where: { name.contains($0) }), name.hasPrefix("blocks."), outputs % head == 0 else { return nil }
-        return (0..<outputs).map { output in
-            let (start, place) = (output / head * head, output % head)
-            return start + (place < head / 2 ? 2 * place : 2 * (place - head / 2) + 1)
-        }
+        let turned = ["attn1.to_q.", "attn1.to_k.", "attn1.norm_q.", "attn1.norm_k."]
+        return turned.contains { name.contains($0) } && name.hasPrefix("blocks.") ? Rotation.halves(outputs, head: head) : nil
     }
 
     /// - Parameters:
     ///   - x: `[dim, patches]`.
     ///   - time: what the times say, `[dim, 6, times]`.
-    func callAsFunction(_ graph: Graph, _ x: Tensor, time: Tensor, _ context: WanContext, _ precision: AttentionPrecision) throws -> Tensor {
+    func callAsFunction(_ graph: Graph, _ x: Tensor, time: Tensor, _ context: WanContext, _ precision: AttentionPrecision) throws -> Tensor
+    {
         let time = try graph.add(time, table)
         func part(_ index: Int, plus offset: Float = 0) throws -> Tensor {
             let rows = try graph.reshape(graph.contiguous(graph.slice(time, axis: 1, index..<index + 1)), [time[0], time[2]])
@@ -83,9 +61,10 @@ struct WanBlock: Sendable {
         return try graph.add(x, graph.multiply(feedForward(graph, last, precision), part(5)))
     }
 
-    /// Portion by portion, so that the wide inner states of all patches never exist at once.
+    /// Portion by portion, so that the wide inner states of all patches never exist at once. Of a long clip a 64th at a time, as far as
+    /// one node does not hold the lane for long: thousands of portions would be tens of thousands of nodes.
     func feedForward(_ graph: Graph, _ x: Tensor, _ precision: AttentionPrecision) throws -> Tensor {
-        try graph.inPortions(of: x, axis: 1, step: 256) { part in
+        try graph.chunked(of: x, axis: 1, step: max(256, min(x[1] / 64, (1 << 24) / inner))) { part in
             try down(graph, graph.gelu(up(graph, part), precision: precision))
         }
     }

@@ -32,12 +32,19 @@ struct WanConfig: Decodable, Sendable {
         return [head / 2 - 2 * side, side, side]
     }
 
+    /// Angle of pair `j` of an axis with `n` pairs is position over `10000^(j/n)`.
+    var divisors: [Float] { Rotation.divisors(sections.map { 2 * $0 }, theta: 10_000) }
+
     func check() throws {
-        guard patch_size.count == 3, patch_size.allSatisfy({ $0 > 0 }), heads > 0, head >= 6, head % 2 == 0, freq_dim > 0, freq_dim % 2 == 0 else {
-            throw DiffusionError.unsupported("a Wan transformer with patches \(patch_size), \(heads) heads of \(head) and \(freq_dim) frequencies")
+        guard patch_size.count == 3, patch_size.allSatisfy({ $0 > 0 }), heads > 0, head >= 6, head % 2 == 0, freq_dim > 0, freq_dim % 2 == 0
+        else {
+            throw DiffusionError.unsupported(
+                "a Wan transformer with patches \(patch_size), \(heads) heads of \(head) and \(freq_dim) frequencies")
         }
         guard patch_size[0] == 1 else { throw DiffusionError.unsupported("a Wan transformer with patches of several frames") }
-        guard qk_norm == nil || qk_norm == "rms_norm_across_heads" else { throw DiffusionError.unsupported("a Wan transformer with qk_norm \(qk_norm ?? "")") }
+        guard qk_norm == nil || qk_norm == "rms_norm_across_heads" else {
+            throw DiffusionError.unsupported("a Wan transformer with qk_norm \(qk_norm ?? "")")
+        }
     }
 
     /// What decides whether the second expert fits to the first.
@@ -54,9 +61,8 @@ struct WanGrid: Sendable, Equatable {
     /// Patches of one frame.
     var area: Int { rows * columns }
 
-    /// Frame, row and column of each patch, an axis after the other, as ``Graph/rotate(_:positions:sections:divisors:)``
-    /// takes them: `[4 · patches]`.
-    var positions: [Int32] {
+    /// Frame, row and column of each patch, axis by axis.
+    var positions: [[Int32]] {
         var axes: [[Int32]] = [[], [], []]
         for frame in 0..<frames {
             for row in 0..<rows {
@@ -67,6 +73,6 @@ struct WanGrid: Sendable, Equatable {
                 }
             }
         }
-        return axes.flatMap { $0 } + [Int32](repeating: 0, count: count)
+        return axes
     }
 }

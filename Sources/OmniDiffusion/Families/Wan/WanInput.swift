@@ -1,13 +1,13 @@
 import OmniTensor
 
-/// What the denoiser is asked at a step.
+/// What the transformer is asked at a step.
 struct WanInput {
     let grid: WanGrid
     /// Latents, with what else stands in the channels, `[patch values, patches]`.
     let patches: [Float]
     /// One, or one for the frames that are given and one for the others.
     let times: [Float]
-    /// For each patch which of the times is its own, where there are several.
+    /// For each patch which of the times is its own, where there are several; empty when only measured.
     let timeOf: [Int32]?
     /// Rows of text, those for empty places among them.
     let texts: Int
@@ -24,11 +24,15 @@ struct WanInput {
     /// - Parameters:
     ///   - condition: the text encoder's states of a prompt; without values only measured.
     ///   - patches: as ``WanTransformer/patches(_:_:)`` lays them out; empty when only measured.
-    init(_ transformer: WanTransformer, _ grid: WanGrid, patches: [Float], times: [Float], timeOf: [Int32]?, condition: Condition, picture: Picture? = nil) {
+    init(
+        _ transformer: WanTransformer, _ grid: WanGrid, patches: [Float], times: [Float], timeOf: [Int32]?, condition: Condition,
+        picture: Picture? = nil
+    ) {
         let places = WanTransformer.textPlaces
         (self.grid, self.patches, self.times, self.timeOf, self.picture) = (grid, patches, times, timeOf, picture)
         texts = WanTransformer.rows(tokens: condition.tokens)
-        (text, textBias) = condition.values.isEmpty
+        (text, textBias) =
+            condition.values.isEmpty
             ? ([], condition.tokens < places ? [] : nil) : WanTransformer.places(condition.values, width: transformer.config.text_dim)
     }
 }
@@ -108,11 +112,14 @@ extension WanTransformer {
 
     private func states(_ graph: Graph, _ input: WanInput, _ stem: [Tensor]) throws -> States {
         let context = WanContext(
-            text: stem[3], textBias: try input.textBias.map { bias in try graph.input([input.texts], bias) }, picture: stem.count > 4 ? stem[4] : nil,
-            rotation: try WanRotation(graph, config, input.grid), timeOf: try input.timeOf.map { times in try graph.input([input.grid.count], integers: times) })
+            text: stem[3], textBias: try input.textBias.map { bias in try graph.input([input.texts], bias) },
+            picture: stem.count > 4 ? stem[4] : nil,
+            rotation: try rotation(graph, input.grid),
+            timeOf: try input.timeOf.map { times in try graph.input([input.grid.count], integers: times) })
         let times = input.times.count
         return States(
-            x: stem[0], time: try graph.reshape(stem[1], [config.dim, times]), modulation: try graph.reshape(stem[2], [config.dim, 6, times]), context: context)
+            x: stem[0], time: try graph.reshape(stem[1], [config.dim, times]),
+            modulation: try graph.reshape(stem[2], [config.dim, 6, times]), context: context)
     }
 
     private func through(_ graph: Graph, _ states: States, _ range: Range<Int>) throws -> States {

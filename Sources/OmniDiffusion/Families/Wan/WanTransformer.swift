@@ -43,6 +43,10 @@ struct WanTransformer: Sendable {
         ["patch_embedding", "condition_embedder", "proj_out"].contains { name.hasPrefix($0) } || name.hasSuffix("scale_shift_table")
     }
 
+    func rotation(_ graph: Graph, _ grid: WanGrid) throws -> Rotation {
+        try Rotation(graph, tokens: grid.count, positions: grid.positions, sections: config.sections, divisors: config.divisors)
+    }
+
     // MARK: what stands before the blocks
 
     /// `[dim, patches]` of `patches [patch values, patches]`.
@@ -52,11 +56,7 @@ struct WanTransformer: Sendable {
 
     /// The embeddings `[dim, times]` of `times`, 0…1000 each.
     func time(_ graph: Graph, _ times: [Float]) throws -> Tensor {
-        let half = config.freq_dim / 2
-        let waves = times.flatMap { time -> [Float] in
-            let angles = (0..<half).map { time * exp(-log(Float(10_000)) * Float($0) / Float(half)) }
-            return angles.map { cos($0) } + angles.map { sin($0) }
-        }
+        let waves = times.flatMap { timestepWaves($0, width: config.freq_dim) }
         return try timeOut(graph, graph.silu(timeIn(graph, graph.input([config.freq_dim, times.count], waves))))
     }
 
@@ -77,7 +77,10 @@ struct WanTransformer: Sendable {
         guard count < textPlaces else { return (states, nil) }
         let rows = rows(tokens: count) - count
         let weight = log(Float(textPlaces - count) / Float(rows))
-        return (states + [Float](repeating: 0, count: rows * width), [Float](repeating: 0, count: count) + [Float](repeating: weight, count: rows))
+        return (
+            states + [Float](repeating: 0, count: rows * width),
+            [Float](repeating: 0, count: count) + [Float](repeating: weight, count: rows)
+        )
     }
 
     /// Rows of text for a prompt of `tokens`: at least one more where places are left, and as products are fastest with.

@@ -1,12 +1,5 @@
 import OmniTensor
 
-/// Rotary inputs of a sequence.
-struct ZImageRotation {
-    let positions: Tensor
-    let sections: [Int]
-    let divisors: Tensor
-}
-
 /// Attention and feed-forward, each between two norms; with modulation both are scaled and gated by the time's embedding
 /// (diffusers `ZImageTransformerBlock`).
 struct ZImageBlock: Sendable {
@@ -35,22 +28,19 @@ struct ZImageBlock: Sendable {
         modulation = modulated ? try Linear(weights.at("adaLN_modulation.0"), config.timeFeatures, 4 * dim, bias: true) : nil
     }
 
-    /// Where a checkpoint has the features of a head as neighbouring pairs (complex numbers), ggml's rotation wants first
-    /// all real, then all imaginary parts. Queries and keys are both reordered, so their products stay the same.
+    /// Queries and keys are turned by halves.
     static func order(_ name: String, _ outputs: Int, head: Int) -> [Int]? {
-        let paired = ["attention.to_q.weight", "attention.to_k.weight", "attention.norm_q.weight", "attention.norm_k.weight"]
-        guard paired.contains(where: { name.hasSuffix($0) }), outputs % head == 0 else { return nil }
-        return (0..<outputs).map { output in
-            let (start, place) = (output / head * head, output % head)
-            return start + (place < head / 2 ? 2 * place : 2 * (place - head / 2) + 1)
-        }
+        let turned = ["attention.to_q.weight", "attention.to_k.weight", "attention.norm_q.weight", "attention.norm_k.weight"]
+        return turned.contains { name.hasSuffix($0) } ? Rotation.halves(outputs, head: head) : nil
     }
 
     /// - Parameters:
     ///   - x: `[dim, tokens]`.
     ///   - sequences: tokens of each sequence in `x`, which add up.
     ///   - time: the time's embedding `[timeFeatures]`, for blocks with modulation.
-    func callAsFunction(_ graph: Graph, _ x: Tensor, _ rotation: ZImageRotation, _ sequences: [Int], time: Tensor?, _ precision: AttentionPrecision) throws -> Tensor {
+    func callAsFunction(
+        _ graph: Graph, _ x: Tensor, _ rotation: Rotation, _ sequences: [Int], time: Tensor?, _ precision: AttentionPrecision
+    ) throws -> Tensor {
         let factors = try modulations(graph, time)
         var x = x
         let normed = try scaled(graph, attentionBefore(graph, x), factors?.attention.scale)
@@ -61,10 +51,12 @@ struct ZImageBlock: Sendable {
         return try graph.add(x, gated(graph, fed, factors?.feed.gate))
     }
 
-    private func attention(_ graph: Graph, _ x: Tensor, _ rotation: ZImageRotation, _ sequences: [Int], _ precision: AttentionPrecision) throws -> Tensor {
+    private func attention(_ graph: Graph, _ x: Tensor, _ rotation: Rotation, _ sequences: [Int], _ precision: AttentionPrecision) throws
+        -> Tensor
+    {
         func split(_ linear: Linear) throws -> Tensor { try graph.reshape(linear(graph, x), [head, heads, x[1]]) }
         func turned(_ linear: Linear, _ norm: RMSNorm) throws -> Tensor {
-            try graph.rotate(norm(graph, split(linear)), positions: rotation.positions, sections: rotation.sections, divisors: rotation.divisors)
+            try rotation(graph, norm(graph, split(linear)))
         }
         let (queries, keys, values) = (try turned(query, queryNorm), try turned(key, keyNorm), try split(value))
         return try output(graph, graph.attention(query: queries, keys: keys, values: values, sequences: sequences, precision: precision))
@@ -72,7 +64,7 @@ struct ZImageBlock: Sendable {
 
     /// Portion by portion, so that the wide inner states of all tokens never exist at once.
     private func feedForward(_ graph: Graph, _ x: Tensor) throws -> Tensor {
-        try graph.inPortions(of: x, axis: 1, step: 256) { part in
+        try graph.chunked(of: x, axis: 1, step: 256) { part in
             try down(graph, graph.swiGLU(gate: gate(graph, part), up: up(graph, part)))
         }
     }
@@ -90,6 +82,8 @@ struct ZImageBlock: Sendable {
         )
     }
 
-    private func scaled(_ graph: Graph, _ x: Tensor, _ factor: Tensor?) throws -> Tensor { try factor.map { try graph.multiply(x, $0) } ?? x }
+    private func scaled(_ graph: Graph, _ x: Tensor, _ factor: Tensor?) throws -> Tensor {
+        try factor.map { try graph.multiply(x, $0) } ?? x
+    }
     private func gated(_ graph: Graph, _ x: Tensor, _ factor: Tensor?) throws -> Tensor { try scaled(graph, x, factor) }
 }

@@ -26,8 +26,10 @@ struct ZImageConfig: Decodable, Sendable {
 
     func check() throws {
         guard all_patch_size.count == 1, all_f_patch_size == [1], patch > 0, axes_dims.count == 3, axes_lens.count == 3, n_heads > 0,
-              dim % n_heads == 0, axes_dims.allSatisfy({ $0 > 0 && $0 % 2 == 0 }), axes_dims.reduce(0, +) == head else {
-            throw DiffusionError.unsupported("a Z-Image transformer with patches \(all_patch_size), \(all_f_patch_size) and axes \(axes_dims) for \(dim)/\(n_heads)")
+            dim % n_heads == 0, axes_dims.allSatisfy({ $0 > 0 && $0 % 2 == 0 }), axes_dims.reduce(0, +) == head
+        else {
+            throw DiffusionError.unsupported(
+                "a Z-Image transformer with patches \(all_patch_size), \(all_f_patch_size) and axes \(axes_dims) for \(dim)/\(n_heads)")
         }
         guard qk_norm else { throw DiffusionError.unsupported("a Z-Image transformer without qk_norm") }
     }

@@ -4,22 +4,24 @@ import OmniTensor
 import OmniTokenizer
 
 /// Z-Image and Z-Image-Turbo: Qwen3 as text encoder, a single-stream transformer, the KL autoencoder.
-struct ZImageFamily: DiffusionFamily {
-    static let pipelineClass = "ZImagePipeline"
+struct ZImageFamily: ImageFamily {
+    static let name = "Z-Image"
     /// Longest prompt, tokens with its chat form; what is beyond is cut off, as the reference does.
     private static let maximumTokens = 512
 
     let defaults: ImageDefaults
     let vae: AutoencoderKL
-    let scheduler: FlowMatchEuler
+    let scheduler: any NoiseScheduler
     let stores: [WeightStore]
     let tokenizer: Tokenizer
     let chat: ChatML
-    let encoder: Qwen3Encoder
+    let encoder: QwenTextEncoder
     let transformer: ZImageTransformer
 
-    static func load(_ checkpoint: Checkpoint) throws -> any DiffusionFamily {
-        let textConfig: Qwen3Encoder.Config = try checkpoint.config("text_encoder")
+    static func load(_ checkpoint: Checkpoint) throws -> ZImageFamily {
+        let textConfig = try QwenTextEncoder.config(checkpoint)
+        // The states before the last layer.
+        let deepest = textConfig.num_hidden_layers - 1
         let config: ZImageConfig = try checkpoint.config("transformer")
         let vaeConfig: AutoencoderKL.Config = try checkpoint.config("vae")
         try config.check()
@@ -28,15 +30,10 @@ struct ZImageFamily: DiffusionFamily {
             let latents = "\(vaeConfig.latent_channels) latent channels for \(config.in_channels)"
             throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together: \(text), \(latents)")
         }
-        let tokenizer = try Tokenizer(path: "\(checkpoint.folder)/tokenizer/tokenizer.json")
+        let tokenizer = try Tokenizer(folder: "\(checkpoint.folder)/tokenizer")
         let chat = try ChatML(tokenizer: "\(checkpoint.folder)/tokenizer")
-        let scheduler = try FlowMatchEuler(checkpoint.config("scheduler", file: "scheduler_config.json"))
-        let text = try checkpoint.weights("text_encoder") { weights in
-            let layers = textConfig.num_hidden_layers
-            weights.select = { Qwen3Encoder.uses($0, layers: layers) }
-            weights.keep = { $0.hasSuffix("embed_tokens.weight") }
-            weights.sparse = weights.keep
-        }
+        let scheduler = try NoiseSchedulers.load(checkpoint, for: .even(tokens: 1))
+        let text = try checkpoint.weights("text_encoder") { QwenTextEncoder.adjust(&$0, textConfig, deepest: deepest) }
         let denoiser = try checkpoint.weights("transformer") { weights in
             let head = config.head
             weights.order = { ZImageBlock.order($0, $1, head: head) }
@@ -49,14 +46,17 @@ struct ZImageFamily: DiffusionFamily {
         let vae = try AutoencoderKL(vaeConfig, pictures, precision: .exact)
         let multiple = vaeConfig.scale * config.patch
         let side = max(multiple, min(vaeConfig.sample_size ?? 1024, 1024) / multiple * multiple)
-        let turbo = checkpoint.folder.lowercased().contains("turbo")
-        let (wishes, options) = (try checkpoint.wishes(), checkpoint.options)
+        let variant = try ZImageVariant(checkpoint, scheduler: (scheduler as? FlowMatchEuler)?.config)
+        let (modelDefaults, options) = (try checkpoint.modelDefaults(), checkpoint.options)
         return ZImageFamily(
             defaults: ImageDefaults(
-                width: wishes.width ?? side, height: wishes.height ?? side, steps: options.steps ?? wishes.steps ?? (turbo ? 8 : 50),
-                guidanceScale: options.guidanceScale ?? wishes.guidance_scale ?? (turbo ? 0 : 5), strength: wishes.strength ?? 0.6, multiple: multiple),
+                width: modelDefaults.width ?? side, height: modelDefaults.height ?? side,
+                steps: options.steps ?? modelDefaults.steps ?? variant.steps,
+                guidanceScale: options.guidanceScale ?? modelDefaults.guidance_scale ?? variant.guidanceScale,
+                strength: modelDefaults.strength ?? 0.6, multiple: multiple),
             vae: vae, scheduler: scheduler, stores: [text, denoiser, pictures], tokenizer: tokenizer, chat: chat,
-            encoder: try Qwen3Encoder(textConfig, text), transformer: try ZImageTransformer(config, denoiser, precision: checkpoint.options.precision))
+            encoder: try QwenTextEncoder(textConfig, .qwen3, text, deepest: deepest),
+            transformer: try ZImageTransformer(config, denoiser, precision: checkpoint.options.precision))
     }
 
     var adaptable: WeightStore { stores[1] }
@@ -65,33 +65,66 @@ struct ZImageFamily: DiffusionFamily {
 
     func tokenize(_ prompt: String) throws -> [Int] { Array(tokenizer.encode(chat.prompt(prompt)).prefix(Self.maximumTokens)) }
 
-    func condition(_ graph: Graph, tokens: [Int]) throws -> Tensor { try transformer.caption(graph, encoder.states(graph, ids: tokens)) }
+    func condition(_ graph: Graph, tokens: [Int]) throws -> Tensor { try transformer.caption(graph, states(graph, tokens: tokens)) }
 
-    func pictureTokens(_ latents: Plane) -> Int { (latents.width / 2) * (latents.height / 2) }
+    /// What the text encoder says before its last layer, `[features, tokens]`.
+    func states(_ graph: Graph, tokens: [Int]) throws -> Tensor {
+        try encoder.states(graph, TextInput(tokens), layers: [encoder.config.num_hidden_layers - 1])[0]
+    }
 
-    func velocity(_ graph: Graph, _ asks: [ImageAsk], progress: Float) throws -> Tensor {
-        let (patch, latents) = (transformer.config.patch, asks[0].latents)
-        let (columns, rows) = (latents.width / patch, latents.height / patch)
-        let patches = try graph.input([patch * patch * latents.channels, columns * rows * asks.count], asks.flatMap { transformer.patches($0.latents) })
-        let captions = try asks.map { ask in
-            ZImageCaption(states: try graph.input(ask.condition.shape, ask.condition.values), tokens: ask.condition.tokens)
+    func plan(_ request: ImageRequest, _ context: PlanningContext) throws -> DenoisingPlan {
+        let settings = try ImageSettings(request, defaults, vae)
+        let rescaling: Guidance.Rescaling = request.guidanceNormalization > 0 ? .bounded(request.guidanceNormalization) : .none
+        let guidance = Guidance(scale: settings.guidanceScale, rescaling: rescaling, truncation: request.guidanceTruncation)
+        let prompts = try ([request.prompt] + (guidance.needsNegative ? [request.negativePrompt ?? ""] : [])).map { try tokenize($0) }
+        let shape = settings.shape
+        try check(shape, tokens: prompts.map(\.count).max() ?? 0)
+        let tokens = (shape.width / transformer.config.patch) * (shape.height / transformer.config.patch)
+        return try ImageRecipe(
+            settings: settings, autoencoder: vae, schedule: scheduler.schedule(steps: settings.steps, .even(tokens: tokens)),
+            guidance: guidance, prompts: prompts,
+            pictureTokens: tokens, strength: defaults.strength, encode: { try condition($0, tokens: $1) },
+            predict: { try velocity($0, $1, shape, progress: $2) }, unpack: { unpack($0, shape) }
+        ).plan(context)
+    }
+
+    func decode(_ plan: DenoisingPlan, _ latents: [Float], sample: Int, _ run: PipelineRun) throws {
+        try vae.decode(plan, LatentLayout.planes.plane(latents, plan.shape), sample: sample, run)
+    }
+
+    /// The velocities `noise − picture` as the transformer lays them out, one after the other.
+    func velocity(_ graph: Graph, _ requests: [PredictionRequest], _ shape: LatentShape, progress: Float) throws -> Tensor {
+        let patch = transformer.config.patch
+        let (columns, rows) = (shape.width / patch, shape.height / patch)
+        let patches = try graph.input(
+            [patch * patch * shape.channels, columns * rows * requests.count],
+            requests.flatMap { request in
+                transformer.patches(LatentLayout.planes.plane(request.latents, shape))
+            })
+        let captions = try requests.map { request in
+            ZImageCaption(states: try graph.input(request.condition.shape, request.condition.values), tokens: request.condition.tokens)
         }
-        let velocity = try transformer(graph, patches, columns: columns, rows: rows, time: transformer.time(graph, progress), captions: captions)
+        let velocity = try transformer(
+            graph, patches, columns: columns, rows: rows, time: transformer.time(graph, progress), captions: captions)
         // The transformer predicts picture − noise.
         return try graph.scale(velocity, by: -1)
     }
 
-    func unpack(_ values: [Float], like latents: Plane) -> Plane { transformer.latents(values, width: latents.width, height: latents.height) }
+    func unpack(_ values: [Float], _ shape: LatentShape) -> [Float] {
+        transformer.latents(values, width: shape.width, height: shape.height).values
+    }
 
-    func check(_ latents: Plane, tokens: Int) throws {
+    /// Throws for a picture that the transformer has no positions for.
+    private func check(_ shape: LatentShape, tokens: Int) throws {
         let (config, patch) = (transformer.config, transformer.config.patch)
         let limit = config.axes_lens
-        guard latents.height / patch <= limit[1], latents.width / patch <= limit[2] else {
-            let pixels = vae.config.scale * patch
+        guard shape.height / patch <= limit[1], shape.width / patch <= limit[2] else {
+            let pixels = vae.scale * patch
             throw ImageModelError.invalid(parameter: "size", reason: "may be at most \(limit[2] * pixels)x\(limit[1] * pixels)")
         }
         guard ZImageConfig.padded(tokens) + 1 < limit[0] else {
-            throw ImageModelError.invalid(parameter: "prompt", reason: "has \(tokens) tokens; the model takes up to \(limit[0] - 2 - ZImageConfig.multiple)")
+            throw ImageModelError.invalid(
+                parameter: "prompt", reason: "has \(tokens) tokens; the model takes up to \(limit[0] - 2 - ZImageConfig.multiple)")
         }
     }
 }

@@ -1,6 +1,3 @@
-import Foundation
-import OmniTensor
-
 /// Rotary positions along three axes: place in the sequence, row, column. Caption tokens count along the first axis from
 /// 1; the picture stands one behind the padded caption; padding of the picture stands at 0, 0, 0.
 struct ZImagePositions: Sendable, Equatable {
@@ -28,15 +25,5 @@ struct ZImagePositions: Sendable, Equatable {
         ZImagePositions(axes: zip(a.axes, b.axes).map { $0 + $1 })
     }
 
-    /// As ``Graph/rotate(_:positions:sections:divisors:)`` takes them: `[4 · tokens]`.
-    func input(_ graph: Graph) throws -> Tensor {
-        try graph.input([4 * count], integers: axes.flatMap { $0 } + [Int32](repeating: 0, count: count))
-    }
-
-    /// Angle of pair `j` of an axis is position over `theta^(2j/features)`.
-    static func divisors(_ config: ZImageConfig) -> [Float] {
-        config.axes_dims.flatMap { features in
-            (0..<features / 2).map { Float(pow(config.rope_theta, Double(2 * $0) / Double(features))) }
-        }
-    }
+    static func divisors(_ config: ZImageConfig) -> [Float] { Rotation.divisors(config.axes_dims, theta: config.rope_theta) }
 }

@@ -36,7 +36,9 @@ struct ZImageTransformer: Sendable {
         picturePad = try weights("x_pad_token", dim)
         captionPad = try weights("cap_pad_token", dim)
         noiseRefiner = try (0..<config.n_refiner_layers).map { try ZImageBlock(config, weights.at("noise_refiner.\($0)"), modulated: true) }
-        contextRefiner = try (0..<config.n_refiner_layers).map { try ZImageBlock(config, weights.at("context_refiner.\($0)"), modulated: false) }
+        contextRefiner = try (0..<config.n_refiner_layers).map {
+            try ZImageBlock(config, weights.at("context_refiner.\($0)"), modulated: false)
+        }
         layers = try (0..<config.n_layers).map { try ZImageBlock(config, weights.at("layers.\($0)"), modulated: true) }
         finalScale = try Linear(weights.at("all_final_layer.\(key).adaLN_modulation.1"), config.timeFeatures, dim, bias: true)
         final = try Linear(weights.at("all_final_layer.\(key).linear"), dim, values, bias: true)
@@ -45,10 +47,10 @@ struct ZImageTransformer: Sendable {
     /// Width of the sinusoids that stand for the time.
     private static let frequencies = 256
 
-    func rotation(_ graph: Graph, _ positions: ZImagePositions) throws -> ZImageRotation {
-        let divisors = ZImagePositions.divisors(config)
-        let sections = config.axes_dims.map { $0 / 2 } + [0]
-        return try ZImageRotation(positions: positions.input(graph), sections: sections, divisors: graph.input([divisors.count], divisors))
+    func rotation(_ graph: Graph, _ positions: ZImagePositions) throws -> Rotation {
+        try Rotation(
+            graph, tokens: positions.count, positions: positions.axes, sections: config.axes_dims.map { $0 / 2 },
+            divisors: ZImagePositions.divisors(config))
     }
 
     /// The caption `[dim, padded tokens]` from the text encoder's states `[features, tokens]`. Does not depend on the time:
@@ -63,9 +65,7 @@ struct ZImageTransformer: Sendable {
 
     /// The embedding `[timeFeatures]` of `time`, 0 at noise to 1 at the picture.
     func time(_ graph: Graph, _ time: Float) throws -> Tensor {
-        let half = Self.frequencies / 2
-        let angles = (0..<half).map { time * config.t_scale * exp(-log(Float(10_000)) * Float($0) / Float(half)) }
-        let waves = try graph.input([Self.frequencies], angles.map { cos($0) } + angles.map { sin($0) })
+        let waves = try graph.input([Self.frequencies], timestepWaves(time * config.t_scale, width: Self.frequencies))
         return try timeOut(graph, graph.silu(timeIn(graph, waves)))
     }
 
@@ -75,7 +75,9 @@ struct ZImageTransformer: Sendable {
     /// - Parameters:
     ///   - patches: `[patch values, columns · rows · pictures]`, row by row.
     ///   - captions: one for each picture.
-    func callAsFunction(_ graph: Graph, _ patches: Tensor, columns: Int, rows: Int, time: Tensor, captions: [ZImageCaption]) throws -> Tensor {
+    func callAsFunction(_ graph: Graph, _ patches: Tensor, columns: Int, rows: Int, time: Tensor, captions: [ZImageCaption]) throws
+        -> Tensor
+    {
         let area = columns * rows
         let alone = captions.map { ZImagePositions.picture(columns: columns, rows: rows, captionTokens: $0.tokens) }
         var x = try embedder(graph, patches)
@@ -94,7 +96,8 @@ struct ZImageTransformer: Sendable {
         return try final(graph, graph.multiply(graph.layerNorm(graph.contiguous(graph.concat(seen, axis: 1)), epsilon: 1e-6), factor))
     }
 
-    private func pass(_ graph: Graph, _ x: Tensor, _ blocks: [ZImageBlock], _ sequences: [ZImagePositions], _ time: Tensor) throws -> Tensor {
+    private func pass(_ graph: Graph, _ x: Tensor, _ blocks: [ZImageBlock], _ sequences: [ZImagePositions], _ time: Tensor) throws -> Tensor
+    {
         let rotation = try rotation(graph, sequences.dropFirst().reduce(sequences[0], +))
         return try blocks.reduce(x) { try $1(graph, $0, rotation, sequences.map(\.count), time: time, precision) }
     }
@@ -116,7 +119,11 @@ struct ZImageTransformer: Sendable {
         values.reserveCapacity(latents.values.count)
         for row in 0..<latents.height / patch {
             for column in 0..<latents.width / patch {
-                for y in 0..<patch { for x in 0..<patch { for channel in 0..<channels { values.append(latents[column * patch + x, row * patch + y, channel]) } } }
+                for y in 0..<patch {
+                    for x in 0..<patch {
+                        for channel in 0..<channels { values.append(latents[column * patch + x, row * patch + y, channel]) }
+                    }
+                }
             }
         }
         return values

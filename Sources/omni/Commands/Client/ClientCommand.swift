@@ -43,7 +43,8 @@ struct ConnectionFlags: ParsableArguments {
 
     func validate() throws {
         let base = client.configuration.baseURL
-        guard baseURL != "", let url = URL(string: base), url.scheme?.lowercased().hasPrefix("http") == true, url.host?.isEmpty == false else {
+        guard baseURL != "", let url = URL(string: base), url.scheme?.lowercased().hasPrefix("http") == true, url.host?.isEmpty == false
+        else {
             throw ValidationError("\(baseURL == nil ? "OMNI_BASE_URL" : "--base-url") must be http://HOST:PORT, not \(baseURL ?? base).")
         }
     }
@@ -64,7 +65,9 @@ enum ClientExit {
         guard let error = error as? OmniError else {
             if let exit = error as? FileFault { return tell(exit.message, OmniError(.file, exit.message), ExitCode(exit.code), json: json) }
             if let error = error as? APIError {
-                return tell(error.fullMessage, OmniError(.refused, error.fullMessage, status: error.status, type: error.type, param: error.param), ExitCode(65), json: json)
+                return tell(
+                    error.fullMessage, OmniError(.refused, error.fullMessage, status: error.status, type: error.type, param: error.param),
+                    ExitCode(65), json: json)
             }
             return tell("\(error)", OmniError(.unreadable, "\(error)"), ExitCode(70), json: json)
         }
@@ -96,19 +99,26 @@ enum ClientExit {
 
     /// What starts a server at a base URL; nil for one on another machine.
     static func startCommand(_ baseURL: String) -> String? {
-        guard let url = URL(string: baseURL), url.scheme == "http", ["localhost", "127.0.0.1", "::1", "[::1]"].contains(url.host ?? "") else { return nil }
+        guard let url = URL(string: baseURL), url.scheme == "http", ["localhost", "127.0.0.1", "::1", "[::1]"].contains(url.host ?? "")
+        else { return nil }
         return "omni serve" + (url.port.map { $0 == 8091 ? "" : " --port \($0)" } ?? " --port 80")
     }
 
     private static func tell(_ text: String, _ error: OmniError, _ code: ExitCode, json: Bool) -> ExitCode {
         if json {
             Output.line(
-                JSONValue.object(JSONObject([
-                    ("error", [
-                        "kind": .string(error.kind.rawValue), "message": .string(error.message), "status": error.status.map { .int($0) } ?? .null,
-                        "type": .string(error.type), "param": .string(error.param), "request_id": .string(error.requestID),
+                JSONValue.object(
+                    JSONObject([
+                        (
+                            "error",
+                            [
+                                "kind": .string(error.kind.rawValue), "message": .string(error.message),
+                                "status": error.status.map { .int($0) } ?? .null,
+                                "type": .string(error.type), "param": .string(error.param), "request_id": .string(error.requestID),
+                            ]
+                        )
                     ])
-                ])).jsonText)
+                ).jsonText)
         }
         Output.note("omni: \(Terminal.harmless(text))")
         return code

@@ -48,10 +48,16 @@ enum Files {
         guard path != "-" else { return }
         let url = URL(fileURLWithPath: path)
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { throw FileFault.unwritable(path, "it is a folder") }
-        if FileManager.default.fileExists(atPath: path), !FileManager.default.isWritableFile(atPath: path) { throw FileFault.unwritable(path, "it is read-only") }
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            throw FileFault.unwritable(path, "it is a folder")
+        }
+        if FileManager.default.fileExists(atPath: path), !FileManager.default.isWritableFile(atPath: path) {
+            throw FileFault.unwritable(path, "it is read-only")
+        }
         let folder = url.deletingLastPathComponent().path
-        guard FileManager.default.isWritableFile(atPath: folder) else { throw FileFault.unwritable(path, "there is no folder \(folder) that can be written to") }
+        guard FileManager.default.isWritableFile(atPath: folder) else {
+            throw FileFault.unwritable(path, "there is no folder \(folder) that can be written to")
+        }
     }
 
     /// All of the standard input, as text without blanks around it.
@@ -71,7 +77,9 @@ enum Files {
             throw FileFault(message: "Say what to \(command): omni \(command) \"…\", or send it through a pipe.", code: 64)
         }
         let text = argument.flatMap { $0 == "-" ? nil : $0 } ?? standardInput()
-        guard text.contains(where: { !$0.isWhitespace }) else { throw FileFault(message: "There is nothing to \(command): the text is empty.", code: 64) }
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            throw FileFault(message: "There is nothing to \(command): the text is empty.", code: 64)
+        }
         return text
     }
 }

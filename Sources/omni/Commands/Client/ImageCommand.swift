@@ -8,7 +8,9 @@ struct ImageCommand: ClientCommand {
         commandName: "image", abstract: "Draw a picture, or change one.", discussion: ClientExit.help)
 
     @Argument(help: "What to draw or to change; the standard input without it.") var prompt: String?
-    @Option(name: .shortAndLong, help: ArgumentHelp("Where the picture goes; - is the standard output. With several, the names get numbers.", valueName: "file"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Where the picture goes; - is the standard output. With several, the names get numbers.", valueName: "file"))
     var output: String?
     @Option(help: ArgumentHelp("A picture to change.", valueName: "file")) var edit: String?
     @Option(help: ArgumentHelp("Where to draw anew: the transparent parts, or the white ones.", valueName: "file")) var mask: String?
@@ -26,7 +28,9 @@ struct ImageCommand: ClientCommand {
     func validate() throws {
         if mask != nil, edit == nil { throw ValidationError("--mask needs --edit.") }
         if strength != nil, edit == nil { throw ValidationError("--strength needs --edit.") }
-        if let size, ImageSize(size) == nil { throw ValidationError("--size must be WIDTHxHEIGHT in pixels, such as 512x512; not \(size).") }
+        if let size, ImageSize(size) == nil {
+            throw ValidationError("--size must be WIDTHxHEIGHT in pixels, such as 512x512; not \(size).")
+        }
         if output == "-", n != 1 { throw ValidationError("-o - takes one picture.") }
         if output == "-", connection.json { throw ValidationError("-o - and --json both want the standard output.") }
         if let output, output != "-", format == nil { throw ValidationError("\(output) must end in .png, .jpg, .jpeg or .webp.") }
@@ -95,10 +99,13 @@ struct ImageCommand: ClientCommand {
         }
         if connection.json {
             Output.line(
-                JSONValue.object(JSONObject([
-                    ("files", .array(paths.map { .string($0) })), ("size", .string(pictures.first?.size)), ("seconds", .number((seconds * 1000).rounded() / 1000)),
-                    ("metrics", pictures.last?.metrics?.json ?? .null),
-                ])).jsonText)
+                JSONValue.object(
+                    JSONObject([
+                        ("files", .array(paths.map { .string($0) })), ("size", .string(pictures.first?.size)),
+                        ("seconds", .number((seconds * 1000).rounded() / 1000)),
+                        ("metrics", pictures.last?.metrics?.json ?? .null),
+                    ])
+                ).jsonText)
         } else if output != "-" {
             Output.line(paths.joined(separator: "\n"))
         }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import OmniClient
 
-/// `omni jobs`: the films that are made, wait, or are done.
+/// `omni jobs`: the videos that are made, wait, or are done.
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs", abstract: "List video jobs, wait for one, or cancel it.",
@@ -43,9 +43,10 @@ struct JobsCommand: AsyncParsableCommand {
     }
 
     struct Wait: ClientCommand {
-        static let configuration = CommandConfiguration(abstract: "Wait for a job and fetch its film.", discussion: ClientExit.help)
+        static let configuration = CommandConfiguration(abstract: "Wait for a job and fetch its video.", discussion: ClientExit.help)
         @Argument(help: "The job's id.") var id: String
-        @Option(name: .shortAndLong, help: ArgumentHelp("Where the film goes; - is the standard output.", valueName: "file")) var output: String?
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where the video goes; - is the standard output.", valueName: "file")) var output:
+            String?
         @OptionGroup var connection: ConnectionFlags
 
         func validate() throws {
@@ -54,7 +55,7 @@ struct JobsCommand: AsyncParsableCommand {
         }
 
         func perform(_ client: OmniClient) async throws {
-            let path = output ?? Files.free("film", "mp4")
+            let path = output ?? Files.free("video", "mp4")
             try Files.checkWritable(path)
             let job = try await client.videos.retrieve(id)
             try await JobWatch.finish(job, client, output: path, json: connection.json)
@@ -62,7 +63,8 @@ struct JobsCommand: AsyncParsableCommand {
     }
 
     struct Cancel: ClientCommand {
-        static let configuration = CommandConfiguration(abstract: "Stop a job, or forget a finished one with its film.", discussion: ClientExit.help)
+        static let configuration = CommandConfiguration(
+            abstract: "Stop a job, or forget a finished one with its video.", discussion: ClientExit.help)
         @Argument(help: "The job's id.") var id: String
         @OptionGroup var connection: ConnectionFlags
 

@@ -8,7 +8,9 @@ struct SpeakCommand: ClientCommand {
         commandName: "speak", abstract: "Read a text aloud, to a file or to the speakers.", discussion: ClientExit.help)
 
     @Argument(help: "The text; the standard input without it.") var text: String?
-    @Option(name: .shortAndLong, help: ArgumentHelp("Where the sound goes, in the format of its ending; - is the standard output.", valueName: "file"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Where the sound goes, in the format of its ending; - is the standard output.", valueName: "file"))
     var output: String?
     @Flag(help: "Play it while it is made.") var play = false
     @Option(help: "Whose voice; `omni voices` lists them.") var voice: String?
@@ -33,10 +35,13 @@ struct SpeakCommand: ClientCommand {
         let bar = ProgressBar(quiet: path == "-")
         defer { bar.end() }
         bar.show(.init(stage: "speaking"))
-        let bytes = try await Files.save(try await client.speech.create(request), to: path)
+        let sound = try await client.speech.create(request)
+        let bytes = try await Files.save(sound, to: path)
         bar.end()
         if connection.json {
-            Output.line(JSONValue.object(JSONObject([("file", .string(path)), ("bytes", .int(bytes)), ("format", .string(request.responseFormat.rawValue))])).jsonText)
+            var told = JSONObject([("file", .string(path)), ("bytes", .int(bytes)), ("format", .string(request.responseFormat.rawValue))])
+            if let rate = sound.sampleRate { told.append("sample_rate", .int(rate)) }
+            Output.line(JSONValue.object(told).jsonText)
         } else if path != "-" {
             Output.line(path)
         }
@@ -55,7 +60,9 @@ struct SpeakCommand: ClientCommand {
             let bytes = try await send(client, request, to: player)
             try await player.finish()
             return bytes
-        } onCancel: { player.stop() }
+        } onCancel: {
+            player.stop()
+        }
         if connection.json { Output.line(JSONValue.object(JSONObject([("played_bytes", .int(bytes))])).jsonText) }
     }
 
@@ -93,10 +100,14 @@ final class Player: @unchecked Sendable {
         }
         let asked = environment["OMNI_PLAYER"].map { $0.split(separator: " ").map(String.init) } ?? []
         let candidates = asked.first.map { [(name: $0, arguments: Array(asked.dropFirst()))] } ?? Self.known
-        if let name = asked.first, path(name) == nil { throw FileFault(message: "OMNI_PLAYER names \(name), which is not found.", code: 69) }
+        if let name = asked.first, path(name) == nil {
+            throw FileFault(message: "OMNI_PLAYER names \(name), which is not found.", code: 69)
+        }
         guard let (program, arguments) = candidates.lazy.compactMap({ one in path(one.name).map { ($0, one.arguments) } }).first else {
             throw FileFault(
-                message: "No program to play sound with. Install one of \(Self.known.map(\.name).joined(separator: ", ")), name one in OMNI_PLAYER, or save it with -o FILE.", code: 69)
+                message:
+                    "No program to play sound with. Install one of \(Self.known.map(\.name).joined(separator: ", ")), name one in OMNI_PLAYER, or save it with -o FILE.",
+                code: 69)
         }
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
@@ -123,7 +134,9 @@ final class Player: @unchecked Sendable {
         try? input.fileHandleForWriting.close()
         let status = await ended.first { _ in true }
         try Task.checkCancellation()
-        if let status, status != 0 { throw FileFault(message: "\(process.executableURL?.lastPathComponent ?? "The player") ended with status \(status).", code: 70) }
+        if let status, status != 0 {
+            throw FileFault(message: "\(process.executableURL?.lastPathComponent ?? "The player") ended with status \(status).", code: 70)
+        }
     }
 
     /// Not with SIGTERM: a program started from a thread of Swift's inherits that it is blocked.

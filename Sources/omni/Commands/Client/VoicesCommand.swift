@@ -21,7 +21,8 @@ struct VoicesCommand: AsyncParsableCommand {
 
     struct Add: ClientCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Keep a voice to be imitated.", discussion: "FILE is a sound of 1 to 30 seconds and at most 10 MiB.\n\n\(ClientExit.help)")
+            abstract: "Keep a voice to be imitated.",
+            discussion: "FILE is a sound of 1 to 30 seconds and at most 10 MiB.\n\n\(ClientExit.help)")
 
         @Argument(help: "The voice's name.") var name: String
         @Argument(help: "A sample of it.") var file: String
@@ -49,27 +50,6 @@ struct VoicesCommand: AsyncParsableCommand {
         func perform(_ client: OmniClient) async throws {
             let reply = try await client.voices.delete(name)
             Output.line(connection.json ? reply.json.jsonText : Terminal.harmless(reply.message))
-        }
-    }
-}
-
-/// `omni transcribe`: the words of a sound file.
-struct TranscribeCommand: ClientCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "transcribe", abstract: "Write down what a sound file says, where the server has a model for it.", discussion: ClientExit.help)
-
-    @Argument(help: "The sound file.") var file: String
-    @Option(help: "The model.") var model: String?
-    @Option(help: "The language, such as en.") var language: String?
-    @OptionGroup var connection: ConnectionFlags
-
-    func perform(_ client: OmniClient) async throws {
-        do {
-            let text = try await client.transcriptions.create(try Files.upload(file), model: model, language: language)
-            Output.line(connection.json ? JSONValue.object(JSONObject([("text", .string(text))])).jsonText : Terminal.harmless(text))
-        } catch var error as OmniError where error.status == 404 && model == nil {
-            error.message = "The server at \(client.configuration.baseURL) has no model that transcribes."
-            throw error
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 
 /// The native libraries in `deps/`: there, of the pinned version, and built for this CPU.
 struct NativeCheck {
@@ -20,15 +21,31 @@ struct NativeCheck {
         if let pinned = lock["LLAMA_VERSION"], pinned != version {
             findings.append(.fault("native build", "it is version \(version), and native.lock pins \(pinned)", remedy: rebuild))
         } else if let wanted = await wantedKey(checkout, lock: lock, build: build), wanted != key {
-            findings.append(.fault(
-                "native build", "it was made for another CPU or with other flags (\(key); here it would be \(wanted)) and may stop with an illegal instruction",
-                remedy: rebuild))
+            findings.append(
+                .fault(
+                    "native build",
+                    "it was made for another CPU or with other flags (\(key); here it would be \(wanted)) and may stop with an illegal instruction",
+                    remedy: rebuild))
         } else {
             findings.append(.fine("native build", "\(lock["LLAMA_PACKAGE"] ?? "llama.cpp") \(version), key \(key)"))
         }
         findings.append(libraries(deps.appending(path: "lib"), rebuild))
         if let pinned = lock["SHERPA_VERSION"] { findings.append(voices(checkout.appending(path: "deps-sherpa"), pinned: pinned, rebuild)) }
+        if let pinned = lock["WHISPER_CPP_VERSION"] {
+            findings.append(ears(checkout.appending(path: "deps-whisper"), pinned: pinned, rebuild))
+        }
         return findings
+    }
+
+    /// whisper.cpp, which transcription runs on.
+    private func ears(_ folder: URL, pinned: String, _ rebuild: String) -> Finding {
+        guard let version = KeyValueFile(ifPresent: folder.appending(path: "BUILD"))?["WHISPER_CPP_VERSION"] else {
+            return .fault("whisper.cpp", "\(folder.path) holds no libraries", remedy: rebuild)
+        }
+        guard version == pinned else {
+            return .fault("whisper.cpp", "it is version \(version), and native.lock pins \(pinned)", remedy: rebuild)
+        }
+        return .fine("whisper.cpp", version)
     }
 
     /// sherpa-onnx and ONNX Runtime, which voices run on.
@@ -36,7 +53,9 @@ struct NativeCheck {
         guard let version = KeyValueFile(ifPresent: folder.appending(path: "BUILD"))?["SHERPA_VERSION"] else {
             return .fault("sherpa-onnx", "\(folder.path) holds no libraries", remedy: rebuild)
         }
-        guard version == pinned else { return .fault("sherpa-onnx", "it is version \(version), and native.lock pins \(pinned)", remedy: rebuild) }
+        guard version == pinned else {
+            return .fault("sherpa-onnx", "it is version \(version), and native.lock pins \(pinned)", remedy: rebuild)
+        }
         return .fine("sherpa-onnx", version)
     }
 
@@ -63,7 +82,9 @@ struct NativeCheck {
                 missing.append("lib\(name)")
             }
         }
-        guard missing.isEmpty else { return .fault("libraries", "missing in \(folder.path): \(missing.joined(separator: ", "))", remedy: rebuild) }
+        guard missing.isEmpty else {
+            return .fault("libraries", "missing in \(folder.path): \(missing.joined(separator: ", "))", remedy: rebuild)
+        }
         return .fine("libraries", found.joined(separator: ", "))
     }
 }

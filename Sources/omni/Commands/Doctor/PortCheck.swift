@@ -1,5 +1,8 @@
 import AsyncHTTPClient
 import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 import OmniAPI
 
 /// Whether the server's port is free, and if not, who answers there.
@@ -36,8 +39,13 @@ struct PortCheck {
             return .other("it does not answer")
         } catch {
             // Only a refused connection says that nobody listens.
-            let text = "\(error)".lowercased()
-            return text.contains("refused") || text.contains("errno: 111") || text.contains("errno: 61") ? .nobody : .other("it speaks no HTTP")
+            return Self.isRefused(error) ? .nobody : .other("it speaks no HTTP")
         }
+    }
+
+    /// An address that is tried by itself fails with its own error, one of several addresses inside another.
+    private static func isRefused(_ error: any Error) -> Bool {
+        if let error = error as? NIOConnectionError { return error.connectionErrors.contains { isRefused($0.error) } }
+        return (error as? IOError)?.errnoCode == ECONNREFUSED
     }
 }

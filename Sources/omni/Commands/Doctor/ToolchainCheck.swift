@@ -6,10 +6,14 @@ struct ToolchainCheck {
     func run() async -> [Finding] {
         guard let version = await Tool.output("swift", ["--version"]) else {
             // A server that is built needs no compiler.
-            return [.warning("swift", "no Swift toolchain on PATH", remedy: "To build from source, install Swift 6.2 or later from swift.org.")]
+            return [
+                .warning("swift", "no Swift toolchain on PATH", remedy: "To build from source, install Swift 6.2 or later from swift.org.")
+            ]
         }
         let line = version.split(separator: "\n").first { $0.contains("Swift version") }.map(String.init) ?? version
-        guard let match = line.firstMatch(of: /Swift version (\d+)\.(\d+)/), let major = Int(match.output.1), let minor = Int(match.output.2) else {
+        guard let match = line.firstMatch(of: /Swift version (\d+)\.(\d+)/), let major = Int(match.output.1),
+            let minor = Int(match.output.2)
+        else {
             return [.warning("swift", "unknown version: \(line)", remedy: nil)]
         }
         if (major, minor) < (6, 2) { return [.fault("swift", line, remedy: "Install Swift 6.2 or later from swift.org.")] }
@@ -31,10 +35,14 @@ struct ToolsCheck {
         if let version = await Tool.output("ffmpeg", ["-version"]) {
             findings.append(.fine("ffmpeg", firstLine(version)))
         } else {
-            findings.append(.warning("ffmpeg", "the program is not found; only video input of language models uses it", remedy: Tool.install("ffmpeg")))
+            findings.append(
+                .warning("ffmpeg", "the program is not found; only video input of language models uses it", remedy: Tool.install("ffmpeg")))
         }
         if await Tool.output("python3", ["-m", "pip", "--version"]) == nil {
-            findings.append(.warning("python3", "no python3 with pip; `make serve` fetches the native sources and starter models with it", remedy: Tool.install("python3-pip")))
+            findings.append(
+                .warning(
+                    "python3", "no python3 with pip; `make serve` fetches the native sources and starter models with it",
+                    remedy: Tool.install("python3-pip")))
         }
         return findings
     }
@@ -49,7 +57,8 @@ enum Tool {
         await withTaskGroup(of: String?.self) { group in
             group.addTask {
                 let result = try? await Subprocess.run(
-                    .name(name), arguments: Arguments(arguments), environment: .inherit.updating(environment), output: .string(limit: 1 << 16),
+                    .name(name), arguments: Arguments(arguments), environment: .inherit.updating(environment),
+                    output: .string(limit: 1 << 16),
                     error: .discarded)
                 guard let result, result.terminationStatus.isSuccess else { return nil }
                 return result.standardOutput
@@ -66,9 +75,9 @@ enum Tool {
 
     static func install(_ package: String) -> String {
         #if os(macOS)
-        "brew install \(package == "python3-pip" ? "python3" : package)"
+            "brew install \(package == "python3-pip" ? "python3" : package)"
         #else
-        "apt-get install \(package)"
+            "apt-get install \(package)"
         #endif
     }
 }

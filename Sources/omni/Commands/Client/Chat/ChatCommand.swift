@@ -73,6 +73,7 @@ struct ChatCommand: ClientCommand {
         let environment = ProcessInfo.processInfo.environment
         func given(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let home = given("HOME") ?? NSHomeDirectory()
-        return URL(fileURLWithPath: given("OMNI_HOME") ?? (given("XDG_DATA_HOME") ?? "\(home)/.local/share") + "/omni").appendingPathComponent("chat_history")
+        return URL(fileURLWithPath: given("OMNI_HOME") ?? (given("XDG_DATA_HOME") ?? "\(home)/.local/share") + "/omni")
+            .appendingPathComponent("chat_history")
     }
 }

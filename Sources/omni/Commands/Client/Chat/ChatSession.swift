@@ -28,7 +28,10 @@ struct ChatSession: Sendable {
         var usage: Usage?
 
         var json: JSONValue {
-            var object = JSONObject([("model", .string(model)), ("content", .string(text)), ("finish_reason", .string(finishReason)), ("usage", usage?.json ?? .null)])
+            var object = JSONObject([
+                ("model", .string(model)), ("content", .string(text)), ("finish_reason", .string(finishReason)),
+                ("usage", usage?.json ?? .null),
+            ])
             if !reasoning.isEmpty { object["reasoning"] = .string(reasoning) }
             if !pictures.isEmpty { object["pictures"] = .array(pictures.map { .string($0) }) }
             return .object(object)
@@ -65,7 +68,11 @@ struct ChatSession: Sendable {
         do {
             for try await chunk in try await client.chat.stream(request) { Self.add(chunk, to: &answer, show) }
         } catch {
-            if !answer.text.isEmpty { keep(message, answer) } else if let error = error as? OmniError, error.kind == .refused, !error.isTransient { attachments = [] }
+            if !answer.text.isEmpty {
+                keep(message, answer)
+            } else if let error = error as? OmniError, error.kind == .refused, !error.isTransient {
+                attachments = []
+            }
             throw error
         }
         keep(message, answer)
@@ -142,7 +149,9 @@ final class AnswerPrinter {
     }
 
     private func picture(_ url: String) {
-        guard let comma = url.firstIndex(of: ","), let data = Data(base64Encoded: String(url[url.index(after: comma)...])) else { return write(url + "\n") }
+        guard let comma = url.firstIndex(of: ","), let data = Data(base64Encoded: String(url[url.index(after: comma)...])) else {
+            return write(url + "\n")
+        }
         let ending = url.hasPrefix("data:image/jpeg") ? "jpg" : url.hasPrefix("data:image/webp") ? "webp" : "png"
         let path = Files.free("picture", ending)
         do { try Files.write(data, to: path) } catch { return Output.note("omni: \((error as? FileFault)?.message ?? "\(error)")") }

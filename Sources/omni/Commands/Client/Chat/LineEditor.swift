@@ -155,11 +155,14 @@ final class InputHistory {
         defer { if descriptor >= 0 { close(descriptor) } }
         guard descriptor >= 0, Foundation.write(descriptor, bytes, bytes.count) == bytes.count else {
             isLost = true
-            return Output.note("omni: \(FileFault.unwritable(file.path, String(cString: strerror(errno))).message) What you type is not kept.")
+            return Output.note(
+                "omni: \(FileFault.unwritable(file.path, String(cString: strerror(errno))).message) What you type is not kept.")
         }
     }
 
-    static func escaped(_ text: String) -> String { text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\n", with: "\\n") }
+    static func escaped(_ text: String) -> String {
+        text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\n", with: "\\n")
+    }
 
     static func unescaped(_ text: String) -> String {
         var result = ""

@@ -12,10 +12,18 @@ enum Interrupt {
         let presses = Mutex(0)
         let handler: @Sendable () -> Void = {
             task.cancel()
-            if presses.withLock({ $0 += 1; return $0 }) > 1 { Foundation.exit(130) }
+            if presses.withLock({
+                $0 += 1; return $0
+            }) > 1 {
+                Foundation.exit(130)
+            }
         }
         return try await calls(handler) {
-            try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+            try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
         }
     }
 

@@ -18,7 +18,8 @@ enum PictureDisplay {
         switch chosen {
         case .kitty: Output.write(kitty(file, picture, window))
         case .iterm2: Output.write(iterm2(file, columns: min(window.columns, 60)))
-        case .sixel: Output.write(Sixel.encode(scaled(picture, width: min(480, window.columns * 8), height: min(480, window.rows * 12))) + "\n")
+        case .sixel:
+            Output.write(Sixel.encode(scaled(picture, width: min(480, window.columns * 8), height: min(480, window.rows * 12))) + "\n")
         case .blocks: Output.write(blocks(picture, window, trueColour: hasTrueColour))
         case .auto, .none: break
         }
@@ -26,7 +27,9 @@ enum PictureDisplay {
 
     // MARK: - Which
 
-    static func detected(_ environment: [String: String] = ProcessInfo.processInfo.environment, asksTerminal: Bool = true) -> PictureProtocol {
+    static func detected(_ environment: [String: String] = ProcessInfo.processInfo.environment, asksTerminal: Bool = true)
+        -> PictureProtocol
+    {
         let term = environment["TERM"] ?? ""
         let program = environment["TERM_PROGRAM"] ?? ""
         if term.isEmpty || term == "dumb" { return .none }
@@ -76,7 +79,8 @@ enum PictureDisplay {
             for column in 0..<small.width {
                 let upper = small.colour(column, row)
                 let lower = row + 1 < small.height ? small.colour(column, row + 1) : nil
-                let code = "\u{1B}[\(colour(upper, 38, trueColour))m" + (lower.map { "\u{1B}[\(colour($0, 48, trueColour))m" } ?? "\u{1B}[49m")
+                let code =
+                    "\u{1B}[\(colour(upper, 38, trueColour))m" + (lower.map { "\u{1B}[\(colour($0, 48, trueColour))m" } ?? "\u{1B}[49m")
                 if code != last { text += code }
                 last = code
                 text += "▀"

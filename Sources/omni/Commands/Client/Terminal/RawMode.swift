@@ -38,7 +38,11 @@ final class RawMode {
     private static func endMarks() {
         let end = "\u{1B}[?2004l"
         // Not through `Output`, which may end the program: it is ending.
-        if marks.withLock({ on in defer { on = false }; return on }) { _ = Foundation.write(STDOUT_FILENO, end, end.utf8.count) }
+        if marks.withLock({ on in
+            defer { on = false }; return on
+        }) {
+            _ = Foundation.write(STDOUT_FILENO, end, end.utf8.count)
+        }
     }
 
     /// How the terminal was when the program began to change it.

@@ -64,7 +64,8 @@ enum Sixel {
 
     /// Whether `reply` is the beginning of `ESC [ ? 62 ; 4 c`.
     static func isBegun(_ reply: [UInt8]) -> Bool {
-        zip(reply, head).allSatisfy(==) && reply.count < 64 && reply.dropFirst(head.count).allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: ";")).contains($0) }
+        zip(reply, head).allSatisfy(==) && reply.count < 64
+            && reply.dropFirst(head.count).allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: ";")).contains($0) }
     }
 
     static func offers(_ reply: [UInt8]) -> Bool {

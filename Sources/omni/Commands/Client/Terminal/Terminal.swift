@@ -37,8 +37,10 @@ enum Terminal {
         if character.unicodeScalars.contains(where: { $0.value == 0xFE0F }) || scalar.properties.isEmojiPresentation { return 2 }
         switch scalar.value {
         case 0..<0x20, 0x7F..<0xA0: return 0
-        case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xA000...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF,
-            0xFE30...0xFE4F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x20000...0x3FFFD: return 2
+        case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xA000...0xA4CF, 0xAC00...0xD7A3,
+            0xF900...0xFAFF,
+            0xFE30...0xFE4F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x20000...0x3FFFD:
+            return 2
         default: return scalar.properties.generalCategory == .nonspacingMark || scalar.properties.generalCategory == .enclosingMark ? 0 : 1
         }
     }
@@ -48,9 +50,10 @@ enum Terminal {
     /// The start of `text` that fits into `columns`.
     static func fitted(_ text: String, _ columns: Int) -> String {
         var left = columns
-        return String(text.prefix { character in
-            left -= width(character)
-            return left >= 0
-        })
+        return String(
+            text.prefix { character in
+                left -= width(character)
+                return left >= 0
+            })
     }
 }

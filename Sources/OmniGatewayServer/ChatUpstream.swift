@@ -1,0 +1,63 @@
+import Logging
+import NIOCore
+import OmniAPI
+import OmniEngine
+import OmniGateway
+import OmniHTTP
+
+/// Asks chat models on behalf of routes whose own form of a conversation is another one.
+struct ChatUpstream: Sendable {
+    let catalogue: Catalogue
+
+    /// The named model, or the default one. `task` names it in errors.
+    func entry(named name: String?, task: String) throws -> CatalogueEntry { try catalogue.entry(named: name, able: [.chat], task: task) }
+
+    /// What the model's backend answers, with status 200. Throws its error where that is one.
+    func send(_ json: JSONValue, to path: String, _ entry: CatalogueEntry, _ context: OmniContext) async throws -> UpstreamResponse {
+        let request = UpstreamRequest(posting: json, to: path, requestID: context.requestID)
+        return try await context.cancelOnDisconnect {
+            let reply = try await entry.backend.send(request)
+            guard reply.status != 200 else { return reply }
+            let retryAfter = reply.header("retry-after").flatMap { Int($0) }
+            throw APIError(try? JSONValue.parse(try await reply.text(upTo: 1 << 16)), status: reply.status, retryAfter: retryAfter)
+        }
+    }
+
+    /// A whole reply.
+    func json(_ reply: UpstreamResponse) async throws -> JSONValue { try JSONValue.parse(try await reply.text(upTo: 64 << 20)) }
+
+    /// Reads a streamed chat. Throws the backend's own error, or that it broke.
+    func read(
+        _ reply: UpstreamResponse, of entry: CatalogueEntry, _ context: OmniContext, _ take: (ChatCompletionChunk) async throws -> Void
+    ) async throws {
+        do {
+            for try await data in SSEData(reply.body) {
+                let json = try JSONValue.parse(data)
+                if let error = json["error"], !error.isNull {
+                    throw APIError(json, status: error["code"]?.intValue ?? 500, retryAfter: nil)
+                }
+                try await take(try ChatCompletionChunk(json: json))
+            }
+        } catch let error as APIError {
+            throw error
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            context.requestLogger.error("backend broke during a reply", metadata: ["model": .string(entry.id), "error": "\(error)"])
+            throw WorkerBackend.workerDied(entry.id)
+        }
+    }
+}
+
+extension APIError {
+    /// An error that a backend answers with.
+    init(_ json: JSONValue?, status: Int, retryAfter: Int?) {
+        let error = json?["error"]
+        let type = error?["type"]?.stringValue
+        let code = Code.all.first { $0.status == status && $0.type == type } ?? Code.all.first { $0.status == status } ?? .internalError
+        self.init(
+            code, error?["message"]?.stringValue ?? "The model's server answered with status \(status).",
+            param: error?["param"]?.stringValue,
+            retryAfter: retryAfter)
+    }
+}

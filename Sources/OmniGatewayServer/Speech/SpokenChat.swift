@@ -1,0 +1,188 @@
+import Foundation
+import Hummingbird
+import NIOCore
+import OmniAPI
+import OmniEngine
+import OmniGateway
+import OmniHTTP
+import OmniRequests
+
+/// A chat whose answer is spoken: the chat model's text goes, sentence by sentence as it comes, to a speech model
+/// (API.md, section 7: `modalities: ["text","audio"]`).
+struct SpokenChat: Sendable {
+    let voices: VoiceResolver
+    let catalogue: Catalogue
+    let chat: CatalogueEntry
+    let speech: CatalogueEntry
+    let options: ChatAudioOptions
+    let context: OmniContext
+
+    /// The request as the chat model sees it: text only, streamed, with counts.
+    func textRequest(_ json: JSONValue) -> UpstreamRequest {
+        var members = json.objectValue ?? JSONObject()
+        for key in ["modalities"] + ChatAudioOptions.members { members[key] = nil }
+        members["stream"] = true
+        members["stream_options"] = ["include_usage": true]
+        return UpstreamRequest(posting: .object(members), to: "/v1/chat/completions", requestID: context.requestID)
+    }
+
+    /// The voice as a speech request names it; empty when it is left to the model.
+    var voiceMember: JSONObject { JSONObject(options.voice.map { [("voice", .string($0))] } ?? []) }
+
+    /// What the speech model makes of a text: a whole file in the requested format, or headerless samples.
+    private func sound(of text: String, format: AudioFormat) async throws -> ChatSound {
+        var members = voiceMember
+        members["input"] = .string(text)
+        members["response_format"] = .string(format.rawValue)
+        members = try await voices.prepare(members, for: speech, in: catalogue).members
+        let reply = try await speech.backend.send(
+            UpstreamRequest(posting: .object(members), to: "/v1/audio/speech", requestID: context.requestID))
+        guard reply.status == 200 else {
+            let body = try await reply.text(upTo: 1 << 16)
+            throw APIError(.internalError, (try? JSONValue.parse(body))?["error"]?["message"]?.stringValue ?? "The speech model failed.")
+        }
+        var sound = ChatSound(format: format)
+        sound.sampleRate = reply.header("x-sample-rate").flatMap { Int($0) } ?? speech.backend.status.sampleRate
+        for try await chunk in reply.body { sound.bytes += chunk.readableBytesView }
+        return sound
+    }
+
+    /// Chunks of text as they come; the sound of each sentence follows when it is spoken, while text goes on. `finish_reason` once, on the
+    /// last.
+    func streamed(_ reply: UpstreamResponse, includeUsage: Bool, ignored: String?) -> Response {
+        context.eventStream(ignored: ignored) { sink in
+            let end = try await speakWhileReading(reply, to: sink)
+            if let failure = end.failure {
+                try await sink.data(failure)
+                return try await sink.done()
+            }
+            try await sink.data(finalChunk(end.template, finish: end.finish))
+            if includeUsage, let usage = end.usage, var members = end.template {
+                members["choices"] = []
+                members["usage"] = usage
+                members["modality"] = nil
+                try await sink.data(.object(members))
+            }
+            try await sink.done()
+        }
+    }
+
+    /// What is known of an answer once all of it has come.
+    private struct End: Sendable {
+        /// Its first chunk.
+        var template: JSONObject?
+        var finish = JSONValue.null
+        var usage: JSONValue?
+        /// What the chat model's server says instead of the rest.
+        var failure: JSONValue?
+    }
+
+    private struct Sentence: Sendable {
+        var text: String
+        var template: JSONObject?
+    }
+
+    /// Sentences that may wait to be spoken before the text waits for them.
+    private static let mostWaiting = 64
+
+    private func speakWhileReading(_ reply: UpstreamResponse, to sink: EventSink) async throws -> End {
+        let sentences = BoundedQueue<Sentence>(limit: Self.mostWaiting)
+        return try await withThrowingTaskGroup(of: End?.self) { group in
+            group.addTask {
+                while let sentence = try await sentences.next() {
+                    let sound = try await self.sound(of: sentence.text, format: options.format)
+                    try await sink.data(audioChunk(sentence.template, sound))
+                }
+                return nil
+            }
+            group.addTask {
+                defer { sentences.finish() }
+                return try await read(reply, into: sentences, sink)
+            }
+            var end = End()
+            do {
+                for try await result in group {
+                    guard let result else { continue }
+                    end = result
+                    // Nothing follows a failure.
+                    if end.failure != nil { group.cancelAll() }
+                }
+            } catch is CancellationError where end.failure != nil {}
+            return end
+        }
+    }
+
+    private func read(_ reply: UpstreamResponse, into sentences: BoundedQueue<Sentence>, _ sink: EventSink) async throws -> End {
+        var splitter = SentenceSplitter()
+        var end = End()
+        for try await data in SSEData(reply.body) {
+            guard let json = try? JSONValue.parse(data), let members = json.objectValue else { continue }
+            if let error = json["error"], !error.isNull {
+                end.failure = json
+                return end
+            }
+            let chunk = SpokenChunk(json)
+            end.usage = chunk.usage ?? end.usage
+            end.finish = chunk.finish ?? end.finish
+            guard let rest = chunk.rest else { continue }
+            end.template = end.template ?? members
+            if options.wantsText { try await sink.data(rest) }
+            for text in splitter.push(chunk.text) { try await sentences.put(Sentence(text: text, template: end.template)) }
+        }
+        for text in splitter.flush() { try await sentences.put(Sentence(text: text, template: end.template)) }
+        return end
+    }
+
+    private func audioChunk(_ template: JSONObject?, _ sound: ChatSound) -> JSONValue {
+        var members = template ?? JSONObject()
+        members["choices"] = [sound.choice()]
+        members["modality"] = "audio"
+        return .object(members)
+    }
+
+    private func finalChunk(_ template: JSONObject?, finish: JSONValue) -> JSONValue {
+        var members = template ?? JSONObject()
+        members["choices"] = [["index": 0, "delta": [:], "logprobs": nil, "finish_reason": finish.isNull ? "stop" : finish]]
+        members["modality"] = "audio"
+        return .object(members)
+    }
+
+    /// The whole answer: text, and its sound as one file.
+    func whole(_ reply: UpstreamResponse) async throws -> JSONValue {
+        var text = ""
+        var finish = JSONValue.string("stop")
+        var usage = JSONValue.null
+        var head = JSONObject()
+        for try await data in SSEData(reply.body) {
+            guard let chunk = try? JSONValue.parse(data) else { continue }
+            if let error = chunk["error"], !error.isNull {
+                throw APIError(.internalError, error["message"]?.stringValue ?? "The chat model failed.")
+            }
+            let spoken = SpokenChunk(chunk)
+            usage = spoken.usage ?? usage
+            finish = spoken.finish ?? finish
+            text += spoken.text
+            if head.isEmpty { head = chunk.objectValue ?? head }
+        }
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            throw APIError.invalid("modalities", "Audio was asked for, but the answer has no words to speak.")
+        }
+        let audio = try await sound(of: text, format: options.format)
+        let sound = audio.message(id: RequestID.make("audio-", digits: 16), transcript: text, now: Int(Date().timeIntervalSince1970))
+        return [
+            "id": head["id"] ?? .null, "object": "chat.completion", "created": head["created"] ?? .null, "model": head["model"] ?? .null,
+            "choices": [
+                [
+                    "index": 0,
+                    "message": [
+                        "role": "assistant", "content": options.wantsText ? .string(text) : .null, "refusal": nil, "annotations": nil,
+                        "audio": sound,
+                        "function_call": nil, "reasoning": nil,
+                    ],
+                    "logprobs": nil, "finish_reason": finish, "stop_reason": nil, "token_ids": nil, "audio_metadata": audio.metadata,
+                ]
+            ],
+            "service_tier": nil, "system_fingerprint": nil, "usage": usage, "metrics": nil,
+        ]
+    }
+}

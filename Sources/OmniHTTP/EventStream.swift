@@ -1,0 +1,87 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import OmniAPI
+
+/// Writes server-sent events, from one task or several: each event is one write, which NIO's writer takes from anywhere.
+// @unchecked: the existential writer has no Sendable conformance in its type; Hummingbird's only writer is a Sendable struct.
+public final class EventSink: @unchecked Sendable {
+    private let writer: any ResponseBodyWriter
+    private let lastWrite = NIOLockedValueBox(ContinuousClock.now)
+
+    package init(_ writer: any ResponseBodyWriter) { self.writer = writer }
+
+    /// Writes bytes as they are; they must form whole events.
+    package func write(_ buffer: ByteBuffer) async throws {
+        lastWrite.withLockedValue { $0 = .now }
+        var writer = writer
+        try await writer.write(buffer)
+    }
+
+    /// `data: <json>`. Clients take every event for an object; what is none is not sent.
+    package func data(_ json: JSONValue) async throws {
+        guard case .object = json else { return assertionFailure("an event that is no object: \(json.typeName)") }
+        var bytes = Array("data: ".utf8)
+        json.write(to: &bytes)
+        bytes.append(contentsOf: "\n\n".utf8)
+        try await write(ByteBuffer(bytes: bytes))
+    }
+
+    /// `event: <name>` and `data: <json>`.
+    package func event(_ name: String, _ json: JSONValue) async throws {
+        guard case .object = json else { return assertionFailure("an event that is no object: \(json.typeName)") }
+        try await write(ByteBuffer(string: "event: \(name)\ndata: \(json.jsonText)\n\n"))
+    }
+
+    package func done() async throws { try await write(ByteBuffer(string: "data: [DONE]\n\n")) }
+
+    /// A comment, which clients skip.
+    package func comment(_ text: String) async throws { try await write(ByteBuffer(string: ": \(text)\n\n")) }
+
+    /// An error inside a stream whose status has gone out as 200.
+    package func failure(_ error: APIError) async throws { try await data(error.json) }
+
+    /// Writes a comment whenever nothing was written for `interval`, so that proxies keep the connection open.
+    func keepAlive(every interval: Duration) async throws {
+        while true {
+            let silence = ContinuousClock.now - lastWrite.withLockedValue { $0 }
+            if silence >= interval {
+                try await write(ByteBuffer(string: ": keep-alive\n\n"))
+            } else {
+                try await Task.sleep(for: interval - silence)
+            }
+        }
+    }
+}
+
+extension OmniContext {
+    /// An event stream whose events `produce` writes. The task ends when the client goes. An error that `produce` throws
+    /// becomes an error event and `[DONE]`.
+    package func eventStream(ignored: String? = nil, _ produce: @escaping @Sendable (EventSink) async throws -> Void) -> Response {
+        var headers: HTTPFields = [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .xAccelBuffering: "no"]
+        if let ignored { headers[.xIgnoredParams] = ignored }
+        let body = ResponseBody { [self] writer in
+            let sink = EventSink(writer)
+            do {
+                try await cancelOnDisconnect {
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask { try await sink.keepAlive(every: .seconds(15)) }
+                        defer { group.cancelAll() }
+                        try await produce(sink)
+                    }
+                }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                let (wire, isExpected) = wireError(error, requestID: requestID)
+                if !isExpected { requestLogger.error("stream failed", metadata: ["error": "\(error)"]) }
+                try await sink.failure(wire)
+                try await sink.done()
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
+    }
+}

@@ -1,0 +1,50 @@
+/// Makes stretches of speech of the probabilities of frames, as they come. Two thresholds keep it from flickering: speech begins at the
+/// higher one and ends below the lower one.
+struct SpeechRuns {
+    /// Samples of a frame.
+    let frame: Int
+    let threshold: Float
+    /// Samples without speech that end a stretch.
+    let pause: Int
+    /// Samples that a stretch must have: clicks are shorter.
+    let shortest: Int
+
+    /// Stretches that are over, in samples from the beginning of the sound.
+    private(set) var closed: [Range<Int>] = []
+    /// Where the stretch that goes on began.
+    private(set) var open: Int?
+    /// Where it may have ended.
+    private var silence: Int?
+    /// Samples of all frames so far.
+    private(set) var position = 0
+
+    init(frame: Int, threshold: Float, pause: Int, shortest: Int) {
+        (self.frame, self.threshold, self.pause, self.shortest) = (frame, threshold, pause, shortest)
+    }
+
+    mutating func add(_ probability: Float) {
+        let start = position
+        position += frame
+        if probability >= threshold {
+            open = open ?? start
+            silence = nil
+        } else if open != nil, probability < max(threshold - 0.15, 0.01) {
+            silence = silence ?? start
+        }
+        if let silence, position - silence >= pause { close(at: silence) }
+    }
+
+    /// The sound ends here.
+    mutating func finish() { if open != nil { close(at: silence ?? position) } }
+
+    /// Takes away what lies before `place`, and cuts what lies on both sides of it.
+    mutating func drop(before place: Int) {
+        closed = closed.compactMap { $0.upperBound <= place ? nil : max($0.lowerBound, place)..<$0.upperBound }
+        if let start = open { open = max(start, place) }
+    }
+
+    private mutating func close(at end: Int) {
+        if let start = open, end - start >= shortest { closed.append(start..<end) }
+        (open, silence) = (nil, nil)
+    }
+}

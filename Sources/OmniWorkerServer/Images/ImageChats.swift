@@ -1,0 +1,97 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import OmniAPI
+import OmniEngine
+import OmniHTTP
+import OmniMedia
+import OmniRequests
+
+/// Chats that are answered with pictures.
+struct ImageChats: Sendable {
+    let images: ImageServices
+
+    /// Whether it is so with this worker's model.
+    var answersChats: Bool { images.worker.capabilities?.drawsChats ?? false }
+
+    /// A chat answered with pictures.
+    func answer(_ json: JSONValue, _ context: OmniContext) async throws -> Response {
+        let (asked, ignored) = try context.decodeImageChat(json)
+        let service = try images.service(task: "chat")
+        let job = try await context.cancelOnDisconnect { try await Self.job(asked, service) }
+        let reply = ImageChatReply(id: asked.chat.requestID ?? context.requestID, model: images.worker.servedName)
+        if asked.chat.stream { return try await streamChat(job, asked, service, reply, context: context, ignored: ignored) }
+        let pictures = try await context.cancelOnDisconnect { try await service.draw(job, output: ImageOutput(), id: context.requestID) }
+        return .json(reply.completion([reply.answer(pictures, to: asked)]), ignored: ignored)
+    }
+
+    /// Several conversations, one after the other, in one reply.
+    func answer(_ conversations: [JSONValue], _ context: OmniContext) async throws -> Response {
+        let asked = try conversations.map { try context.decodeImageChat($0).0 }
+        let service = try images.service(task: "chat")
+        let reply = ImageChatReply(id: "batch-\(context.requestID)", model: images.worker.servedName)
+        let answers = try await context.cancelOnDisconnect {
+            var answers: [ImageChatReply.Answer] = []
+            for request in asked {
+                let job = try await Self.job(request, service)
+                answers.append(reply.answer(try await service.draw(job, output: ImageOutput(), id: context.requestID), to: request))
+            }
+            return answers
+        }
+        return .json(reply.completion(answers))
+    }
+
+    private func streamChat(
+        _ job: ImageJob, _ asked: ImageChatRequest, _ service: ImageService, _ reply: ImageChatReply, context: OmniContext, ignored: String?
+    ) async throws -> Response {
+        let drawing = try await context.cancelOnDisconnect { try await service.begin(job, id: context.requestID) }
+        return context.eventStream(ignored: ignored) { sink in
+            let pictures = try await service.meter.ending(job, arrived: drawing.arrived) {
+                var pictures = ImageService.Pictures(clock: StageClock(start: drawing.start))
+                try await drawing.run { event in
+                    pictures.clock.note(event)
+                    switch event {
+                    case .progress(let stage, let step, let steps): try await sink.comment("\(stage.rawValue) \(step)/\(steps)")
+                    case .preview: break
+                    case .image(_, let image): pictures.files.append(try await service.file(image, job, ImageOutput()))
+                    }
+                }
+                return pictures
+            }
+            let answer = reply.answer(pictures, to: asked)
+            try await sink.data(reply.chunk(answer))
+            if asked.chat.streamOptions?.includeUsage == true { try await sink.data(reply.usageChunk(answer)) }
+            try await sink.done()
+        }
+    }
+
+    private static func job(_ asked: ImageChatRequest, _ service: ImageService) async throws -> ImageJob {
+        let parameters = asked.parameters
+        let urls = asked.pictures
+        guard urls.count <= 1 else {
+            throw APIError.invalid("body.messages", "Received \(urls.count) input images. At most 1 image is supported by this model.")
+        }
+        let inputs = service.inputs
+        var picture = try await urls.first.asyncMap { try await inputs.load(.url($0), param: "body.messages") }
+        let defaults = service.model.imageDefaults
+        let own = picture.map { ImageSize(width: $0.width, height: $0.height) } ?? ImageSize(width: defaults.width, height: defaults.height)
+        let asksSize = parameters.size ?? parameters.resolution.map(own.area(ofSquare:)) ?? own
+        let size = ImageSize(width: parameters.width ?? asksSize.width, height: parameters.height ?? asksSize.height)
+        try service.limits.check(size)
+        if let whole = picture { picture = try await inputs.resized(whole, to: size) }
+        var ignored = IgnoredFields()
+        var job = ImageJob(
+            prompt: asked.prompt, count: parameters.count, size: size, drawing: parameters.drawing,
+            extras: try parameters.extras(ignored: &ignored),
+            seed: ImageJob.seed(parameters.drawing.seed), adapters: try service.limits.adapters(parameters.drawing))
+        job.source = picture
+        job.strength = parameters.strength
+        return job
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Value>(_ change: (Wrapped) async throws -> Value) async rethrows -> Value? {
+        if let self { try await change(self) } else { nil }
+    }
+}

@@ -1,0 +1,107 @@
+import HTTPTypes
+import Hummingbird
+import OmniAPI
+import OmniEngine
+import OmniHTTP
+import OmniRequests
+
+/// `/v1/chat/completions` and its batches, answered in text, or with pictures by a model that makes nothing else.
+struct ChatRoutes: RouteGroup {
+    let worker: WorkerModel
+    let pictures: ImageChats
+
+    func add(to table: inout RouteTable) {
+        table.add(.post, "/v1/chat/completions", "An answer to a conversation.") { request, context in
+            let body = try await context.collectJSON(request)
+            if pictures.answersChats { return try await pictures.answer(body.json, context) }
+            let (chat, ignored, coder) = try decode(body, context)
+            let model = try worker.require(.chat, (any TextModel).self, task: "chat")
+            let reply = ChatReply(
+                id: chat.requestID ?? context.requestID, model: worker.servedName, request: chat, fingerprint: model.systemFingerprint)
+            let isLong = body.isLong || chat.bringsMedia
+            if chat.stream {
+                return try await streamed(model, chat, reply, coder, context: context, isLong: isLong, ignored: ignored)
+            }
+            let (whole, media) = try await context.cancelOnDisconnect(isLong: isLong) {
+                let answer = try await Self.collect(model, chat, id: context.requestID)
+                return (answer, try await coder.media(of: answer))
+            }
+            return .json(reply.completion(whole, media: media), ignored: ignored)
+        }
+        table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
+            let body = try await context.collectJSON(request)
+            let conversations = try ChatBatch(body.json).requests
+            if pictures.answersChats { return try await pictures.answer(conversations, context) }
+            let requests = try conversations.map { try ChatCompletionRequest(json: $0) }
+            let model = try worker.require(.chat, (any TextModel).self, task: "chat")
+            let answers = try await context.cancelOnDisconnect(isLong: true) {
+                try await withThrowingTaskGroup(of: (Int, ChatAnswer).self) { group in
+                    for (place, chat) in requests.enumerated() {
+                        group.addTask { (place, try await Self.collect(model, chat, id: "\(context.requestID)-\(place)")) }
+                    }
+                    return try await group.reduce(into: [Int: ChatAnswer]()) { $0[$1.0] = $1.1 }
+                }
+            }
+            let reply = ChatReply(
+                id: "batch-\(context.requestID)", model: worker.servedName, request: requests[0], fingerprint: model.systemFingerprint)
+            return .json(reply.completion(ChatAnswer(joining: requests.indices.compactMap { answers[$0] })))
+        }
+    }
+
+    /// The request, and how what the model makes besides text is coded. A model that speaks itself has one voice.
+    private func decode(_ body: JSONBody, _ context: OmniContext) throws -> (ChatCompletionRequest, ignored: String?, ChatMediaCoder) {
+        guard worker.capabilities?.contains(.spokenChat) == true, let audio = try ChatAudioOptions(body.json) else {
+            let (chat, ignored) = try context.decode(ChatCompletionRequest.self, from: body)
+            return (chat, ignored, ChatMediaCoder(audio: nil))
+        }
+        let (chat, unknown) = try context.decode(ChatCompletionRequest.self, from: body.without(ChatAudioOptions.members))
+        var unused = IgnoredFields()
+        unused.names = audio.ignored + (audio.voice == nil ? [] : [audio.voiceField])
+        return (chat, context.joined(unused, to: unknown), ChatMediaCoder(audio: audio))
+    }
+
+    private func streamed(
+        _ model: any TextModel, _ chat: ChatCompletionRequest, _ reply: ChatReply, _ coder: ChatMediaCoder, context: OmniContext,
+        isLong: Bool,
+        ignored: String?
+    ) async throws -> Response {
+        let scope = RequestScope(id: context.requestID)
+        // Started before the status goes out, so that what is wrong with the request has its own status.
+        let generation = try await context.cancelOnDisconnect(isLong: isLong) { try await model.chat(chat, scope: scope) }
+        return context.eventStream(ignored: ignored) { sink in
+            defer { scope.cancellation.cancel() }
+            var counted = chat.streamOptions?.countsContinuously == true ? Usage(promptTokens: generation.promptTokens) : nil
+            for choice in 0..<chat.n { try await sink.write(reply.opening(choice, usage: counted)) }
+            for try await event in generation.events {
+                if case .progress(let usage) = event { counted = usage }
+                var chunk = reply.chunk(event, usage: counted)
+                if chunk == nil { chunk = try await coder.chunk(event, reply) }
+                if let chunk { try await sink.write(chunk) }
+            }
+            try Task.checkCancellation()
+            try await sink.done()
+        }
+    }
+
+    /// The whole answer.
+    private static func collect(_ model: any TextModel, _ chat: ChatCompletionRequest, id: String) async throws -> ChatAnswer {
+        let scope = RequestScope(id: id)
+        defer { scope.cancellation.cancel() }
+        var answer = ChatAnswer(to: chat)
+        for try await event in try await model.chat(chat, scope: scope).events { answer.add(event) }
+        try Task.checkCancellation()
+        return answer
+    }
+}
+
+extension ChatCompletionRequest {
+    fileprivate var bringsMedia: Bool { messages.contains(where: \.bringsMedia) }
+}
+
+extension ChatMessage {
+    /// Pictures and sounds are fetched and decoded before the work begins.
+    var bringsMedia: Bool {
+        guard case .parts(let parts) = content else { return false }
+        return parts.contains { if case .text = $0 { false } else { true } }
+    }
+}
