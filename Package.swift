@@ -226,7 +226,7 @@ let package = Package(
             name: "OmniGatewayServerTests", dependencies: ["OmniGatewayServer", "OmniTestSupport", hummingbird, nioCore, nioPosix]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor", "OmniTestSupport"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
-        .testTarget(name: "OmniTextTests", dependencies: ["OmniAnswerSchema", "OmniLlama", "OmniText"]),
+        .testTarget(name: "OmniTextTests", dependencies: ["CLlama", "OmniAnswerSchema", "OmniLlama", "OmniText"]),
         .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
         .testTarget(name: "OmniTranscriptionTests", dependencies: ["OmniTranscription", "OmniTestSupport"]),
         .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech", "OmniTestSupport"], resources: [.copy("Fixtures")]),

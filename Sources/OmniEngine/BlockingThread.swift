@@ -10,4 +10,7 @@ package enum BlockingThread {
             thread.start()
         }
     }
+
+    /// Whether this is a thread of a task: work that blocks must not run on it. For assertions, so that every test sees it.
+    package static var isPool: Bool { withUnsafeCurrentTask { $0 != nil } }
 }

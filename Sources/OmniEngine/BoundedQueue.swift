@@ -1,10 +1,12 @@
-import Synchronization
+import Foundation
 
-/// Elements on their way to one task, no more of them than fit: a task that puts in waits for room, a thread looks for itself
-/// (``cost``) before it posts.
+/// Elements on their way to one that takes them, a task (``next()``) or a thread (``take(most:waiting:until:)``); no more of them than fit.
 ///
-/// One puts in, one takes out.
-package final class BoundedQueue<Element: Sendable>: Sendable {
+/// Who puts in waits for room (``put(_:cost:)``), is refused (``offer(_:cost:)``), or looks for itself (``cost``) before it posts. One takes
+/// out; one puts in with `put`, any number with the others.
+///
+/// Unchecked: `state` is guarded by `condition`.
+package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
     private typealias Waiter = CheckedContinuation<Void, Never>
 
     private struct State {
@@ -16,45 +18,53 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         var consumer: Waiter?
 
         /// One that is larger than the queue has room in an empty one.
-        func hasRoom(for more: Int, within limit: Int) -> Bool { elements.isEmpty || cost + more <= limit }
+        func hasRoom(for more: Int, within limit: Int) -> Bool { cost == 0 || cost + more <= limit }
     }
 
-    private let state = Mutex(State())
+    /// What became of an element that does not wait for room.
+    package enum Outcome: Sendable, Equatable {
+        case accepted
+        /// With the costs of those that are there.
+        case full(Int)
+        case finished
+    }
+
+    private let condition = NSCondition()
+    private var state = State()
     private let limit: Int
+    private let countsTaken: Bool
 
-    /// - Parameter limit: of the costs of all elements together.
-    package init(limit: Int) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: of the costs of all elements together.
+    ///   - countsTaken: those that were taken count until they are released.
+    package init(limit: Int, countsTaken: Bool = false) { (self.limit, self.countsTaken) = (limit, countsTaken) }
 
-    /// The costs of the elements that wait to be taken.
-    package var cost: Int { state.withLock { $0.cost } }
+    /// The costs of the elements that wait to be taken, or are not released.
+    package var cost: Int { withState { $0.cost } }
 
     /// Waits for room. What is put in after the end is dropped. Throws `CancellationError`.
     package func put(_ element: Element, cost: Int = 1) async throws {
         while true {
             try Task.checkCancellation()
-            let (isDone, consumer) = state.withLock { state -> (Bool, Waiter?) in
-                guard state.end == nil else { return (true, nil) }
-                guard state.hasRoom(for: cost, within: limit) else { return (false, nil) }
-                state.elements.append((element, cost))
-                state.cost += cost
-                defer { state.consumer = nil }
-                return (true, state.consumer)
-            }
-            consumer?.resume()
-            if isDone { return }
+            guard case .full = offer(element, cost: cost) else { return }
             await wait(asProducer: true) { $0.end != nil || $0.hasRoom(for: cost, within: self.limit) }
         }
     }
 
+    /// Puts in if there is room.
+    package func offer(_ element: Element, cost: Int = 1) -> Outcome {
+        let (outcome, consumer) = withState { state -> (Outcome, Waiter?) in
+            guard state.end == nil else { return (.finished, nil) }
+            guard state.hasRoom(for: cost, within: limit) else { return (.full(state.cost), nil) }
+            return (.accepted, append(element, cost, to: &state))
+        }
+        consumer?.resume()
+        return outcome
+    }
+
     /// Puts in without waiting, whether there is room or not: for a thread, which must not wait. What comes after the end is dropped.
     package func post(_ element: Element, cost: Int = 1) {
-        let consumer = state.withLock { state -> Waiter? in
-            guard state.end == nil else { return nil }
-            state.elements.append((element, cost))
-            state.cost += cost
-            defer { state.consumer = nil }
-            return state.consumer
-        }
+        let consumer = withState { state in state.end == nil ? append(element, cost, to: &state) : nil }
         consumer?.resume()
     }
 
@@ -63,13 +73,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
     package func next() async throws -> Element? {
         while true {
             try Task.checkCancellation()
-            let (found, end, producer) = state.withLock { state -> (Element?, Result<Void, any Error>?, Waiter?) in
-                guard let (element, cost) = state.elements.first else { return (nil, state.end, nil) }
-                state.elements.removeFirst()
-                state.cost -= cost
-                defer { state.producer = nil }
-                return (element, nil, state.producer)
-            }
+            let (found, end, producer) = withState { state in (removeFirst(1, from: &state).first, state.end, takeProducer(of: &state)) }
             producer?.resume()
             if let found { return found }
             if let end {
@@ -80,17 +84,73 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         }
     }
 
+    /// The first elements, as many as are there and asked for; nil as soon as the queue is finished, whatever is left in it (``drain()``).
+    /// With `waiting` it blocks the thread while there are none, until `deadline` at most.
+    package func take(most: Int = .max, waiting: Bool = true, until deadline: ContinuousClock.Instant? = nil) -> [Element]? {
+        condition.lock()
+        while waiting, state.elements.isEmpty, state.end == nil, block(until: deadline) {}
+        let taken = state.end == nil ? removeFirst(most, from: &state) : nil
+        let producer = takeProducer(of: &state)
+        condition.unlock()
+        producer?.resume()
+        return taken
+    }
+
+    /// What is left after the end.
+    package func drain() -> [Element] { withState { removeFirst(.max, from: &$0) } }
+
+    /// Elements that were taken count no more.
+    package func release(cost: Int) {
+        let producer = withState { state in
+            state.cost -= cost
+            return takeProducer(of: &state)
+        }
+        producer?.resume()
+    }
+
     /// Nothing more will come; what is in the queue can still be taken. Only the first end counts.
     package func finish(_ end: Result<Void, any Error> = .success(())) {
-        state.withLock { if $0.end == nil { $0.end = end } }
+        withState { if $0.end == nil { $0.end = end } }
         wakeAll()
+    }
+
+    private func withState<Value>(_ body: (inout State) -> Value) -> Value { condition.withLock { body(&state) } }
+
+    private func append(_ element: Element, _ cost: Int, to state: inout State) -> Waiter? {
+        state.elements.append((element, cost))
+        state.cost += cost
+        condition.signal()
+        defer { state.consumer = nil }
+        return state.consumer
+    }
+
+    private func removeFirst(_ most: Int, from state: inout State) -> [Element] {
+        let taken = state.elements.prefix(most)
+        state.elements.removeFirst(taken.count)
+        if !countsTaken { state.cost -= taken.reduce(0) { $0 + $1.cost } }
+        return taken.map(\.element)
+    }
+
+    private func takeProducer(of state: inout State) -> Waiter? {
+        defer { state.producer = nil }
+        return state.producer
+    }
+
+    /// With `condition` locked: waits for a signal; false once the deadline is over.
+    private func block(until deadline: ContinuousClock.Instant?) -> Bool {
+        guard let deadline else {
+            condition.wait()
+            return true
+        }
+        let left = (deadline - .now).seconds
+        return left > 0 && condition.wait(until: Date(timeIntervalSinceNow: left))
     }
 
     /// Returns when there may be something to do, or the task was cancelled.
     private func wait(asProducer: Bool, until isReady: (State) -> Bool) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
+                let isOver = withState { state in
                     if isReady(state) || Task.isCancelled { return true }
                     if asProducer { state.producer = continuation } else { state.consumer = continuation }
                     return false
@@ -102,9 +162,10 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         }
     }
 
-    /// Both look again.
+    /// All look again.
     private func wakeAll() {
-        let waiters = state.withLock { state in
+        let waiters = withState { state in
+            condition.broadcast()
             defer { (state.producer, state.consumer) = (nil, nil) }
             return [state.producer, state.consumer]
         }

@@ -29,6 +29,18 @@ public struct RouteTable: Sendable {
 
     package mutating func add(_ group: some RouteGroup) { group.add(to: &self) }
 
+    /// Adds a group whose routes are there only while `check` does not throw; what it throws is the answer.
+    package mutating func add(_ group: some RouteGroup, where check: @escaping @Sendable () throws -> Void) {
+        var own = RouteTable()
+        own.add(group)
+        routes += own.routes.map { route in
+            Route(method: route.method, path: route.path, doc: route.doc) { request, context in
+                try check()
+                return try await route.handler(request, context)
+            }
+        }
+    }
+
     /// A responder for all routes. `HEAD` is answered wherever `GET` is (RFC 9110, 9.1), `OPTIONS` by the methods that a path
     /// takes, other methods on a known path with 405; both name them in `Allow`.
     func responder() -> RouterResponder<OmniContext> {

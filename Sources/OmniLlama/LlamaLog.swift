@@ -42,7 +42,7 @@ package enum LlamaLog {
     static func computes(under handle: AbortHandle?) { sink.setHandle(handle) }
 }
 
-private final class LogSink: Sendable {
+final class LogSink: Sendable {
     private struct State {
         var logger: Logger?
         /// Lines that are not whole yet, of each thread.

@@ -1,56 +1,42 @@
-import Foundation
 import OmniAPI
+import OmniEngine
+import Synchronization
 
 /// Embedding jobs, first come first served, for the one thread that computes them.
-///
-/// Unchecked: every field is guarded by `condition`.
-final class JobQueue: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var jobs: [EmbeddingJob] = []
-    private var closed = false
-    private var busySince: ContinuousClock.Instant?
+final class JobQueue: Sendable {
+    private let queue: BoundedQueue<EmbeddingJob>
+    private let busySince = Mutex<ContinuousClock.Instant?>(nil)
     private let maxQueue: Int
 
-    init(maxQueue: Int) { self.maxQueue = maxQueue }
-
-    var stalledFor: Duration? {
-        condition.lock()
-        defer { condition.unlock() }
-        return busySince.map { ContinuousClock.now - $0 }
+    init(maxQueue: Int) {
+        queue = BoundedQueue(limit: max(maxQueue, 1))
+        self.maxQueue = maxQueue
     }
+
+    var stalledFor: Duration? { busySince.withLock { $0.map { ContinuousClock.now - $0 } } }
 
     /// Throws 503 when the queue is full.
     func add(_ job: EmbeddingJob) throws {
-        condition.lock()
-        defer { condition.unlock() }
-        guard !closed else { throw Inbox.closing }
-        guard jobs.count < max(maxQueue, 1) else {
+        switch queue.offer(job) {
+        case .accepted: return
+        case .finished: throw Inbox.closing
+        case .full(let waiting):
             throw APIError(
-                .unavailable, "The queue is full: \(jobs.count) requests wait.",
+                .unavailable, "The queue is full: \(waiting) requests wait.",
                 remedy: "Try again later, or start the server with a larger --max-queue (now \(maxQueue)).", retryAfter: 1)
         }
-        jobs.append(job)
-        condition.signal()
     }
 
     /// Blocks for the next job; nil once closed.
     func take() -> EmbeddingJob? {
-        condition.lock()
-        defer { condition.unlock() }
-        busySince = nil
-        while jobs.isEmpty, !closed { condition.wait() }
-        if closed { return nil }
-        busySince = ContinuousClock.now
-        return jobs.removeFirst()
+        busySince.withLock { $0 = nil }
+        guard let job = queue.take(most: 1)?.first else { return nil }
+        busySince.withLock { $0 = .now }
+        return job
     }
 
     func close() {
-        condition.lock()
-        closed = true
-        let left = jobs
-        jobs = []
-        condition.signal()
-        condition.unlock()
-        for job in left { job.done(.failure(Inbox.closing)) }
+        queue.finish()
+        for job in queue.drain() { job.done(.failure(Inbox.closing)) }
     }
 }

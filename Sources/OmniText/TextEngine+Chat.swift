@@ -38,8 +38,9 @@ extension TextEngine {
         try request.chatTemplate.map { try ChatTemplate(model: model, source: $0) } ?? template
     }
 
-    /// Compiles a grammar once for each answer: every one keeps its own place in it.
+    /// Compiles a grammar once for each answer: every one keeps its own place in it. Blocks.
     func grammars(_ specification: GrammarSpecification?, count: Int) throws -> [Grammar] {
+        assert(!BlockingThread.isPool)
         guard let specification else { return [] }
         return try (0..<count).map { _ in try Grammar(specification, vocabulary: vocabulary) }
     }

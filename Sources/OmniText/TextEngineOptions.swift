@@ -28,7 +28,7 @@ public struct TextEngineOptions: Sendable {
     public var devices: [String] = []
     /// `--tensor-split`: shares of the layers for the devices, in their order; empty splits by free memory.
     public var tensorSplit: [Float] = []
-    /// The projector that gives the model eyes or ears.
+    /// The projector: encoders of pictures or sound.
     public var mmproj: String?
     /// `--generation-config`: where the defaults for sampling are.
     public var generationConfig = GenerationConfigSource.auto

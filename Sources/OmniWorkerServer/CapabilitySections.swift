@@ -91,7 +91,7 @@ extension SpeechCapabilities {
 }
 
 extension TranscriptionCapabilities {
-    init(_ abilities: HearingAbilities, limits: AudioLimits) {
+    init(_ abilities: TranscriptionAbilities, limits: AudioLimits) {
         self.init()
         languages = abilities.languages.map(\.code)
         (translates, findsPauses) = (abilities.translates, abilities.findsPauses)

@@ -26,13 +26,19 @@ public final class WorkerModel: Sendable {
         if case .ready(let model) = state { model.capabilities } else { nil }
     }
 
-    /// The model as one that has `capability`. 503 while it loads, 404 when it has not.
-    func require<Kind>(_ capability: ModelCapability, _: Kind.Type, task: String) throws -> Kind {
-        let model = try self.model()
-        guard model.capabilities.contains(capability), let able = model as? Kind else {
-            throw APIError(.notFound, "The model `\(servedName)` cannot do \(task).", param: "model")
-        }
+    /// Throws 503 while the model loads, and 404 unless it has one of `capabilities`.
+    func check(_ capabilities: Set<ModelCapability>, task: String) throws {
+        guard !(try model().capabilities.isDisjoint(with: capabilities)) else { throw cannot(task) }
+    }
+
+    /// The model as one that does what a mounted route needs. 503 while it loads, 404 when it does not.
+    func model<Kind>(as _: Kind.Type) throws -> Kind {
+        guard let able = try model() as? Kind else { throw cannot("this") }
         return able
+    }
+
+    private func cannot(_ task: String) -> APIError {
+        APIError(.notFound, "The model `\(servedName)` cannot do \(task).", param: "model")
     }
 
     /// The model. 503 while it loads.

@@ -17,20 +17,20 @@ public struct WorkerServer: Sendable {
     public var fetcher: any MediaFetcher
     public var muxing: MuxingOptions
     /// Limits on sound that is to be written down.
-    public var hearing: AudioLimits
+    public var audio: AudioLimits
     public var logger: Logger
 
     public init(
         socket: String, limits: RequestLimits, images: ImageRequestLimits, fetcher: any MediaFetcher,
         muxing: MuxingOptions = MuxingOptions(),
-        hearing: AudioLimits = .transcription(bytes: nil, seconds: nil), logger: Logger
+        audio: AudioLimits = .transcription(bytes: nil, seconds: nil), logger: Logger
     ) {
         self.socket = socket
         self.limits = limits
         self.images = images
         self.fetcher = fetcher
         self.muxing = muxing
-        self.hearing = hearing
+        self.audio = audio
         self.logger = logger
     }
 
@@ -46,7 +46,7 @@ public struct WorkerServer: Sendable {
         let worker = WorkerModel(servedName: servedName)
         let listener = HTTPListener(
             configuration: .init(address: .unix(path: socket), limits: limits, isPublic: false, connections: .none),
-            routes: WorkerRoutes(worker: worker, metrics: metrics, fetcher: fetcher, images: images, muxing: muxing, hearing: hearing)
+            routes: WorkerRoutes(worker: worker, metrics: metrics, fetcher: fetcher, images: images, muxing: muxing, audio: audio)
                 .table,
             metrics: HTTPMetrics(registry: MetricsRegistry()), logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

@@ -84,7 +84,8 @@ class Reply:
 class Server:
     """A running `omni serve`. `arguments` go to it as they are; the starter model is served unless `models` names others."""
 
-    def __init__(self, folder, *arguments, models=None, environment=None, stderr=None, port=0, uds=None, data=None, ready=True, threads=1):
+    def __init__(self, folder, *arguments, models=None, environment=None, stderr=None, port=0, uds=None, data=None, ready=True, threads=1,
+                 program=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log_path = self.folder / "log"
@@ -92,7 +93,7 @@ class Server:
         self.uds, self.port = uds, port
         named = [str(starter_model())] if models is None else [str(m) for m in models]
         place = ["--uds", str(uds)] if uds else ["--port", str(port)]
-        self.command = [binary(), "serve", *named, *place, "--data-dir", str(self.data), *(["--threads", str(threads)] if threads else []), *map(str, arguments)]
+        self.command = [str(program or binary()), "serve", *named, *place, "--data-dir", str(self.data), *(["--threads", str(threads)] if threads else []), *map(str, arguments)]
         settings = {k: v for k, v in os.environ.items() if not k.startswith(("VLLM_", "OMNI_HOME"))} | (environment or {})
         with open(self.log_path, "ab") if stderr is None else contextlib.nullcontext(stderr) as log:
             self.process = subprocess.Popen(

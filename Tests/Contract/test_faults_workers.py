@@ -2,12 +2,14 @@
 import json
 import os
 import re
+import shutil
 import signal
+import sys
 import threading
 
 import pytest
 
-from harness import ENDLESS, LIMIT, Server, Stream, chat_body, is_alive, starter_model, text_of, wait_until
+from harness import ENDLESS, LIMIT, Server, Stream, binary, chat_body, is_alive, starter_model, text_of, wait_until
 
 
 def test_a_worker_killed_in_a_stream(start, twins):
@@ -96,6 +98,45 @@ def test_a_killed_gateway_leaves_no_worker(start):
     # The same data folder serves again: neither its lock nor its sockets are in the way.
     with Server(server.folder / "again", data=server.data) as again:
         assert again.chat(max_tokens=1).status == 200
+
+
+def test_a_worker_of_another_version_is_restarted_from_the_program_that_runs(start, tmp_path):
+    """The program's file is replaced while the server runs, as an upgrade does."""
+    program = tmp_path / "omni"
+    shutil.copy2(binary(), program)
+    server = start(program=program)
+    upgrade = tmp_path / "upgrade"
+    upgrade.write_text(f"#!{sys.executable}\n" + ANOTHER_VERSION)
+    upgrade.chmod(0o755)
+    upgrade.replace(program)
+    os.kill(*server.workers().values(), signal.SIGKILL)
+    wait_until(lambda: "worker of another version" in server.log, "the upgrade to be found out")
+    wait_until(lambda: set(server.model_states().values()) == {"ready"}, "a worker of this version")
+    assert server.chat(max_tokens=2).status == 200
+    (pid,) = server.workers().values()
+    assert os.readlink(f"/proc/{pid}/exe") == os.readlink(f"/proc/{server.pid}/exe")
+
+
+# A worker that says a version which no server of today knows.
+ANOTHER_VERSION = """
+import http.server, socketserver, sys
+class Reply(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = b'{"protocol_version": 9999, "state": "ready"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def address_string(self):
+        return "gateway"
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+server = Server(sys.argv[sys.argv.index("--socket") + 1], Reply)
+import threading
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()
+"""
 
 
 def test_a_stopped_worker_is_not_the_others_problem(start, twins):

@@ -73,6 +73,35 @@ struct BoundedQueueTests {
         #expect(try await taker.value == 7)
     }
 
+    @Test("a thread blocks until something comes, takes all of it, and is told of the end before what is left", .timeLimit(.minutes(10)))
+    func thread() async throws {
+        let queue = BoundedQueue<Int>(limit: 3)
+        let taken = Task { try await BlockingThread.run(name: "taker") { queue.take() } }
+        #expect(queue.offer(1) == .accepted)
+        #expect(try await taken.value == [1])
+        for number in 2...4 { #expect(queue.offer(number) == .accepted) }
+        #expect(queue.offer(5) == .full(3))
+        #expect(queue.take(most: 1) == [2] && queue.take(waiting: false) == [3, 4] && queue.take(waiting: false) == [])
+        let late = Task { try await BlockingThread.run(name: "late") { queue.take(until: .now + .milliseconds(1)) } }
+        #expect(try await late.value == [])
+        let ended = Task { try await BlockingThread.run(name: "ended") { queue.take() } }
+        queue.finish()
+        #expect(try await ended.value == nil)
+        #expect(queue.offer(2) == .finished)
+        #expect(queue.take() == nil && queue.drain().isEmpty)
+    }
+
+    @Test("what was taken counts until it is released, where it is to")
+    func released() {
+        let queue = BoundedQueue<Int>(limit: 3, countsTaken: true)
+        #expect(queue.offer(1, cost: 2) == .accepted && queue.offer(2, cost: 2) == .full(2))
+        #expect(queue.take() == [1] && queue.offer(3, cost: 2) == .full(2))
+        queue.release(cost: 2)
+        #expect(queue.offer(4, cost: 2) == .accepted)
+        queue.finish()
+        #expect(queue.take() == nil && queue.drain() == [4])
+    }
+
     @Test("an end with an error is thrown once all has been taken, and only the first end counts")
     func failed() async throws {
         struct Fault: Error {}

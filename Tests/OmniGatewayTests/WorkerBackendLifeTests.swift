@@ -136,7 +136,7 @@ struct WorkerBackendLifeTests {
 
     /// What can be asked of a backend, and what its worker can do.
     private enum Step: CaseIterable {
-        case start, sleep, wake, ask, crash, load, progress, fail, hang, recover, pause, wait, rest
+        case start, sleep, wake, ask, crash, load, progress, fail, replace, hang, recover, pause, wait, rest
     }
 
     /// Walks at random, in a hundred lives: nothing that the life cycle calls impossible may come, and all that it allows must.
@@ -149,8 +149,8 @@ struct WorkerBackendLifeTests {
             "backing off: sleep requested",
             "failed: sleep requested", "asleep: shutdown requested", "loading: shutdown requested", "ready: shutdown requested",
             "backing off: shutdown requested",
-            "failed: shutdown requested", "loading: progress", "loading: loaded", "loading: load failed", "loading: hung", "ready: hung",
-            "loading: exited",
+            "failed: shutdown requested", "loading: progress", "loading: loaded", "loading: load failed", "loading: foreign",
+            "loading: hung", "ready: hung", "loading: exited",
             "ready: exited", "stopping to sleep: exited", "stopping to wake: exited", "stopping as failed: exited",
             "backing off: back-off over", "failed: rested",
         ]
@@ -171,6 +171,7 @@ struct WorkerBackendLifeTests {
                 case .load: scripted.worker.set { $0.account = .status(WorkerStatus(state: .ready)) }
                 case .progress: scripted.worker.set { $0.account = .status(WorkerStatus(state: .loading)) }
                 case .fail: scripted.worker.set { $0.account = .status(WorkerStatus(state: .failed)) }
+                case .replace: scripted.worker.set { $0.account = .foreign(version: 9) }
                 case .hang: scripted.worker.set { $0.account = nil }
                 case .recover: scripted.worker.set { $0.obeys.toggle() }
                 case .pause: await scripted.time.advance(by: .milliseconds(30))

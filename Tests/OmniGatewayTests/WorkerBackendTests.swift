@@ -91,12 +91,28 @@ struct WorkerBackendTests {
         #expect(try await woken)
     }
 
-    @Test("one that speaks another version of the protocol is refused with both versions")
+    @Test("one that speaks another version of the protocol is restarted from the program that this server runs")
+    func foreignOnce() async throws {
+        let scripted = BackendUnderTest()
+        scripted.worker.set { $0.account = .foreign(version: 9) }
+        scripted.backend.start()
+        await scripted.time.run(until: { scripted.worker.process?.isStopping == true })
+        scripted.worker.set { $0.account = Self.status(.ready) }
+        await scripted.becomes(.ready)
+        #expect(scripted.worker.launches.map(\.executable) == ["/nowhere", "/proc/1/exe"])
+        #expect(scripted.log.says("worker of another version") && scripted.log.impossible.isEmpty)
+        scripted.worker.process?.end(.signal(9))
+        await scripted.time.run(.seconds(20), until: { scripted.worker.processes.count == 3 })
+        #expect(scripted.worker.launches.last?.executable == "/proc/1/exe", "the file is still another's")
+    }
+
+    @Test("one that does so again is refused with both versions")
     func foreign() async throws {
         let scripted = BackendUnderTest()
         scripted.worker.set { $0.account = .foreign(version: 9) }
         scripted.backend.start()
         await scripted.time.run(until: { if case .failed = scripted.state { true } else { false } })
+        #expect(scripted.worker.processes.count == 2)
         guard case .failed(let reason) = scripted.state else { return }
         #expect(
             reason.contains("version 9") && reason.contains("version \(WorkerProtocol.version)") && reason.contains("Restart the server"))

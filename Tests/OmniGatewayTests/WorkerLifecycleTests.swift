@@ -79,7 +79,7 @@ struct WorkerLifecycleTests {
 
     @Test("what a stopping process still says does not count")
     func lateWords() {
-        for word in [WorkerLifecycle.Event.loaded, .progress(0.9), .loadFailed(reason: "x"), .hung] {
+        for word in [WorkerLifecycle.Event.loaded, .progress(0.9), .loadFailed(reason: "x"), .foreign(reason: "x"), .hung] {
             #expect(after(.wakeRequested, .sleepRequested, word).state == .stopping(then: .sleep))
         }
     }
@@ -140,6 +140,17 @@ struct WorkerLifecycleTests {
         #expect(life.state == .failed(reason: "cut short", hasRested: false))
     }
 
+    @Test("one of another version is started once more from the server's own program, then given up")
+    func foreign() {
+        var life = after(.wakeRequested)
+        #expect(life.handle(.foreign(reason: "old")) == [.stopProcess])
+        #expect(life.state == .stopping(then: .wake) && life.usesOwnImage)
+        #expect(life.handle(crash) == [.spawn(nil)])
+        #expect(life.handle(.foreign(reason: "old")) == [.stopProcess])
+        #expect(life.handle(crash) == [.restFor(.seconds(60))])
+        #expect(life.state == .failed(reason: "old", hasRested: false))
+    }
+
     @Test("sleep takes a crashing worker out of its pause")
     func sleepWhileBackingOff() {
         var life = after(.wakeRequested, crash)
@@ -187,7 +198,7 @@ struct WorkerLifecycleTests {
     @Test("what cannot be is said, and changes nothing")
     func impossible() {
         var life = WorkerLifecycle()
-        for event in [WorkerLifecycle.Event.loaded, .progress(1), .loadFailed(reason: "x"), .hung, crash, .backOffOver, .rested] {
+        for event in [WorkerLifecycle.Event.loaded, .progress(1), .loadFailed(reason: "x"), .foreign(reason: "x"), .hung, crash, .backOffOver, .rested] {
             guard case .report(let what)? = life.handle(event).first else { return #expect(Bool(false), "\(event) is not reported") }
             #expect(what.contains("asleep") && life == WorkerLifecycle())
         }

@@ -31,7 +31,7 @@ struct SynthesisThreadTests {
     @Test("however many come at once, no more are taken than there are places", .timeLimit(.minutes(10)))
     func places() async throws {
         let gate = Gate()
-        let (thread, _) = try await onThread { try SynthesisThread.start { gate } }
+        let (thread, _) = try await BlockingThread.run(name: "test") { try SynthesisThread.start { gate } }
         var options = SpeechOptions()
         options.mostRequests = 4
         let plan = try SpeechJob<Gate>.Plan(SpeechSynthesis(text: "One."), settings: 0, modelRate: 24_000, options: options)

@@ -81,6 +81,38 @@ struct MediaTests {
         ) -> Outcome { .failed }
     }
 
+    /// An encoder that finds no room in the cache at first.
+    private final class CrowdedEncoder: MediaEncoder, @unchecked Sendable {
+        private var isFull = true
+
+        override func compute(
+            _ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken]
+        ) -> Outcome {
+            defer { isFull = false }
+            guard !isFull else { return .full }
+            return super.compute(span, into: context, sequence: sequence, position: position, batch: batch, for: owner)
+        }
+    }
+
+    @Test("a cache that is full when a picture comes gives up a finished answer's part, and the picture is read")
+    func fullCache() async throws {
+        LlamaLog.start(logger: Logger(label: "test"))
+        var options = TextEngineOptions()
+        options.threads = 1
+        options.mmproj = Self.folder.appending(path: "tiny-mmproj.gguf").path
+        let crowded = try TextEngine(
+            model: LlamaModel(path: Self.folder.appending(path: "tiny.gguf").path) { _ in }, options: options, lane: FreeLane(),
+            logger: Logger(label: "test"), encoder: CrowdedEncoder.self)
+        let seen = look([Self.picture((255, 0, 0)), .text("What is it?")])
+        let plain = try await engine()
+        let wanted = try await plain.answers(seen).first
+        await plain.shutdown()
+        for text in ["xyz", "uvw"] { _ = try await crowded.answers(question(text, maxTokens: 4) { $0.sampling.ignoreEOS = true }) }
+        #expect(try await crowded.answers(seen).first.text == wanted.text)
+        #expect(crowded.statistics.preemptions == 0)
+        await crowded.shutdown()
+    }
+
     @Test("a picture that cannot be encoded fails its own request, and costs others neither their places nor what is cached")
     func failedEncode() async throws {
         LlamaLog.start(logger: Logger(label: "test"))

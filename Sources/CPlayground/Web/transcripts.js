@@ -28,7 +28,7 @@ function showModels() {
   offer(at('hear-model'), able);
   at('hear-start').disabled = !able.length;
   if (served.models.length && !able.length) {
-    fill(at('hear-notice'), el('div', { class: 'notice' }, el('strong', {}, 'No model here hears'), 'Start the server with one: omni serve whisper-base'));
+    fill(at('hear-notice'), el('div', { class: 'notice' }, el('strong', {}, 'No model here transcribes'), 'Start the server with one: omni serve whisper-base'));
   } else if (at('hear-notice').firstElementChild?.className === 'notice') fill(at('hear-notice'));
   renewCode();
 }

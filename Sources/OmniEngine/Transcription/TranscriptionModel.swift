@@ -2,7 +2,7 @@ import OmniAPI
 
 /// A model that writes down what is said.
 public protocol TranscriptionModel: ServedModel {
-    var hearing: HearingAbilities { get }
+    var abilities: TranscriptionAbilities { get }
     /// Starts to write down. Throws ``APIError`` for what is wrong with the request (a language that the model does not know, 503 when the
     /// queue is full) before anything is computed. Ending the iteration of the events, or the scope's cancellation, stops at the next
     /// node of a graph.
@@ -10,7 +10,7 @@ public protocol TranscriptionModel: ServedModel {
 }
 
 /// What a request may ask of a model that transcribes.
-public struct HearingAbilities: Sendable, Equatable {
+public struct TranscriptionAbilities: Sendable, Equatable {
     /// What it writes down.
     public var languages: [SpokenLanguage]
     /// It writes English for what is said in any of its languages.

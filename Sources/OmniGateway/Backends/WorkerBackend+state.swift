@@ -59,7 +59,9 @@ extension WorkerBackend {
         case .spawn(let safeMode):
             let run = WorkerRun()
             shared.process = run
-            run.begin { await self.runProcess(run, isSafe: safeMode != nil) }
+            var launch = shared.lifecycle.usesOwnImage ? launch.fromOwnImage : launch
+            if safeMode != nil { launch = launch.inSafeMode }
+            run.begin { [launch] in await self.runProcess(run, launch) }
         case .spawnAfter(let pause): shared.timer = timer(pause, .backOffOver)
         case .restFor(let pause): shared.timer = timer(pause, .rested)
         case .watchDrain: Task { await self.watchDrain() }
@@ -105,7 +107,7 @@ extension WorkerBackend {
 
     // MARK: - The process
 
-    private func runProcess(_ run: WorkerRun, isSafe: Bool) async {
+    private func runProcess(_ run: WorkerRun, _ launch: WorkerLaunch) async {
         let watch = WorkerWatch(
             link: link, clock: clock, logger: logger,
             isIdle: { self.isIdle(run) },
@@ -115,7 +117,7 @@ extension WorkerBackend {
                 self.shared.withLock { if $0.process === run { $0.report = status } }
             })
         let watching = Task { await watch.run() }
-        let end = await launcher.run(isSafe ? launch.inSafeMode : launch, stop: run.stop)
+        let end = await launcher.run(launch, stop: run.stop)
         watching.cancel()
         // Its last words come before the end.
         await watching.value

@@ -11,9 +11,14 @@ public struct WorkerLaunch: Sendable, Equatable {
     public var environment: [String: String]
     public var socket: String
     public var root: String
+    /// The program that this process runs, also where another file has its name by now.
+    public var ownImage: String
 
-    public init(executable: String, arguments: [String], socket: String, root: String, environment: [String: String] = [:]) {
+    public init(
+        executable: String, arguments: [String], socket: String, root: String, environment: [String: String] = [:], ownImage: String? = nil
+    ) {
         self.executable = executable
+        self.ownImage = ownImage ?? executable
         self.arguments = arguments
         self.environment = environment
         self.socket = socket
@@ -24,6 +29,13 @@ public struct WorkerLaunch: Sendable, Equatable {
     var inSafeMode: WorkerLaunch {
         var launch = self
         launch.environment["OMNI_CPU"] = "baseline"
+        return launch
+    }
+
+    /// The same from this process's own program.
+    var fromOwnImage: WorkerLaunch {
+        var launch = self
+        launch.executable = ownImage
         return launch
     }
 }

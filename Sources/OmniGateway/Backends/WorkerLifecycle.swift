@@ -35,6 +35,8 @@ struct WorkerLifecycle: Sendable, Equatable {
         case loaded
         /// The worker said why it cannot serve.
         case loadFailed(reason: String)
+        /// It is of another version than this server.
+        case foreign(reason: String)
         /// It does not answer, or does not get on.
         case hung
         /// The process is gone. `servedFor` is how long it had been ready, `hasAnswered` whether a request got its whole answer.
@@ -63,6 +65,8 @@ struct WorkerLifecycle: Sendable, Equatable {
     private(set) var state = State.asleep
     /// Set once its process has died of its own code before its first answer, until the server ends.
     private(set) var safeMode: SafeMode?
+    /// Set once a worker was of another version: the program's file was replaced, so the next ones are started from what runs here.
+    private(set) var usesOwnImage = false
     private var crashes = 0
 
     /// Why a worker runs on plain kernels.
@@ -133,12 +137,16 @@ struct WorkerLifecycle: Sendable, Equatable {
         case (.loading, .loadFailed(let reason)):
             state = .stopping(then: .fail(reason: reason))
             return [.stopProcess]
+        case (.loading, .foreign(let reason)):
+            state = .stopping(then: usesOwnImage ? .fail(reason: reason) : .wake)
+            usesOwnImage = true
+            return [.stopProcess]
         case (.loading, .hung), (.ready, .hung), (.draining, .hung):
             // Its end counts as a crash.
             return [.stopProcess]
-        case (.stopping, .progress), (.stopping, .loaded), (.stopping, .loadFailed), (.stopping, .hung),
-            (.shutDown(isEnding: true), .progress),
-            (.shutDown(isEnding: true), .loaded), (.shutDown(isEnding: true), .loadFailed), (.shutDown(isEnding: true), .hung):
+        case (.stopping, .progress), (.stopping, .loaded), (.stopping, .loadFailed), (.stopping, .foreign), (.stopping, .hung),
+            (.shutDown(isEnding: true), .progress), (.shutDown(isEnding: true), .loaded), (.shutDown(isEnding: true), .loadFailed),
+            (.shutDown(isEnding: true), .foreign), (.shutDown(isEnding: true), .hung):
             return []
 
         // Its end
@@ -180,7 +188,9 @@ struct WorkerLifecycle: Sendable, Equatable {
             (.shutDown(isEnding: false), .loaded),
             (.shutDown(isEnding: false), .loadFailed), (.shutDown(isEnding: false), .hung), (.shutDown(isEnding: false), .exited),
             (.ready, .progress),
-            (.ready, .loaded), (.ready, .loadFailed), (.draining, .progress), (.draining, .loaded), (.draining, .loadFailed):
+            (.ready, .loaded), (.ready, .loadFailed), (.draining, .progress), (.draining, .loaded), (.draining, .loadFailed),
+            (.asleep, .foreign), (.backingOff, .foreign), (.failed, .foreign), (.shutDown(isEnding: false), .foreign), (.ready, .foreign),
+            (.draining, .foreign):
             return [.report("\(event) while \(state)")]
         // The clock that told this has been stopped
         case (.asleep, .backOffOver), (.loading, .backOffOver), (.ready, .backOffOver), (.draining, .backOffOver),
@@ -247,6 +257,7 @@ extension WorkerLifecycle.Event {
         case .progress: "progress"
         case .loaded: "loaded"
         case .loadFailed: "load failed"
+        case .foreign: "foreign"
         case .hung: "hung"
         case .exited: "exited"
         case .backOffOver: "back-off over"

@@ -31,7 +31,11 @@ struct WorkerWatch: Sendable {
             if Task.isCancelled { return }
             lastAnswer = clock.now()
             if !isReady { pause = .milliseconds(20) }
-            guard case .status(let status) = account else { return refuse(account) }
+            let status: WorkerStatus
+            switch account {
+            case .status(let own): status = own
+            case .foreign(let version): return isReady ? endHung("it says that it has become version \(version)") : refuse(version)
+            }
             if let stall = status.stalledSeconds, stall > Self.longestStall { return endHung("no step has ended for \(Int(stall)) s") }
             switch status.state {
             case .loading where !isReady: tell(.progress(status.progress ?? 0))
@@ -50,11 +54,11 @@ struct WorkerWatch: Sendable {
         }
     }
 
-    private func refuse(_ account: WorkerAccount) {
-        guard case .foreign(let version) = account else { return }
-        fail(
+    private func refuse(_ version: Int) {
+        let reason =
             "The worker speaks version \(version) of the internal protocol and this server version \(WorkerProtocol.version): the program was replaced while the server ran. Restart the server."
-        )
+        logger.warning("worker of another version", metadata: ["reason": .string(reason)])
+        tell(.foreign(reason: reason))
     }
 
     private func fail(_ reason: String) {

@@ -4,6 +4,7 @@ import Hummingbird
 import NIOCore
 import NIOPosix
 import OmniAPI
+import OmniEngine
 import OmniHTTP
 import OmniStore
 
@@ -115,6 +116,7 @@ private final class OpenUpload: @unchecked Sendable {
     private var isFinished = false
 
     init(name: String, fileName: String, path: String) throws {
+        assert(!BlockingThread.isPool)
         (self.name, self.fileName, self.path) = (name, fileName, path)
         file = try DurableFile.create(path)
     }
@@ -126,6 +128,7 @@ private final class OpenUpload: @unchecked Sendable {
 
     func append(_ chunk: ByteBuffer) async throws {
         try await NIOThreadPool.singleton.runIfActive { [self] in
+            assert(!BlockingThread.isPool)
             try chunk.withUnsafeReadableBytes { raw in
                 try DurableFile.append(raw, to: file)
                 hash.update(bufferPointer: raw)

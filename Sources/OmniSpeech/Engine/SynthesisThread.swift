@@ -175,7 +175,7 @@ extension SynthesisThread {
         // Asked again when the request is handed over: this only saves the work on its text.
         guard load.waiting + load.running < options.mostRequests else { throw APIError.full(options.mostRequests) }
         @Sendable func cut() -> SpeechText { SpeechText(text, longest: options.longestUnit, language: plan.language) }
-        let units = text.utf8.count > Self.longText ? try await onThread(cut) : cut()
+        let units = text.utf8.count > Self.longText ? try await BlockingThread.run(name: "omni-speech-cut", cut) : cut()
         guard !units.units.isEmpty else { throw APIError.invalid("input", "Input text cannot be empty") }
         let cancellation = SpeechCancellation(request: scope.cancellation, stream: CancellationToken())
         let mailbox = SpeechMailbox { [self] in wake() }
@@ -203,15 +203,6 @@ extension APIError {
     }
 
     fileprivate static var unloading: APIError { APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
-}
-
-/// Runs what blocks for seconds on a thread of its own.
-func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-    try await withCheckedThrowingContinuation { continuation in
-        let thread = Thread { continuation.resume(with: Swift.Result { try body() }) }
-        thread.stackSize = 8 << 20
-        thread.start()
-    }
 }
 
 /// A channel between two threads for one value.

@@ -29,7 +29,7 @@ public final class LlamaSpeechEngine: SpeechModel, MeteredModel {
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws -> LlamaSpeechEngine {
         LlamaLog.start(logger: logger)
-        return try await onThread {
+        return try await BlockingThread.run(name: "omni-speech-load") {
             let files = try LlamaSpeechFiles(model: path, projector: projector)
             let (thread, facts) = try SynthesisThread.start {
                 try LlamaSpeaker(files, threads: options.threadCount, gpuLayers: gpuLayers, lane: lane, progress: progress)

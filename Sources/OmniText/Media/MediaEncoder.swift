@@ -3,7 +3,7 @@ import OmniAPI
 import OmniEngine
 import OmniLlama
 
-/// A model's eyes and ears: libmtmd over the projector that belongs to it.
+/// Encoders of pictures, sound and video: libmtmd over the projector that belongs to it.
 ///
 /// Unchecked: the handle is written once in `init`; libmtmd cuts media into chunks from any thread, and only the engine's
 /// thread encodes.

@@ -7,9 +7,9 @@ import OmniGGUF
 /// A `ggml-*.bin` Whisper, heard by whisper.cpp.
 public final class WhisperEngine: TranscriptionModel, MeteredModel {
     public let card: ModelCard
-    public let hearing: HearingAbilities
-    private let thread: HearingThread
-    private let options: HearingOptions
+    public let abilities: TranscriptionAbilities
+    private let thread: TranscriptionThread
+    private let options: TranscriptionOptions
     private let logger: Logger
 
     /// Loads the file.
@@ -19,20 +19,20 @@ public final class WhisperEngine: TranscriptionModel, MeteredModel {
     ///   - progress: the share that is loaded, 0…1.
     /// - Throws: ``APIError`` naming the file and its fault.
     public static func load(
-        path: String, options: HearingOptions = HearingOptions(), lane: any ComputeLane = FreeLane(), logger: Logger,
+        path: String, options: TranscriptionOptions = TranscriptionOptions(), lane: any ComputeLane = FreeLane(), logger: Logger,
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws -> WhisperEngine {
         progress(0)
         WhisperLog.start(logger: logger)
         let turn = GraphTurn(lane: lane)
-        let (thread, facts) = try await HearingThread.start(turn: turn) { try Ears(path: path, options: options, turn: turn) }
+        let (thread, facts) = try await TranscriptionThread.start(turn: turn) { try Recognizer(path: path, options: options, turn: turn) }
         progress(1)
         return WhisperEngine(path: path, thread, facts, options: options, logger: logger)
     }
 
-    private init(path: String, _ thread: HearingThread, _ facts: Ears.Facts, options: HearingOptions, logger: Logger) {
-        let detector = options.voiceActivityModel ?? Ears.detector(beside: path)
-        hearing = HearingAbilities(
+    private init(path: String, _ thread: TranscriptionThread, _ facts: Recognizer.Facts, options: TranscriptionOptions, logger: Logger) {
+        let detector = options.voiceActivityModel ?? Recognizer.detector(beside: path)
+        abilities = TranscriptionAbilities(
             languages: facts.languages, translates: facts.isMultilingual, timesWords: true, findsPauses: detector != nil)
         let file = try? WhisperFile(url: URL(filePath: path))
         card = ModelCard(
@@ -42,7 +42,7 @@ public final class WhisperEngine: TranscriptionModel, MeteredModel {
                 ("bytes", .integer(file?.fileSize ?? 0)),
             ]))
         (self.thread, self.options, self.logger) = (thread, options, logger)
-        logger.info("loaded ears", metadata: ["root": "\(path)", "size": "\(file?.size ?? "?")", "vad": "\(detector ?? "none")"])
+        logger.info("loaded recognizer", metadata: ["root": "\(path)", "size": "\(file?.size ?? "?")", "vad": "\(detector ?? "none")"])
     }
 
     deinit { thread.close() }
@@ -60,16 +60,16 @@ public final class WhisperEngine: TranscriptionModel, MeteredModel {
     public func transcribe(_ request: SpeechRecognition, scope: RequestScope) async throws -> AsyncThrowingStream<
         TranscriptionEvent, any Error
     > {
-        if request.translates, !hearing.translates {
+        if request.translates, !abilities.translates {
             throw APIError.invalid("model", "This model knows English only and cannot translate.", remedy: "Load a multilingual Whisper.")
         }
-        let language = try request.language.flatMap { try code($0) } ?? (hearing.languages.count == 1 ? hearing.languages[0].code : nil)
+        let language = try request.language.flatMap { try code($0) } ?? (abilities.languages.count == 1 ? abilities.languages[0].code : nil)
         var logger = logger
         logger[metadataKey: "request"] = "\(scope.id)"
         // Never full: what a transcription says is far smaller than the sound that it came from.
         let events = BoundedQueue<TranscriptionEvent>(limit: .max)
         let stream = CancellationToken()
-        let job = HearingJob(request, language: language, events: events, owners: [scope.cancellation, stream], logger: logger)
+        let job = TranscriptionJob(request, language: language, events: events, owners: [scope.cancellation, stream], logger: logger)
         try thread.submit(job, most: options.mostRequests)
         let guardian = DropGuard(events, stream)
         return AsyncThrowingStream { try await guardian.events.next() }
@@ -80,7 +80,7 @@ public final class WhisperEngine: TranscriptionModel, MeteredModel {
         let wanted = name.lowercased()
         guard !["", "auto"].contains(wanted) else { return nil }
         let short = String(wanted.prefix { $0 != "-" && $0 != "_" })
-        guard let code = hearing.languages.first(where: { [$0.code, $0.name].contains(wanted) || $0.code == short })?.code else {
+        guard let code = abilities.languages.first(where: { [$0.code, $0.name].contains(wanted) || $0.code == short })?.code else {
             throw APIError.invalid(
                 "language", "This model does not know the language '\(name)'.",
                 remedy: "Give an ISO 639-1 code such as en, or leave it out.")

@@ -15,7 +15,7 @@ final class VoiceDetector {
         parameters.use_gpu = false
         WhisperLog.clearError()
         guard let handle = whisper_vad_init_from_file_with_params(path, parameters) else {
-            throw APIError.unusableEars(path, WhisperLog.firstError)
+            throw APIError.unusableRecognizer(path, WhisperLog.firstError)
         }
         self.handle = handle
         whisper_vad_reset_state(handle)

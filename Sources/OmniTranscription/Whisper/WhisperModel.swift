@@ -66,11 +66,11 @@ final class WhisperModel {
             if let preset = try WhisperFile(url: URL(filePath: path))?.alignmentHeads { parameters.dtw_aheads_preset = preset }
         }
         guard let context = whisper_init_from_file_with_params_no_state(path, parameters) else {
-            throw APIError.unusableEars(path, WhisperLog.firstError)
+            throw APIError.unusableRecognizer(path, WhisperLog.firstError)
         }
         guard let state = whisper_init_state(context) else {
             whisper_free(context)
-            throw APIError.unusableEars(path, WhisperLog.firstError)
+            throw APIError.unusableRecognizer(path, WhisperLog.firstError)
         }
         (self.context, self.state, self.turn) = (context, state, turn)
         isMultilingual = whisper_is_multilingual(context) != 0
@@ -152,7 +152,7 @@ final class WhisperModel {
 }
 
 extension APIError {
-    static func unusableEars(_ path: String, _ reason: String?) -> APIError {
+    static func unusableRecognizer(_ path: String, _ reason: String?) -> APIError {
         APIError(
             .invalidRequest, "\(path) cannot be loaded: \(reason ?? "whisper.cpp refused it").",
             remedy: "Copy the file again from where it came.")

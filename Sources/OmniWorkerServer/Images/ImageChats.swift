@@ -17,7 +17,7 @@ struct ImageChats: Sendable {
     /// A chat answered with pictures.
     func answer(_ json: JSONValue, _ context: OmniContext) async throws -> Response {
         let (asked, ignored) = try context.decodeImageChat(json)
-        let service = try images.service(task: "chat")
+        let service = try images.service()
         let job = try await context.cancelOnDisconnect { try await Self.job(asked, service) }
         let reply = ImageChatReply(id: asked.chat.requestID ?? context.requestID, model: images.worker.servedName)
         if asked.chat.stream { return try await streamChat(job, asked, service, reply, context: context, ignored: ignored) }
@@ -28,7 +28,7 @@ struct ImageChats: Sendable {
     /// Several conversations, one after the other, in one reply.
     func answer(_ conversations: [JSONValue], _ context: OmniContext) async throws -> Response {
         let asked = try conversations.map { try context.decodeImageChat($0).0 }
-        let service = try images.service(task: "chat")
+        let service = try images.service()
         let reply = ImageChatReply(id: "batch-\(context.requestID)", model: images.worker.servedName)
         let answers = try await context.cancelOnDisconnect {
             var answers: [ImageChatReply.Answer] = []

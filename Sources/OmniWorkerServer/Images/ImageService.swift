@@ -72,9 +72,9 @@ struct ImageServices: Sendable {
     let metrics: MetricsRegistry
 
     /// 503 while the model loads, 404 when it does not draw.
-    func service(task: String) throws -> ImageService {
+    func service() throws -> ImageService {
         ImageService(
-            model: try worker.require(.images, (any ImageModel).self, task: task), modelName: worker.servedName, semaphore: semaphore,
+            model: try worker.model(as: (any ImageModel).self), modelName: worker.servedName, semaphore: semaphore,
             limits: limits,
             fetcher: fetcher, meter: ImageMeter(registry: metrics, modelName: worker.servedName))
     }

@@ -11,7 +11,7 @@ import OmniWorkerAPI
 struct CapabilityRoutes: RouteGroup {
     let worker: WorkerModel
     let images: ImageRequestLimits
-    let hearing: AudioLimits
+    let audio: AudioLimits
 
     func add(to table: inout RouteTable) {
         table.add(.get, WorkerProtocol.capabilitiesPath, "What the model can do; for the gateway.") { request, _ in
@@ -29,7 +29,7 @@ struct CapabilityRoutes: RouteGroup {
             }
             if able.contains(.speech), let model = model as? any SpeechModel { told.speech = SpeechCapabilities(model) }
             if able.contains(.transcription), let model = model as? any TranscriptionModel {
-                told.transcription = TranscriptionCapabilities(model.hearing, limits: hearing)
+                told.transcription = TranscriptionCapabilities(model.abilities, limits: audio)
             }
             if !able.isDisjoint(with: [.chat, .embeddings]) { told.text = TextCapabilities(model.card) }
             return .json(told.json)

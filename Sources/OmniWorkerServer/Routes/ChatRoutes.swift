@@ -15,7 +15,7 @@ struct ChatRoutes: RouteGroup {
             let body = try await context.collectJSON(request)
             if pictures.answersChats { return try await pictures.answer(body.json, context) }
             let (chat, ignored, coder) = try decode(body, context)
-            let model = try worker.require(.chat, (any TextModel).self, task: "chat")
+            let model = try worker.model(as: (any TextModel).self)
             let reply = ChatReply(
                 id: chat.requestID ?? context.requestID, model: worker.servedName, request: chat, fingerprint: model.systemFingerprint)
             let isLong = body.isLong || chat.bringsMedia
@@ -33,7 +33,7 @@ struct ChatRoutes: RouteGroup {
             let conversations = try ChatBatch(body.json).requests
             if pictures.answersChats { return try await pictures.answer(conversations, context) }
             let requests = try conversations.map { try ChatCompletionRequest(json: $0) }
-            let model = try worker.require(.chat, (any TextModel).self, task: "chat")
+            let model = try worker.model(as: (any TextModel).self)
             let answers = try await context.cancelOnDisconnect(isLong: true) {
                 try await withThrowingTaskGroup(of: (Int, ChatAnswer).self) { group in
                     for (place, chat) in requests.enumerated() {

@@ -12,7 +12,7 @@ struct CompletionRoutes: RouteGroup {
         table.add(.post, "/v1/completions", "Text that goes on from a prompt.") { request, context in
             let body = try await context.collectJSON(request)
             let (completion, ignored) = try context.decode(CompletionRequest.self, from: body)
-            let model = try worker.require(.chat, (any TextModel).self, task: "completions")
+            let model = try worker.model(as: (any TextModel).self)
             let reply = CompletionReply(
                 id: completion.requestID ?? context.requestID, model: worker.servedName, request: completion,
                 fingerprint: model.systemFingerprint)

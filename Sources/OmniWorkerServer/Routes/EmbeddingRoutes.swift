@@ -13,7 +13,7 @@ struct EmbeddingRoutes: RouteGroup {
         table.add(.post, "/v1/embeddings", "Vectors for texts.") { request, context in
             let body = try await context.collectJSON(request)
             let (embedding, ignored) = try context.decode(EmbeddingRequest.self, from: body)
-            let model = try worker.require(.embeddings, (any EmbeddingModel).self, task: "embeddings")
+            let model = try worker.model(as: (any EmbeddingModel).self)
             let (vectors, tokens) = try await context.cancelOnDisconnect(isLong: body.isLong) {
                 try await model.embed(embedding, scope: RequestScope(id: context.requestID))
             }

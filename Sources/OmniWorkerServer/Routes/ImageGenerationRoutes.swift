@@ -13,7 +13,7 @@ struct ImageGenerationRoutes: RouteGroup {
     func add(to table: inout RouteTable) {
         table.add(.post, "/v1/images/generations", "Pictures from a prompt.") { request, context in
             let (asked, ignored) = try context.decodeDrawing(ImageGenerationRequest.self, from: try await context.collectImageJSON(request))
-            let service = try images.service(task: "image generation")
+            let service = try images.service()
             var unknown = IgnoredFields()
             let size = asked.size ?? ImageSize(width: service.model.imageDefaults.width, height: service.model.imageDefaults.height)
             try service.limits.check(size)

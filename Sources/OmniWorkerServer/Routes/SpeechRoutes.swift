@@ -16,7 +16,7 @@ struct SpeechRoutes: RouteGroup {
     func add(to table: inout RouteTable) {
         table.add(.post, "/v1/audio/speech", "Speech from text.") { request, context in
             let (speech, _) = try context.decode(SpeechRequest.self, from: try await context.collectJSON(request))
-            let model = try worker.require(.speech, (any SpeechModel).self, task: "speech")
+            let model = try worker.model(as: (any SpeechModel).self)
             try SpeechRules.check(speech, abilities: model.abilities)
             let scope = RequestScope(id: context.requestID)
             let generation = try await context.cancelOnDisconnect { try await speak(speech, by: model, scope: scope) }
@@ -36,7 +36,7 @@ struct SpeechRoutes: RouteGroup {
         }
         table.add(.post, "/v1/audio/speech/batch", "Speech from several texts.") { request, context in
             let (batch, _) = try context.decode(SpeechBatchRequest.self, from: try await context.collectJSON(request))
-            let model = try worker.require(.speech, (any SpeechModel).self, task: "speech")
+            let model = try worker.model(as: (any SpeechModel).self)
             var reply = SpeechBatchReply()
             reply.id = RequestID.make("speech-batch-", digits: 16)
             for (index, speech) in batch.requests.enumerated() {

@@ -16,7 +16,7 @@ struct TokenizationRoutes: RouteGroup {
         table.add(.post, "/tokenize", "The tokens of a text or a conversation.") { request, context in
             let body = try await context.collectJSON(request)
             let (tokenize, ignored) = try context.decode(TokenizeRequest.self, from: body)
-            let model = try worker.require(.chat, (any TextModel).self, task: "tokenization")
+            let model = try worker.model(as: (any TextModel).self)
             // A conversation may name media elsewhere, which are fetched and read.
             let tokens = try await context.cancelOnDisconnect(isLong: body.isLong || tokenize.bringsMedia) {
                 try await model.tokenize(tokenize)
@@ -31,11 +31,11 @@ struct TokenizationRoutes: RouteGroup {
         }
         table.add(.post, "/detokenize", "The text of tokens.") { request, context in
             let (detokenize, ignored) = try context.decode(DetokenizeRequest.self, from: try await context.collectJSON(request))
-            let model = try worker.require(.chat, (any TextModel).self, task: "tokenization")
+            let model = try worker.model(as: (any TextModel).self)
             return .json(["prompt": .string(try await model.detokenize(detokenize.tokens))], ignored: ignored)
         }
         table.add(.get, "/tokenizer_info", "What the model's file says of its tokenizer.") { _, _ in
-            .json(try worker.require(.chat, (any TextModel).self, task: "tokenization").tokenizerInfo.json)
+            .json(try worker.model(as: (any TextModel).self).tokenizerInfo.json)
         }
     }
 }

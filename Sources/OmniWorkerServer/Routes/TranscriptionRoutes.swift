@@ -21,11 +21,11 @@ struct TranscriptionRoutes: RouteGroup {
                 let (asked, ignored) = try context.decode(TranscriptionRequest.self, from: try form.transcriptionBody())
                 let sound = try form.sound()
                 try asked.checkFormat()
-                let model = try worker.require(.transcription, (any TranscriptionModel).self, task: "transcription")
+                let model = try worker.model(as: (any TranscriptionModel).self)
                 let scope = RequestScope(id: context.requestID)
                 let (events, seconds) = try await context.cancelOnDisconnect { try await hear(sound, asked, task, by: model, scope: scope) }
                 let reply = TranscriptionWriter(
-                    request: asked, task: task, languages: model.hearing.languages, events: events, scope: scope, statedSeconds: seconds)
+                    request: asked, task: task, languages: model.abilities.languages, events: events, scope: scope, statedSeconds: seconds)
                 guard asked.stream else { return try await context.cancelOnDisconnect { try await reply.whole(ignored: ignored) } }
                 return context.eventStream(ignored: ignored) { try await reply.sendEvents(to: $0) }
             }

@@ -18,7 +18,7 @@ struct VideoTaskRoutes: RouteGroup {
     func add(to table: inout RouteTable) {
         table.add(.post, VideoTask.path, "Runs a video task of the gateway's.") { request, context in
             let order = try VideoTask(json: try await context.collectJSON(request).json)
-            let model = try worker.require(.video, (any VideoModel).self, task: "video generation")
+            let model = try worker.model(as: (any VideoModel).self)
             let body = ResponseBody { writer in
                 let sink = EventSink(writer)
                 try await context.cancelOnDisconnect {

@@ -14,18 +14,18 @@ public struct WorkerRoutes: Sendable {
     let images: ImageRequestLimits
     let muxing: MuxingOptions
     /// Limits on sound that is to be written down.
-    let hearing: AudioLimits
+    let audio: AudioLimits
 
     public init(
         worker: WorkerModel, metrics: MetricsRegistry, fetcher: any MediaFetcher, images: ImageRequestLimits = ImageRequestLimits(),
-        muxing: MuxingOptions = MuxingOptions(), hearing: AudioLimits = .transcription(bytes: nil, seconds: nil)
+        muxing: MuxingOptions = MuxingOptions(), audio: AudioLimits = .transcription(bytes: nil, seconds: nil)
     ) {
         self.worker = worker
         self.metrics = metrics
         self.fetcher = fetcher
         self.images = images
         self.muxing = muxing
-        self.hearing = hearing
+        self.audio = audio
     }
 
     public var table: RouteTable {
@@ -34,16 +34,26 @@ public struct WorkerRoutes: Sendable {
         let services = ImageServices(worker: worker, semaphore: semaphore, limits: images, fetcher: fetcher, metrics: metrics)
         var table = RouteTable()
         table.add(StatusRoutes(worker: worker, metrics: metrics))
-        table.add(CapabilityRoutes(worker: worker, images: images, hearing: hearing))
-        table.add(ChatRoutes(worker: worker, pictures: ImageChats(images: services)))
-        table.add(CompletionRoutes(worker: worker))
-        table.add(EmbeddingRoutes(worker: worker))
-        table.add(TokenizationRoutes(worker: worker))
-        table.add(ImageGenerationRoutes(images: services))
-        table.add(ImageEditRoutes(images: services))
-        table.add(SpeechRoutes(worker: worker, metrics: metrics, fetcher: fetcher))
-        table.add(TranscriptionRoutes(worker: worker, metrics: metrics, limits: hearing))
-        table.add(VideoTaskRoutes(worker: worker, semaphore: semaphore, limits: images, muxing: muxing))
+        table.add(CapabilityRoutes(worker: worker, images: images, audio: audio))
+        mount(ChatRoutes(worker: worker, pictures: ImageChats(images: services)), for: [.chat, .images], "chat", in: &table)
+        mount(CompletionRoutes(worker: worker), for: [.chat], "completions", in: &table)
+        mount(EmbeddingRoutes(worker: worker), for: [.embeddings], "embeddings", in: &table)
+        mount(TokenizationRoutes(worker: worker), for: [.chat], "tokenization", in: &table)
+        mount(ImageGenerationRoutes(images: services), for: [.images], "image generation", in: &table)
+        mount(ImageEditRoutes(images: services), for: [.images], "image edits", in: &table)
+        mount(SpeechRoutes(worker: worker, metrics: metrics, fetcher: fetcher), for: [.speech], "speech", in: &table)
+        mount(TranscriptionRoutes(worker: worker, metrics: metrics, limits: audio), for: [.transcription], "transcription", in: &table)
+        mount(
+            VideoTaskRoutes(worker: worker, semaphore: semaphore, limits: images, muxing: muxing), for: [.video], "video generation",
+            in: &table)
         return table
+    }
+
+    /// Adds routes for models that have one of `capabilities`. What a model can do it tells when it is loaded: until then they are 503,
+    /// and 404 from then on if it has none of them.
+    private func mount(
+        _ group: some RouteGroup, for capabilities: Set<ModelCapability>, _ task: String, in table: inout RouteTable
+    ) {
+        table.add(group) { [worker] in try worker.check(capabilities, task: task) }
     }
 }

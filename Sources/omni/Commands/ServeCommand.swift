@@ -204,7 +204,7 @@ struct ServeCommand: AsyncParsableCommand {
             id: plan.id,
             launch: .init(
                 executable: try OwnProgram.path(), arguments: arguments, socket: socket, root: plan.model.path.path,
-                environment: WorkerEnvironment.additions(to: ProcessInfo.processInfo.environment)),
+                environment: WorkerEnvironment.additions(to: ProcessInfo.processInfo.environment), ownImage: OwnProgram.image),
             client: client,
             idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, drainLimit: .seconds(drainTimeout ?? 30), logger: logger,
             onChange: change.fire)

@@ -67,7 +67,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let fetcher = MediaURLFetcher(group: MultiThreadedEventLoopGroup.singleton, allowedDomains: engine.allowedMediaDomains)
         let server = WorkerServer(
             socket: socket, limits: .init(maxBodySize: maxBodySize), images: engine.imageLimits, fetcher: fetcher, muxing: muxing,
-            hearing: .transcription(bytes: engine.limitMmBytes ?? maxBodySize, seconds: engine.limitMmSeconds), logger: logger)
+            audio: .transcription(bytes: engine.limitMmBytes ?? maxBodySize, seconds: engine.limitMmSeconds), logger: logger)
         try await server.run(servedName: servedModelName, metrics: metrics) { [logger] progress in
             try await EngineLoader(command: self, lane: lane, fetcher: fetcher, logger: logger).load(progress: progress)
         }

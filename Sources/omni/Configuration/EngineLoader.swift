@@ -41,7 +41,7 @@ struct EngineLoader: Sendable {
             return try await SpeechEngine.load(folder: command.model, options: options, lane: lane, logger: logger, progress: progress)
         case .video: return try await loadVideo(progress: progress)
         case .transcription:
-            var options = HearingOptions()
+            var options = TranscriptionOptions()
             options.threads = command.engine.threads
             options.voiceActivityModel = command.mmproj
             return try await WhisperEngine.load(path: command.model, options: options, lane: lane, logger: logger, progress: progress)

@@ -10,4 +10,14 @@ enum OwnProgram {
         if let path = Bundle.main.executablePath { return path }
         throw StartError("Cannot find this program's own path.")
     }
+
+    /// What this process runs, whatever file has its name by now; nil where the system has no name for it.
+    static var image: String? {
+        #if os(Linux)
+            let image = "/proc/\(ProcessInfo.processInfo.processIdentifier)/exe"
+            return FileManager.default.isExecutableFile(atPath: image) ? image : nil
+        #else
+            return nil
+        #endif
+    }
 }

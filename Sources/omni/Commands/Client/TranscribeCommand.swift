@@ -55,7 +55,7 @@ struct TranscribeCommand: ClientCommand {
             case .heard(let seconds, let all):
                 bar.show(
                     .init(
-                        stage: "hearing", step: Int(seconds), steps: Int(all ?? 0),
+                        stage: "transcribing", step: Int(seconds), steps: Int(all ?? 0),
                         detail: all == nil ? ProgressBar.time(seconds) : "s of sound"))
             case .text: break
             case .segment(let segment): heard.segments.append(segment)

@@ -32,13 +32,13 @@ struct NativeCheck {
         findings.append(libraries(deps.appending(path: "lib"), rebuild))
         if let pinned = lock["SHERPA_VERSION"] { findings.append(voices(checkout.appending(path: "deps-sherpa"), pinned: pinned, rebuild)) }
         if let pinned = lock["WHISPER_CPP_VERSION"] {
-            findings.append(ears(checkout.appending(path: "deps-whisper"), pinned: pinned, rebuild))
+            findings.append(whisper(checkout.appending(path: "deps-whisper"), pinned: pinned, rebuild))
         }
         return findings
     }
 
     /// whisper.cpp, which transcription runs on.
-    private func ears(_ folder: URL, pinned: String, _ rebuild: String) -> Finding {
+    private func whisper(_ folder: URL, pinned: String, _ rebuild: String) -> Finding {
         guard let version = KeyValueFile(ifPresent: folder.appending(path: "BUILD"))?["WHISPER_CPP_VERSION"] else {
             return .fault("whisper.cpp", "\(folder.path) holds no libraries", remedy: rebuild)
         }

@@ -4,7 +4,7 @@ import OmniEngine
 import OmniGGUF
 
 /// What the engine's thread hears with: the model, the same once more with times of words, and the detector of pauses.
-final class Ears {
+final class Recognizer {
     struct Facts: Sendable {
         var languages: [SpokenLanguage]
         var isMultilingual: Bool
@@ -19,17 +19,17 @@ final class Ears {
     let threads: Int
     let beams: Int
 
-    init(path: String, options: HearingOptions, turn: GraphTurn) throws {
+    init(path: String, options: TranscriptionOptions, turn: GraphTurn) throws {
         (self.path, self.turn) = (path, turn)
         (threads, beams) = (options.threadCount, options.beams)
         detectorPath = options.voiceActivityModel ?? Self.detector(beside: path)
         do {
             guard try WhisperFile(url: URL(filePath: path)) != nil else {
-                throw APIError.unusableEars(path, "it is no Whisper of whisper.cpp's.")
+                throw APIError.unusableRecognizer(path, "it is no Whisper of whisper.cpp's.")
             }
             try WhisperFile.check(URL(filePath: path))
         } catch let error as GGUFError {
-            throw APIError.unusableEars(path, "\(error).")
+            throw APIError.unusableRecognizer(path, "\(error).")
         }
         plain = try WhisperModel(path: path, timesWords: false, turn: turn)
         if let detectorPath { _ = try VoiceDetector(path: detectorPath) }

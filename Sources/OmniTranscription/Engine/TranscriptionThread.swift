@@ -3,10 +3,10 @@ import OmniAPI
 import OmniEngine
 
 /// The one thread that owns a model: it hears a piece of each request in turn, so that several share it fairly.
-// @unchecked: all mutable state is guarded by `condition`, except the ears, which only the thread touches.
-final class HearingThread: @unchecked Sendable {
+// @unchecked: all mutable state is guarded by `condition`, except the recognizer, which only the thread touches.
+final class TranscriptionThread: @unchecked Sendable {
     private let condition = NSCondition()
-    private var jobs: [HearingJob] = []
+    private var jobs: [TranscriptionJob] = []
     private var isWorking = false
     private var isClosing = false
     private var hasEnded = false
@@ -15,27 +15,27 @@ final class HearingThread: @unchecked Sendable {
     private init(turn: GraphTurn) { self.turn = turn }
 
     /// Starts the thread, which loads the model itself; returns once it is loaded.
-    static func start(turn: GraphTurn, load: @escaping @Sendable () throws -> Ears) async throws -> (HearingThread, Ears.Facts) {
-        let hearing = HearingThread(turn: turn)
-        let facts = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Ears.Facts, any Error>) in
+    static func start(turn: GraphTurn, load: @escaping @Sendable () throws -> Recognizer) async throws -> (TranscriptionThread, Recognizer.Facts) {
+        let transcription = TranscriptionThread(turn: turn)
+        let facts = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Recognizer.Facts, any Error>) in
             let thread = Thread {
                 do {
-                    let ears = try load()
-                    continuation.resume(returning: ears.facts)
-                    hearing.run(ears)
+                    let recognizer = try load()
+                    continuation.resume(returning: recognizer.facts)
+                    transcription.run(recognizer)
                 } catch {
                     continuation.resume(throwing: error)
                 }
-                hearing.condition.withLock {
-                    hearing.hasEnded = true
-                    hearing.condition.broadcast()
+                transcription.condition.withLock {
+                    transcription.hasEnded = true
+                    transcription.condition.broadcast()
                 }
             }
-            thread.name = "omni-hearing"
+            thread.name = "omni-transcription"
             thread.stackSize = 16 << 20
             thread.start()
         }
-        return (hearing, facts)
+        return (transcription, facts)
     }
 
     var stalledFor: Duration? { turn.stalledFor }
@@ -44,7 +44,7 @@ final class HearingThread: @unchecked Sendable {
     var load: (running: Int, waiting: Int) { condition.withLock { (isWorking ? 1 : 0, jobs.count) } }
 
     /// Hands a request over. Throws 503 when the thread is closing, or has as many as it may have.
-    func submit(_ job: HearingJob, most: Int) throws {
+    func submit(_ job: TranscriptionJob, most: Int) throws {
         condition.lock()
         defer { condition.unlock() }
         guard !isClosing else { throw APIError.earsUnloading }
@@ -67,13 +67,13 @@ final class HearingThread: @unchecked Sendable {
     /// Closes, and returns when the thread is gone.
     func end() async {
         close()
-        try? await BlockingThread.run(name: "omni-hearing-end") { [self] in condition.withLock { while !hasEnded { condition.wait() } } }
+        try? await BlockingThread.run(name: "omni-transcription-end") { [self] in condition.withLock { while !hasEnded { condition.wait() } } }
     }
 
-    private func run(_ ears: Ears) {
+    private func run(_ recognizer: Recognizer) {
         while let job = takeNext() {
             turn.setBusy(true)
-            let goesOn = step(job, ears)
+            let goesOn = step(job, recognizer)
             turn.setBusy(false)
             condition.withLock {
                 isWorking = false
@@ -83,9 +83,9 @@ final class HearingThread: @unchecked Sendable {
         for job in condition.withLock({ jobs }) { job.end(.failure(APIError.earsUnloading)) }
     }
 
-    private func step(_ job: HearingJob, _ ears: Ears) -> Bool {
+    private func step(_ job: TranscriptionJob, _ recognizer: Recognizer) -> Bool {
         do {
-            return try job.step(ears)
+            return try job.step(recognizer)
         } catch is CancellationError where !job.isCancelled {
             job.end(.failure(APIError.earsUnloading))
         } catch {
@@ -94,7 +94,7 @@ final class HearingThread: @unchecked Sendable {
         return false
     }
 
-    private func takeNext() -> HearingJob? {
+    private func takeNext() -> TranscriptionJob? {
         condition.lock()
         defer { condition.unlock() }
         while !isClosing {

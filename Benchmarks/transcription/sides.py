@@ -97,7 +97,7 @@ class WhisperCPP:
         self.program = subprocess.run(["bash", str(ROOT / "scripts/whisper.sh"), "--cli"], check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1]
 
     def measure(self, path):
-        out = pathlib.Path("/tmp/omni-hearing-cli")
+        out = pathlib.Path("/tmp/omni-transcription-cli")
         out.mkdir(exist_ok=True)
         began = time.monotonic()
         command = [self.program, "-m", str(MODEL), "-t", str(THREADS), "-l", "en", "-bs", "1", "-bo", "5", "-sns", "-np", "-otxt", "-of", str(out / "text"), "-f", str(path)]
@@ -111,10 +111,10 @@ class FasterWhisper:
     name = "faster-whisper"
 
     def __init__(self):
-        self.python = os.environ.get("HEARING_PYTHON", sys.executable)
+        self.python = os.environ.get("TRANSCRIPTION_PYTHON", sys.executable)
         self.model = CACHE / "bench/whisper-base-ct2"
         if not (self.model / "model.bin").exists():
-            raise SystemExit(f"{self.model} is not there; Benchmarks/hearing/README.md says how it is made")
+            raise SystemExit(f"{self.model} is not there; Benchmarks/transcription/README.md says how it is made")
 
     def measure(self, path):
         program = str(pathlib.Path(__file__).with_name("peer.py"))

@@ -1,7 +1,7 @@
 import OmniEngine
 
 /// How a transcription engine works.
-public struct HearingOptions: Sendable {
+public struct TranscriptionOptions: Sendable {
     /// Threads that compute; nil takes as many as find a core.
     public var threads: Int?
     /// The Silero VAD's file; nil looks beside the model. Without one pauses are not known.

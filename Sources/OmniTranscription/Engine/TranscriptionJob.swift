@@ -4,7 +4,7 @@ import OmniEngine
 
 /// One request while it is heard: sound comes in, is cut at pauses, and each piece is written down. The engine's thread has it.
 // @unchecked: handed to the thread whole; only the thread touches it from then on.
-final class HearingJob: @unchecked Sendable {
+final class TranscriptionJob: @unchecked Sendable {
     private let request: SpeechRecognition
     private let events: BoundedQueue<TranscriptionEvent>
     private let owners: [CancellationToken]
@@ -40,17 +40,17 @@ final class HearingJob: @unchecked Sendable {
     func end(_ result: Result<Void, any Error>) { events.finish(result) }
 
     /// Hears one piece, or a minute of silence. False when that was all.
-    func step(_ ears: Ears) throws -> Bool {
+    func step(_ recognizer: Recognizer) throws -> Bool {
         if isFresh {
             isFresh = false
-            detector = try ears.detector()
+            detector = try recognizer.detector()
         }
         let limit = cutter.position + 60 * SpeechRecognition.sampleRate
         while true {
-            try ears.turn.check()
+            try recognizer.turn.check()
             if isCancelled { throw CancellationError() }
             if let piece = cutter.next() {
-                try hear(piece, ears)
+                try hear(piece, recognizer)
                 events.post(.heard(seconds: seconds(piece.end)))
                 return true
             }
@@ -62,7 +62,7 @@ final class HearingJob: @unchecked Sendable {
                 events.post(.heard(seconds: seconds(cutter.position)))
                 return true
             }
-            try take(ears)
+            try take(recognizer)
         }
     }
 
@@ -74,7 +74,7 @@ final class HearingJob: @unchecked Sendable {
     }
 
     /// Takes about a second of sound.
-    private func take(_ ears: Ears) throws {
+    private func take(_ recognizer: Recognizer) throws {
         var samples = rest
         while samples.count < SpeechRecognition.sampleRate, !isOver {
             if let more = try request.sound.next() { samples += more } else { isOver = true }
@@ -83,20 +83,20 @@ final class HearingJob: @unchecked Sendable {
         rest = Array(samples[whole...])
         samples.removeLast(samples.count - whole)
         let frames = (samples.count + VoiceDetector.frame - 1) / VoiceDetector.frame
-        let probabilities = try detector.map { detector in try ears.turn.run(for: owners) { try detector.probabilities(of: samples) } }
+        let probabilities = try detector.map { detector in try recognizer.turn.run(for: owners) { try detector.probabilities(of: samples) } }
         cutter.add(samples, probabilities: probabilities ?? [Float](repeating: 1, count: frames))
         if isOver { cutter.finish() }
     }
 
     /// Hears a piece window by window, until all that was said in it is written down.
-    private func hear(_ piece: SoundPiece, _ ears: Ears) throws {
-        let model = try ears.model(timesWords: request.timesWords)
+    private func hear(_ piece: SoundPiece, _ recognizer: Recognizer) throws {
+        let model = try recognizer.model(timesWords: request.timesWords)
         if history == nil { history = request.prompt.map { model.tokens(of: " \($0.trimmingPrefix(" "))") } ?? [] }
         var from = 0
         while true {
             var settings = WhisperModel.Settings(language: language, translates: request.translates, temperature: request.temperature)
             settings.prompt = Array((history ?? []).suffix(model.longestPrompt))
-            (settings.beams, settings.threads) = (ears.beams, ears.threads)
+            (settings.beams, settings.threads) = (recognizer.beams, recognizer.threads)
             let window = try model.hear(piece.samples, from: from, settings, for: owners)
             if language == nil {
                 language = window.language
