@@ -79,7 +79,7 @@ enum AnswerSchema {
 extension ChatCompletionRequest {
     /// Keywords of schemas, of the answer's and of the tools' arguments, that have no effect.
     package var keywordsWithoutEffect: [String] {
-        (responseFormat?.keywordsWithoutEffect ?? [])
+        (answerFormat?.keywordsWithoutEffect ?? [])
             + (tools ?? []).enumerated().flatMap { place, tool in
                 AnswerSchema.unread(in: tool.function.parameters ?? JSONObject()).map { "tools.\(place).function.parameters.\($0)" }
             }
@@ -88,7 +88,7 @@ extension ChatCompletionRequest {
 
 extension CompletionRequest {
     /// Keywords of the answer's schema that have no effect.
-    package var keywordsWithoutEffect: [String] { responseFormat?.keywordsWithoutEffect ?? [] }
+    package var keywordsWithoutEffect: [String] { answerFormat?.keywordsWithoutEffect ?? [] }
 }
 
 extension ResponsesRequest {

@@ -10,8 +10,25 @@ struct SchemaPattern {
 
     /// Throws ``Fault`` for a pattern that is no regular expression, or one that a grammar cannot follow.
     init(_ pattern: String) throws(Fault) {
-        var reader = Reader(pattern)
-        converted = try reader.pattern()
+        var reader = Reader(pattern, in: .json)
+        let any = CharacterRanges.all.written(in: .json) + "*"
+        converted = "^(" + (try reader.pattern(before: any, after: any)).joined(separator: "|") + ")$"
+    }
+
+    /// The right side of a rule in GBNF for texts that match `pattern` from end to end, as they are.
+    static func grammar(ofWhole pattern: String) throws(Fault) -> String {
+        var reader = Reader(pattern, in: .text)
+        return try reader.pattern(before: "", after: "").map(Form.text.alternative).joined(separator: " | ")
+    }
+
+    /// What the characters stand in.
+    enum Form {
+        /// A string in JSON, in the converter's dialect.
+        case json
+        /// Plain text, in GBNF.
+        case text
+
+        func alternative(_ body: String) -> String { self == .text && body.isEmpty ? "\"\"" : body }
     }
 
     enum Fault: Error, Equatable {
@@ -33,26 +50,29 @@ extension SchemaPattern {
         private var rest: ArraySlice<Unicode.Scalar>
         private var depth = 0
         private static let deepest = 32
+        private let form: Form
 
-        init(_ pattern: String) { rest = Array(pattern.unicodeScalars)[...] }
+        init(_ pattern: String, in form: Form) {
+            rest = Array(pattern.unicodeScalars)[...]
+            self.form = form
+        }
 
-        /// Alternatives at the top, where alone anchors have a place.
-        mutating func pattern() throws(Fault) -> String {
-            let any = CharacterRanges.all.written + "*"
+        /// Alternatives at the top, where alone anchors have a place; `before` and `after` stand where there is none.
+        mutating func pattern(before: String, after: String) throws(Fault) -> [String] {
             var alternatives: [String] = []
             repeat {
                 let begins = take("^")
                 let body = try sequence()
                 let ends = take("$")
-                alternatives.append((begins ? "" : any) + body + (ends ? "" : any))
+                alternatives.append((begins ? "" : before) + body + (ends ? "" : after))
             } while take("|")
-            guard let next = rest.first else { return "^(" + alternatives.joined(separator: "|") + ")$" }
+            guard let next = rest.first else { return alternatives }
             throw next == ")" ? .invalid("a parenthesis is closed that was not opened") : .unsupported("it has an anchor in its middle")
         }
 
         private mutating func alternatives() throws(Fault) -> String {
             var list: [String] = []
-            repeat { list.append(try sequence()) } while take("|")
+            repeat { list.append(form.alternative(try sequence())) } while take("|")
             return list.joined(separator: "|")
         }
 
@@ -68,11 +88,11 @@ extension SchemaPattern {
         private mutating func item() throws(Fault) -> String {
             switch rest.removeFirst() {
             case "(": return try group()
-            case "[": return try characterClass().writtenOrFault()
-            case ".": return CharacterRanges(["\n", "\r", "\u{2028}", "\u{2029}"]).complement.written
-            case "\\": return try escape().writtenOrFault()
+            case "[": return try characterClass().writtenOrFault(in: form)
+            case ".": return CharacterRanges(["\n", "\r", "\u{2028}", "\u{2029}"]).complement.written(in: form)
+            case "\\": return try escape().writtenOrFault(in: form)
             case "*", "+", "?": throw .invalid("there is nothing to repeat")
-            case let scalar: return try CharacterRanges([scalar]).writtenOrFault()
+            case let scalar: return try CharacterRanges([scalar]).writtenOrFault(in: form)
             }
         }
 
@@ -230,7 +250,8 @@ struct CharacterRanges: Equatable {
     private static let plain = CharacterRanges(ranges: [0x20...0x21, 0x23...0x5B, 0x5D...last])
 
     /// A class, or a choice of a class and escapes; empty when JSON can write none of the characters.
-    var written: String {
+    func written(in form: SchemaPattern.Form) -> String {
+        if form == .text { return ranges.isEmpty ? "" : Self.text(ranges) }
         let excluded = CharacterRanges(ranges: complement.ranges + Self.plain.complement.ranges)
         let plain = excluded.complement.ranges
         let letters = Self.escapes.filter { contains($0.scalar) }.map(\.letter)
@@ -240,23 +261,25 @@ struct CharacterRanges: Equatable {
         return choices.count == 1 && letters.isEmpty ? choices[0] : choices.isEmpty ? "" : "(\(choices.joined(separator: "|")))"
     }
 
-    fileprivate func writtenOrFault() throws(SchemaPattern.Fault) -> String {
-        let text = written
+    fileprivate func writtenOrFault(in form: SchemaPattern.Form) throws(SchemaPattern.Fault) -> String {
+        let text = written(in: form)
         guard !text.isEmpty else { throw .unsupported("it asks for characters that an answer cannot have") }
         return text
     }
 
     private static func text(_ ranges: [ClosedRange<UInt32>]) -> String {
-        func escaped(_ scalar: UInt32) -> String {
-            if let character = Unicode.Scalar(scalar), character.isASCII,
-                character.properties.isAlphabetic || character.properties.numericType != nil
-            {
-                return String(character)
-            }
-            let digits = String(scalar, radix: 16, uppercase: true)
-            return "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
-        }
-        return "[" + ranges.map { $0.count == 1 ? escaped($0.lowerBound) : "\(escaped($0.lowerBound))-\(escaped($0.upperBound))" }.joined()
+        "[" + ranges.map { $0.count == 1 ? escaped($0.lowerBound) : "\(escaped($0.lowerBound))-\(escaped($0.upperBound))" }.joined()
             + "]"
+    }
+
+    /// A character in a class or a literal.
+    static func escaped(_ scalar: UInt32) -> String {
+        if let character = Unicode.Scalar(scalar), character.isASCII,
+            character.properties.isAlphabetic || character.properties.numericType != nil
+        {
+            return String(character)
+        }
+        let digits = String(scalar, radix: 16, uppercase: true)
+        return "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
     }
 }

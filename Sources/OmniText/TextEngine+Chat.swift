@@ -12,7 +12,7 @@ extension TextEngine {
             let applied = try self.template(for: request).apply(
                 ChatTemplate.Request(
                     messages: conversation.messages, tools: request.tools ?? [], toolChoice: request.toolChoice ?? .auto,
-                    parallelToolCalls: request.parallelToolCalls, format: request.responseFormat,
+                    parallelToolCalls: request.parallelToolCalls, format: request.answerFormat,
                     addGenerationPrompt: request.addGenerationPrompt,
                     continuesFinalMessage: request.continueFinalMessage, arguments: request.chatTemplateKwargs,
                     reasoningEffort: request.reasoningEffort))

@@ -13,7 +13,7 @@ extension TextEngine {
         let limits = try prompts.map { try tokenLimit(request.maxTokens, prompt: $0, param: "body.prompt") }
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
         let grammars = try await BlockingThread.run(name: "omni-grammar") { [self] in
-            try self.grammars(GrammarSpecification(request.responseFormat?.followed()), count: prompts.count * request.n)
+            try self.grammars(GrammarSpecification(request.answerFormat?.followed()), count: prompts.count * request.n)
         }
         try start(
             GenerationRequest(

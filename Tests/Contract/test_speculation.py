@@ -32,9 +32,14 @@ def test_off_and_on_give_the_same_answer(start, server):
 def test_a_draft_model_guesses(start):
     """Of itself: every guess of so small a model for itself comes true. A model's guesses are tried now and then whatever they cost."""
     server = start("--model-draft", starter_model(), "--max-model-len", 1024)
-    answer = complete(server, prompt="Once upon a time there was a", max_tokens=120)
-    drafts, tokens, accepted = counts(server)
-    assert answer["usage"]["completion_tokens"] == 120 and drafts > 0 and 0 < accepted <= tokens
+
+    def guessed():
+        assert complete(server, prompt="Once upon a time there was a", max_tokens=120)["usage"]["completion_tokens"] == 120
+        return counts(server)[0] > 0
+
+    wait_until(guessed, "guesses to be tried, which on a slow machine are seldom worth it")
+    _, tokens, accepted = counts(server)
+    assert 0 < accepted <= tokens
 
 
 def test_a_draft_model_of_another_family_is_refused_by_name(start):

@@ -1,5 +1,5 @@
 /// `POST /v1/chat/completions` to a text model: OpenAI's fields and vLLM's additions.
-public struct ChatCompletionRequest: SamplingRequest {
+public struct ChatCompletionRequest: FormedRequest {
     public var messages: [ChatMessage] = []
     public var model: String?
     public var sampling = SamplingParameters()
@@ -14,6 +14,7 @@ public struct ChatCompletionRequest: SamplingRequest {
     public var toolChoice: ToolChoice?
     public var parallelToolCalls = true
     public var responseFormat: ResponseFormat?
+    public var form = AnswerForm()
     public var prediction: PredictedOutput?
     public var chatTemplate: String?
     public var chatTemplateKwargs: JSONObject?
@@ -42,7 +43,6 @@ public struct ChatCompletionRequest: SamplingRequest {
             .optional("tools", \.tools, .tools),
             .optional("tool_choice", \.toolChoice, .toolChoice),
             .with(default: true, "parallel_tool_calls", \.parallelToolCalls, .bool),
-            .optional("response_format", \.responseFormat, .responseFormat),
             .optional(
                 "prediction", \.prediction, .object(), "What much of the answer is expected to be: it comes sooner where that is right."),
             .optional("chat_template", \.chatTemplate, .string, "A Jinja template in place of the model's own."),
@@ -60,7 +60,7 @@ public struct ChatCompletionRequest: SamplingRequest {
             .optional("modalities", \.modalities, .list(of: .string)),
             .optional("user", \.user, .string, "Not used."),
             .optional("request_id", \.requestID, .string(length: 1...128)),
-        ] + samplingFields(\.sampling)
+        ] + formFields(\.form) + samplingFields(\.sampling)
     }
 
     public func validate(at path: WirePath) throws {
@@ -71,6 +71,10 @@ public struct ChatCompletionRequest: SamplingRequest {
         }
         if let name = toolChoice?.names?.first(where: { name in !(tools ?? []).contains { $0.function.name == name } }) {
             throw APIError.field(path.appending("tool_choice"), "names the function `\(name)`, which is not among the tools.")
+        }
+        try form.validate(beside: responseFormat, at: path)
+        if case .constrained(let constraint) = form.format, tools?.isEmpty == false, toolChoice != ToolChoice.none {
+            throw APIError.field(path.appending(constraint.field), "leaves no room for `tools`: give one of both, or `tool_choice: none`.")
         }
         if toolChoice == .required, (tools ?? []).isEmpty { throw APIError.field(path.appending("tool_choice"), "needs `tools`.") }
         try validateContinuation(continueFinalMessage, addGenerationPrompt: addGenerationPrompt, at: path)

@@ -184,6 +184,8 @@ public enum ResponseFormat: Sendable, Equatable {
     case jsonObject
     /// JSON that follows a schema.
     case jsonSchema(name: String, schema: JSONObject)
+    /// Text of a form; requests ask for it elsewhere (``AnswerForm``).
+    case constrained(AnswerConstraint)
 }
 
 extension WireType where Value == ResponseFormat {
@@ -203,7 +205,7 @@ extension WireType where Value == ResponseFormat {
             },
             encode: { format in
                 switch format {
-                case .text: ["type": "text"]
+                case .text, .constrained: ["type": "text"]
                 case .jsonObject: ["type": "json_object"]
                 case .jsonSchema(let name, let schema):
                     ["type": "json_schema", "json_schema": ["name": .string(name), "schema": .object(schema)]]

@@ -1,5 +1,5 @@
 /// `POST /v1/completions`: text goes on from a prompt, no chat template.
-public struct CompletionRequest: SamplingRequest {
+public struct CompletionRequest: FormedRequest {
     public var prompts: [Prompt] = []
     public var model: String?
     public var sampling = SamplingParameters()
@@ -12,6 +12,7 @@ public struct CompletionRequest: SamplingRequest {
     public var echo = false
     public var suffix: String?
     public var responseFormat: ResponseFormat?
+    public var form = AnswerForm()
     public var user: String?
     public var requestID: String?
 
@@ -36,10 +37,9 @@ public struct CompletionRequest: SamplingRequest {
             .optional("logprobs", \.logprobs, .integer(0...20)),
             .with(default: false, "echo", \.echo, .bool, "Put the prompt before the answer."),
             .optional("suffix", \.suffix, .string),
-            .optional("response_format", \.responseFormat, .responseFormat),
             .optional("user", \.user, .string, "Not used."),
             .optional("request_id", \.requestID, .string(length: 1...128)),
-        ] + samplingFields(\.sampling)
+        ] + formFields(\.form) + samplingFields(\.sampling)
     }
 
     public var withoutEffect: [String] { streamOptions?.withoutEffect ?? [] }
@@ -54,6 +54,7 @@ public struct CompletionRequest: SamplingRequest {
             throw APIError.field(
                 path.appending("n"), "times the number of prompts must be at most \(Self.mostAnswers), not \(prompts.count * n).")
         }
+        try form.validate(beside: responseFormat, at: path)
         try sampling.validate(tokenLimit: maxTokens, at: path)
     }
 

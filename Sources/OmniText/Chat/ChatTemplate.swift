@@ -68,9 +68,10 @@ final class ChatTemplate: @unchecked Sendable {
         let isForced = !tools.isEmpty && request.toolChoice.isForced
         // A call has no place in a form for the whole answer.
         if isForced { request.format = nil }
+        let constraint = if case .constrained(let constraint) = request.format { constraint } else { AnswerConstraint?.none }
         let parsesToolCalls = !tools.isEmpty && request.toolChoice != .none
-        // Whoever goes on with a message has thought already.
-        let isPlain = tools.isEmpty && (!reasons || request.continuesFinalMessage)
+        // Whoever goes on with a message has thought already, and a form that is no JSON has no room for thoughts.
+        let isPlain = tools.isEmpty && (!reasons || request.continuesFinalMessage || constraint != nil)
         do {
             let text = try rendered(json(request, tools: followed, plain: isPlain))
             let applied = try JSONValue.parse(text)
@@ -80,7 +81,7 @@ final class ChatTemplate: @unchecked Sendable {
             // The model is told of its tools in the client's own words.
             let told = tools == followed ? applied : try JSONValue.parse(rendered(json(request, tools: tools, plain: isPlain)))
             let grammar =
-                isPlain
+                isPlain || constraint != nil
                 ? try GrammarSpecification(request.format)
                 : GrammarSpecification(applied: applied, parameter: parsesToolCalls ? "body.tools" : "body.response_format")
             return Applied(
@@ -146,14 +147,15 @@ final class ChatTemplate: @unchecked Sendable {
         }
         object.append("add_generation_prompt", .bool(request.addGenerationPrompt))
         switch request.format {
-        case nil, .text: break
+        case nil, .text, .constrained: break
         case .jsonObject: object.append("json_schema", ["type": "object"])
         case .jsonSchema(_, let schema): object.append("json_schema", schema.isEmpty ? ["type": "object"] : .object(schema))
         }
         var arguments = request.arguments ?? JSONObject()
         if let effort = request.reasoningEffort, effort != "none" { arguments["reasoning_effort"] = .string(effort) }
         let thinks = arguments["enable_thinking"]?.boolValue ?? arguments["thinking"]?.boolValue ?? true
-        object.append("enable_thinking", .bool(thinks && request.reasoningEffort != "none"))
+        let hasRoom = if case .constrained = request.format { false } else { true }
+        object.append("enable_thinking", .bool(thinks && hasRoom && request.reasoningEffort != "none"))
         if !arguments.isEmpty { object.append("chat_template_kwargs", .object(arguments)) }
         return .object(object)
     }

@@ -63,11 +63,16 @@ struct GrammarSpecification: Sendable {
         self.parameter = parameter
     }
 
-    /// The grammar of a response format; nil for plain text.
+    /// The grammar of a response format that was put into the engine's form (`followed()`); nil for plain text.
     init?(_ format: ResponseFormat?, parameter: String = "body.response_format") throws {
         let schema: JSONObject
         switch format {
         case nil, .text: return nil
+        case .constrained(let constraint):
+            guard case .grammar(let grammar) = constraint.kind else { return nil }
+            text = JSONValue.object(JSONObject([("grammar", .string(grammar))])).jsonText
+            self.parameter = "body.\(constraint.field)"
+            return
         case .jsonObject: schema = JSONObject([("type", "object")])
         case .jsonSchema(_, let given): schema = given.isEmpty ? JSONObject([("type", "object")]) : given
         }
