@@ -20,7 +20,9 @@ struct ConstraintGrammarTests {
     func regex(pattern: String, wanted: String) throws { #expect(try grammar(.regex(pattern)) == wanted) }
 
     @Test("choices are literals")
-    func choice() throws { #expect(try grammar(.choice(["yes", "no \"way\""])) == "root ::= \"yes\" | \"no\\U00000020\\U00000022way\\U00000022\"") }
+    func choice() throws {
+        #expect(try grammar(.choice(["yes", "no \"way\""])) == "root ::= \"yes\" | \"no\\U00000020\\U00000022way\\U00000022\"")
+    }
 
     @Test("what is no regular expression, or looks ahead, is refused under the field's name", arguments: ["(", "a(?=b)", "a^b"])
     func refused(pattern: String) {
@@ -34,14 +36,19 @@ struct ConstraintGrammarTests {
             let json = try JSONValue.parse("{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\(text)}")
             return try ChatCompletionRequest(json: json).answerFormat
         }
-        #expect(try check(#""structured_outputs":{"choice":["a","b"]}"#) == .constrained(AnswerConstraint(.choice(["a", "b"]), field: "structured_outputs")))
+        #expect(
+            try check(#""structured_outputs":{"choice":["a","b"]}"#)
+                == .constrained(AnswerConstraint(.choice(["a", "b"]), field: "structured_outputs")))
         #expect(try check(#""guided_regex":"a+""#) == .constrained(AnswerConstraint(.regex("a+"), field: "guided_regex")))
-        #expect(try check(#""guided_json":"{\"type\":\"object\"}""#) == .jsonSchema(name: "answer", schema: JSONObject([("type", "object")])))
+        #expect(
+            try check(#""guided_json":"{\"type\":\"object\"}""#) == .jsonSchema(name: "answer", schema: JSONObject([("type", "object")])))
         #expect(try check(#""structured_outputs":{"json_object":true},"response_format":{"type":"text"}"#) == .jsonObject)
         let tool = #"[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]"#
         for (text, param) in [
-            (#""structured_outputs":{}"#, "structured_outputs"), (#""structured_outputs":{"regex":"a","choice":["a"]}"#, "structured_outputs"),
-            (#""structured_outputs":{"structural_tag":{}}"#, "structured_outputs.structural_tag"), (#""guided_json":"{""#, "guided_json.json"),
+            (#""structured_outputs":{}"#, "structured_outputs"),
+            (#""structured_outputs":{"regex":"a","choice":["a"]}"#, "structured_outputs"),
+            (#""structured_outputs":{"structural_tag":{}}"#, "structured_outputs.structural_tag"),
+            (#""guided_json":"{""#, "guided_json.json"),
             (#""structured_outputs":{"regex":"a"},"guided_regex":"a""#, "guided_regex"),
             (#""guided_regex":"a","response_format":{"type":"json_object"}"#, "guided_regex"),
             (#""guided_choice":["a"],"tools":\#(tool)"#, "guided_choice"),

@@ -110,7 +110,8 @@ struct BackendUnderTest {
     static let request = UpstreamRequest(method: "POST", path: "/v1/chat/completions", headers: [])
 
     init(idleUnload: Duration? = nil, drainLimit: Duration = .seconds(30), onChange: @escaping @Sendable () -> Void = {}) {
-        let launch = WorkerLaunch(executable: "/nowhere", arguments: ["worker"], socket: "/nowhere.sock", root: "/model", ownImage: "/proc/1/exe")
+        let launch = WorkerLaunch(
+            executable: "/nowhere", arguments: ["worker"], socket: "/nowhere.sock", root: "/model", ownImage: "/proc/1/exe")
         var logger = Logger(label: "test", factory: { [log] _ in log })
         logger.logLevel = .trace
         backend = WorkerBackend(

@@ -198,7 +198,10 @@ struct WorkerLifecycleTests {
     @Test("what cannot be is said, and changes nothing")
     func impossible() {
         var life = WorkerLifecycle()
-        for event in [WorkerLifecycle.Event.loaded, .progress(1), .loadFailed(reason: "x"), .foreign(reason: "x"), .hung, crash, .backOffOver, .rested] {
+        for event in [
+            WorkerLifecycle.Event.loaded, .progress(1), .loadFailed(reason: "x"), .foreign(reason: "x"), .hung, crash, .backOffOver,
+            .rested,
+        ] {
             guard case .report(let what)? = life.handle(event).first else { return #expect(Bool(false), "\(event) is not reported") }
             #expect(what.contains("asleep") && life == WorkerLifecycle())
         }

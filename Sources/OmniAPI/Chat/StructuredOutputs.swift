@@ -26,9 +26,15 @@ public struct StructuredOutputs: WireObject, Equatable {
         if structuralTag != nil {
             throw APIError.field(path.appending("structural_tag"), "is not supported; give `json`, `regex`, `choice` or `grammar`.")
         }
-        let given = [json.map { _ in "json" }, regex.map { _ in "regex" }, choice.map { _ in "choice" }, grammar.map { _ in "grammar" }, jsonObject == true ? "json_object" : nil].compactMap { $0 }
+        let given = [
+            json.map { _ in "json" }, regex.map { _ in "regex" }, choice.map { _ in "choice" }, grammar.map { _ in "grammar" },
+            jsonObject == true ? "json_object" : nil,
+        ].compactMap { $0 }
         guard given.count == 1 else {
-            throw APIError.field(path, "must have one of json, regex, choice, grammar and json_object, not \(given.isEmpty ? "none" : given.joined(separator: " and ")).")
+            throw APIError.field(
+                path,
+                "must have one of json, regex, choice, grammar and json_object, not \(given.isEmpty ? "none" : given.joined(separator: " and "))."
+            )
         }
         if let json { _ = try Self.schema(json, at: path.appending("json")) }
     }
@@ -120,13 +126,15 @@ extension FormedRequest {
     static func formFields(_ path: WritableKeyPath<Self, AnswerForm> & Sendable) -> [Field<Self>] {
         [
             .optional("response_format", \.responseFormat, .responseFormat),
-            .optional("structured_outputs", \.form.structuredOutputs, .object(), "vLLM's form of an answer, in place of `response_format`."),
+            .optional(
+                "structured_outputs", \.form.structuredOutputs, .object(), "vLLM's form of an answer, in place of `response_format`."),
             .optional("guided_json", \.form.guidedJSON, .any, "Older name of `structured_outputs.json`."),
             .optional("guided_regex", \.form.guidedRegex, .string(length: 1...10_000), "Older name of `structured_outputs.regex`."),
             .optional(
                 "guided_choice", \.form.guidedChoice, .list(of: .string(length: 1...10_000), count: 1...1000),
                 "Older name of `structured_outputs.choice`."),
-            .optional("guided_grammar", \.form.guidedGrammar, .string(length: 1...1_000_000), "Older name of `structured_outputs.grammar`."),
+            .optional(
+                "guided_grammar", \.form.guidedGrammar, .string(length: 1...1_000_000), "Older name of `structured_outputs.grammar`."),
         ]
     }
 }

@@ -27,7 +27,9 @@ public final class SpeechEngine: SpeechModel, MeteredModel {
         folder: String, options: SpeechOptions = SpeechOptions(), lane: any ComputeLane = FreeLane(), logger: Logger,
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) async throws -> SpeechEngine {
-        try await BlockingThread.run(name: "omni-speech-load") { try SpeechEngine(folder: folder, options: options, lane: lane, logger: logger, progress: progress) }
+        try await BlockingThread.run(name: "omni-speech-load") {
+            try SpeechEngine(folder: folder, options: options, lane: lane, logger: logger, progress: progress)
+        }
     }
 
     private init(

@@ -83,7 +83,8 @@ final class TranscriptionJob: @unchecked Sendable {
         rest = Array(samples[whole...])
         samples.removeLast(samples.count - whole)
         let frames = (samples.count + VoiceDetector.frame - 1) / VoiceDetector.frame
-        let probabilities = try detector.map { detector in try recognizer.turn.run(for: owners) { try detector.probabilities(of: samples) } }
+        let probabilities = try detector.map { detector in try recognizer.turn.run(for: owners) { try detector.probabilities(of: samples) }
+        }
         cutter.add(samples, probabilities: probabilities ?? [Float](repeating: 1, count: frames))
         if isOver { cutter.finish() }
     }

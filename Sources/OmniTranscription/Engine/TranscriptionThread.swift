@@ -15,7 +15,9 @@ final class TranscriptionThread: @unchecked Sendable {
     private init(turn: GraphTurn) { self.turn = turn }
 
     /// Starts the thread, which loads the model itself; returns once it is loaded.
-    static func start(turn: GraphTurn, load: @escaping @Sendable () throws -> Recognizer) async throws -> (TranscriptionThread, Recognizer.Facts) {
+    static func start(turn: GraphTurn, load: @escaping @Sendable () throws -> Recognizer) async throws -> (
+        TranscriptionThread, Recognizer.Facts
+    ) {
         let transcription = TranscriptionThread(turn: turn)
         let facts = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Recognizer.Facts, any Error>) in
             let thread = Thread {
@@ -67,7 +69,9 @@ final class TranscriptionThread: @unchecked Sendable {
     /// Closes, and returns when the thread is gone.
     func end() async {
         close()
-        try? await BlockingThread.run(name: "omni-transcription-end") { [self] in condition.withLock { while !hasEnded { condition.wait() } } }
+        try? await BlockingThread.run(name: "omni-transcription-end") { [self] in
+            condition.withLock { while !hasEnded { condition.wait() } }
+        }
     }
 
     private func run(_ recognizer: Recognizer) {
