@@ -27,7 +27,7 @@ struct ConstraintGrammarTests {
     @Test("what is no regular expression, or looks ahead, is refused under the field's name", arguments: ["(", "a(?=b)", "a^b"])
     func refused(pattern: String) {
         let error = #expect(throws: APIError.self) { try grammar(.regex(pattern)) }
-        #expect(error?.status == 400 && error?.param == "guided_regex")
+        #expect(error?.status == 400 && error?.param == "body.guided_regex")
     }
 
     @Test("a request has one form, and it leaves no room for tools")

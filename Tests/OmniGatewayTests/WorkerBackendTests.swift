@@ -94,10 +94,11 @@ struct WorkerBackendTests {
     @Test("one that speaks another version of the protocol is restarted from the program that this server runs")
     func foreignOnce() async throws {
         let scripted = BackendUnderTest()
-        scripted.worker.set { $0.account = .foreign(version: 9) }
+        scripted.worker.set { ($0.account, $0.obeys) = (.foreign(version: 9), false) }
         scripted.backend.start()
         await scripted.time.run(until: { scripted.worker.process?.isStopping == true })
         scripted.worker.set { $0.account = Self.status(.ready) }
+        scripted.worker.process?.end(.exit(0))
         await scripted.becomes(.ready)
         #expect(scripted.worker.launches.map(\.executable) == ["/nowhere", "/proc/1/exe"])
         #expect(scripted.log.says("worker of another version") && scripted.log.impossible.isEmpty)

@@ -107,7 +107,10 @@ struct MediaTests {
         let plain = try await engine()
         let wanted = try await plain.answers(seen).first
         await plain.shutdown()
-        for text in ["xyz", "uvw"] { _ = try await crowded.answers(question(text, maxTokens: 4) { $0.sampling.ignoreEOS = true }) }
+        let two = question("xyz", maxTokens: 4) {
+            ($0.sampling.ignoreEOS, $0.n) = (true, 2)
+        }
+        _ = try await crowded.answers(two)
         #expect(try await crowded.answers(seen).first.text == wanted.text)
         #expect(crowded.statistics.preemptions == 0)
         await crowded.shutdown()
