@@ -29,4 +29,4 @@ export OMNI_BIN="${OMNI_BIN:-$ROOT/.build/debug/omni}"
 [ -x "$OMNI_BIN" ] || fail "$OMNI_BIN is not built; run make build"
 cd "$ROOT"
 # Two processes share the tests (Tests/Contract/processes.py). What was skipped, and why, is said at the end, and what failed.
-exec "$venv/bin/python" -m pytest -p no:cacheprovider -n 2 -rsfE "$SUITE" "$@"
+exec "$venv/bin/python" -m pytest -p no:cacheprovider -n 2 --durations=12 -rsfE "$SUITE" "$@"

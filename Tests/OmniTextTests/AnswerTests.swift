@@ -150,6 +150,39 @@ struct AnswerTests {
         #expect(try JSONValue.parse(try #require(auto.grammar).text)["grammar_lazy"] == true)
     }
 
+    /// Opens a thought itself unless it is told not to.
+    private static let thinking = """
+        {%- for m in messages %}<|im_start|>{{ m.role }}
+        {{ m.content }}<|im_end|>
+        {% endfor %}{%- if add_generation_prompt %}<|im_start|>assistant
+        {%- if enable_thinking is defined and enable_thinking is false %}
+        <think>
+
+        </think>
+
+        {%- else %}
+        <think>
+        {%- endif %}{% endif %}
+        """
+
+    @Test("a form that is no JSON holds from the first token: no thought comes before it, and tools that may not be called leave it")
+    func constrained() throws {
+        let messages: [JSONValue] = [["role": "user", "content": "yes or no?"]]
+        let form = ResponseFormat.constrained(AnswerConstraint(.choice(["yes", "no"]), field: "guided_choice"))
+        var tool = Tool()
+        tool.function.name = "look"
+        for source in [Self.thinking, Self.hermes] {
+            let template = try ChatTemplate(source: source)
+            for tools in [[], [tool]] {
+                let applied = try template.apply(.init(messages: messages, tools: tools, toolChoice: ToolChoice.none, format: form))
+                let grammar = try JSONValue.parse(try #require(applied.grammar).text)
+                #expect(grammar["grammar"] == #"root ::= "yes" | "no""# && grammar["grammar_lazy"] != true)
+                #expect(!applied.prompt.hasSuffix("<think>"), "\(applied.prompt)")
+            }
+        }
+        #expect(try ChatTemplate(source: Self.thinking).apply(.init(messages: messages)).prompt.hasSuffix("<think>"), "it thinks otherwise")
+    }
+
     @Test("a conversation that the template refuses is the client's fault, in the template's words")
     func refusal() throws {
         let template = try ChatTemplate(source: "{{ raise_exception('roles must alternate') }}")
