@@ -47,7 +47,16 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         while true {
             try Task.checkCancellation()
             guard case .full = offer(element, cost: cost) else { return }
-            await wait(asProducer: true) { $0.end != nil || $0.hasRoom(for: cost, within: self.limit) }
+            try await waitForRoom(cost: cost)
+        }
+    }
+
+    /// Returns when an element would have room, or at the end: for one who makes it only then, and posts it. Throws `CancellationError`.
+    package func waitForRoom(cost: Int = 1) async throws {
+        func isOver(_ state: State) -> Bool { state.end != nil || state.hasRoom(for: cost, within: limit) }
+        while !withState({ isOver($0) }) {
+            try Task.checkCancellation()
+            await wait(asProducer: true, until: isOver)
         }
     }
 
