@@ -13,11 +13,6 @@ from speech import Socket
 from talking import STARTERS, in_session, sound_of
 
 
-@pytest.fixture(scope="module")
-def starter(shared):
-    return shared(models=STARTERS)
-
-
 @pytest.mark.parametrize("event, param", [
     ({"type": "dance", "event_id": "mine"}, "type"), ({"event_id": "mine"}, "type"),
     ({"type": "session.update", "event_id": "mine", "session": {"type": "realtime", "audio": {"input": {"format": {"type": "audio/mp3"}}}}}, "session.audio.input.format"),
@@ -33,7 +28,7 @@ def starter(shared):
     ({"type": "response.create", "event_id": "mine", "response": {"input": [{"type": "item_reference", "id": "x"}]}}, "response.input.0.id"),
     ({"type": "response.cancel", "event_id": "mine"}, "response_id"),
 ])
-def test_mistakes_are_told_and_change_nothing(starter, event, param):
+def test_mistakes_are_told_and_change_nothing(conversing, event, param):
     async def test(session):
         before = session.events[0].session.model_dump()
         await session.raw(json.dumps(event))
@@ -41,21 +36,21 @@ def test_mistakes_are_told_and_change_nothing(starter, event, param):
         assert error.param == param and error.event_id == "mine" and error.type == "invalid_request_error" and error.code and error.message
         assert {k: v for k, v in (await session.update()).model_dump().items()} == before
 
-    in_session(starter, test)
+    in_session(conversing, test)
 
 
-def test_what_is_no_event(starter):
+def test_what_is_no_event(conversing):
     async def test(session):
         for message in ("{", "[]", "5", b"\0\1"):
             await session.raw(message)
             assert (await session.error()).type == "invalid_request_error"
         await session.update()
 
-    in_session(starter, test)
+    in_session(conversing, test)
 
 
-def test_a_model_that_is_not_there(starter):
-    link = Socket(starter, "/v1/realtime?model=nobody")
+def test_a_model_that_is_not_there(conversing):
+    link = Socket(conversing, "/v1/realtime?model=nobody")
     event = link.next()
     assert event["type"] == "error" and event["error"]["param"] == "model" and "smollm2" in event["error"]["message"]
     assert link.next() is None and link.close_code == 1008
@@ -78,18 +73,18 @@ def test_a_server_that_neither_hears_nor_speaks(server):
     in_session(server, test)
 
 
-def test_a_dropped_line_ends_the_work(starter):
-    link = Socket(starter, "/v1/realtime")
+def test_a_dropped_line_ends_the_work(conversing):
+    link = Socket(conversing, "/v1/realtime")
     link.send({"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Tell a very long story."}]}})
     link.send({"type": "response.create", "response": {"output_modalities": ["text"]}})
     while link.next()["type"] != "response.output_text.delta":
         pass
     link.close()
-    wait_until(lambda: starter.metric("vllm:num_requests_running") == 0, "the answer to be given up", limit=10)
+    wait_until(lambda: conversing.metric("vllm:num_requests_running") == 0, "the answer to be given up", limit=10)
 
 
-def test_one_who_does_not_read_hurts_nobody(starter):
-    slow = Socket(starter, "/v1/realtime")
+def test_one_who_does_not_read_hurts_nobody(conversing):
+    slow = Socket(conversing, "/v1/realtime")
     slow.send({"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Tell a long story."}]}})
     slow.send({"type": "response.create"})
 
@@ -97,7 +92,7 @@ def test_one_who_does_not_read_hurts_nobody(starter):
         await session.write("Say hi.")
         assert (await session.respond(output_modalities=["text"], max_output_tokens=4)).output
 
-    in_session(starter, test)
+    in_session(conversing, test)
     slow.send(b"still there?", opcode=9)
     while slow.frame() != (10, b"still there?"):
         pass
@@ -110,7 +105,7 @@ def test_a_worker_that_dies_costs_one_answer(start, victim):
     sound = sound_of(server, "Tell me a story about a ship.")
 
     async def test(session):
-        await session.update(instructions="Tell a long story.", audio={"input": {"transcription": {"language": "en"}}})
+        await session.update(instructions="Tell a long story.", temperature=0, audio={"input": {"transcription": {"language": "en"}}})
         pid = server.workers()[victim]
         if victim == "whisper-base":
             # A minute of speech, so that it is still being written down.
@@ -131,7 +126,7 @@ def test_a_worker_that_dies_costs_one_answer(start, victim):
         done = (await session.until("response.done")).response
         assert done.status == "failed" and victim in done.status_details.error.message
         wait_until(lambda: server.workers().get(victim, pid) != pid and server.model_states()[victim] == "ready", "the worker to be back")
-        await session.update(instructions="Be brief.", max_output_tokens=8, audio={"input": {"turn_detection": {"type": "server_vad"}}})
+        await session.update(instructions="Be brief.", max_output_tokens=8, temperature=0, audio={"input": {"turn_detection": {"type": "server_vad"}}})
         await session.say(sound)
         await session.until("conversation.item.input_audio_transcription.completed")
         done = (await session.until("response.done")).response

@@ -86,7 +86,7 @@ class Session {
   async open() {
     this.send({ type: 'session.update', session: settings() });
     try {
-      await this.microphone.audioWorklet.addModule(`${base}/capture.js`);
+      await this.microphone.audioWorklet.addModule(new URL('capture.js', import.meta.url));
       const source = this.microphone.createMediaStreamSource(this.media);
       const capture = new AudioWorkletNode(this.microphone, 'capture', { numberOfOutputs: 0 });
       capture.port.onmessage = ({ data }) => this.send({ type: 'input_audio_buffer.append', audio: base64(new Uint8Array(data.buffer)) });
