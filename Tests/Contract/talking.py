@@ -81,10 +81,8 @@ class Talk:
 @contextlib.asynccontextmanager
 async def talk(server, model=None, key="unused", **options):
     async with openai.AsyncOpenAI(base_url=server.base_url + "/v1", api_key=key, max_retries=0, timeout=LIMIT) as client:
-        # The client of the default model has no name to give.
         async with client.realtime.connect(**({"model": model} if model else {}), max_retries=0, **options) as link:
             session = Talk(link)
-            session.client = client
             assert (await session.next()).type == "session.created"
             yield session
 

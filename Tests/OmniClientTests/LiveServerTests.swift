@@ -26,7 +26,7 @@ struct LiveServer {
     @Test("a voice that is not there") func wrongVoice() async throws { try await checks("speech").wrongVoice() }
     @Test("a conversation, in writing and in sound") func realtime() async throws {
         let (text, sound) = try await client.realtime.session { session in
-            try await session.update(JSONObject([("output_modalities", ["text"]), ("max_output_tokens", 8)]))
+            try await session.update(JSONObject([("output_modalities", ["text"]), ("max_output_tokens", 8), ("temperature", 0)]))
             try await session.say("Say hi.")
             var (text, sound, answers) = ("", 0, 0)
             for try await event in session.events {
@@ -38,6 +38,8 @@ struct LiveServer {
                 guard answers == 1 else { break }
                 var spoken = RealtimeResponseRequest()
                 spoken.modalities = [.audio]
+                let again = RealtimeItem(id: "again", .message(.user, [.text("Say hello to Peter.")]))
+                try await session.send(.createItem(again, previous: nil))
                 try await session.respond(spoken)
             }
             return (text, sound)

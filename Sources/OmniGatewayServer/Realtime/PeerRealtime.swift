@@ -95,8 +95,7 @@ extension RealtimeConnection {
     }
 
     private func postToPeer(_ event: JSONValue) {
-        guard let event = event.objectValue else { return }
-        outbox.post(event, cost: 256 + (event["audio"]?.stringValue?.utf8.count ?? 0))
+        if let event = event.objectValue { post(event) }
     }
 
     private func answerPeer(_ sound: [UInt8], _ models: RealtimeCascade) async {

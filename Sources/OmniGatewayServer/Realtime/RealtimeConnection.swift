@@ -21,7 +21,7 @@ actor RealtimeConnection {
     private let limits: Limits
     private var state: RealtimeState
     private var dialect: RealtimeDialect
-    let outbox: BoundedQueue<JSONObject>
+    let outbox: BoundedQueue<String>
     private var silence: SilenceWatch
     private let end: ContinuousClock.Instant
     /// The peer's form of the session; nil until the first event tells that the client speaks it.
@@ -83,13 +83,19 @@ actor RealtimeConnection {
     private func send(_ event: JSONObject) {
         guard var event = dialect.write(event), !event.isEmpty else { return }
         event["event_id"] = .string(RequestID.make("event_", digits: 24))
-        outbox.post(event, cost: 256 + (event["delta"]?.stringValue?.utf8.count ?? 0))
+        post(event)
+    }
+
+    /// What waits for the client counts by its length.
+    func post(_ event: JSONObject) {
+        let text = JSONValue.object(event).jsonText
+        outbox.post(text, cost: text.utf8.count)
     }
 
     private func write() async throws {
         while let event = try await outbox.next() {
             silence.began(at: .now)
-            try await session.send(text: JSONValue.object(event).jsonText)
+            try await session.send(text: event)
             silence.ended(at: .now, isConfigured: true)
         }
         try await session.close(code: closeCode)
@@ -128,6 +134,8 @@ actor RealtimeConnection {
     private func handle(_ message: WebSocketSession.Message) async {
         var eventID: String?
         do {
+            // Who asks and asks and takes no answers is not heard any more. Sound that waits does not count: speech must interrupt it.
+            try await outbox.waitForRoom(within: 8 * limits.waiting)
             guard case .text(let text) = message, let json = (try? JSONValue.parse(text))?.objectValue else {
                 throw APIError(.badRequest, "Events are JSON objects in text messages.")
             }
