@@ -50,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -104,6 +105,7 @@ let package = Package(
             name: "OmniClient",
             dependencies: [
                 "OmniAPI", httpClient, nioCore, nioHTTP1, nioPosix, .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOWebSocket", package: "swift-nio"),
             ]),
 
         // The engines; none knows another
@@ -180,6 +182,7 @@ let package = Package(
 
         // What people write with the library
         .executableTarget(name: "example-chat", dependencies: ["OmniClient"], path: "Examples/chat"),
+        .executableTarget(name: "example-talk", dependencies: ["OmniClient"], path: "Examples/talk"),
         .executableTarget(name: "example-picture", dependencies: ["OmniClient"], path: "Examples/picture"),
         .executableTarget(name: "example-narrated-clip", dependencies: ["OmniClient"], path: "Examples/narrated-clip"),
 

@@ -54,6 +54,12 @@ static const unsigned char voices_js[] = {
 static const unsigned char transcripts_js[] = {
 #embed "Web/transcripts.js"
 };
+static const unsigned char talk_js[] = {
+#embed "Web/talk.js"
+};
+static const unsigned char capture_js[] = {
+#embed "Web/capture.js"
+};
 static const unsigned char player_js[] = {
 #embed "Web/player.js"
 };
@@ -90,6 +96,8 @@ static const struct omni_page pages[] = {
     PAGE(canvas_js, "canvas.js", "text/javascript; charset=utf-8"),
     PAGE(voices_js, "voices.js", "text/javascript; charset=utf-8"),
     PAGE(transcripts_js, "transcripts.js", "text/javascript; charset=utf-8"),
+    PAGE(talk_js, "talk.js", "text/javascript; charset=utf-8"),
+    PAGE(capture_js, "capture.js", "text/javascript; charset=utf-8"),
     PAGE(player_js, "player.js", "text/javascript; charset=utf-8"),
     PAGE(videos_js, "videos.js", "text/javascript; charset=utf-8"),
     PAGE(models_js, "models.js", "text/javascript; charset=utf-8"),

@@ -3,7 +3,7 @@ import Foundation
 /// Elements on their way to one that takes them, a task (``next()``) or a thread (``take(most:waiting:until:)``); no more of them than fit.
 ///
 /// Who puts in waits for room (``put(_:cost:)``), is refused (``offer(_:cost:)``), or looks for itself (``cost``) before it posts. One takes
-/// out; one puts in with `put`, any number with the others.
+/// out; any number put in.
 ///
 /// Unchecked: `state` is guarded by `condition`.
 package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
@@ -14,7 +14,7 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         var cost = 0
         /// How it ended.
         var end: Result<Void, any Error>?
-        var producer: Waiter?
+        var producers: [Waiter] = []
         var consumer: Waiter?
 
         /// One that is larger than the queue has room in an empty one.
@@ -47,7 +47,18 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         while true {
             try Task.checkCancellation()
             guard case .full = offer(element, cost: cost) else { return }
-            await wait(asProducer: true) { $0.end != nil || $0.hasRoom(for: cost, within: self.limit) }
+            try await waitForRoom(cost: cost)
+        }
+    }
+
+    /// Returns when an element would have room, or at the end: for one who makes it only then, and posts it. Throws `CancellationError`.
+    ///
+    /// - Parameter most: counts as full from here on, instead of at the queue's own limit.
+    package func waitForRoom(cost: Int = 1, within most: Int? = nil) async throws {
+        func isOver(_ state: State) -> Bool { state.end != nil || state.hasRoom(for: cost, within: most ?? limit) }
+        while !withState({ isOver($0) }) {
+            try Task.checkCancellation()
+            await wait(asProducer: true, until: isOver)
         }
     }
 
@@ -73,8 +84,8 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
     package func next() async throws -> Element? {
         while true {
             try Task.checkCancellation()
-            let (found, end, producer) = withState { state in (removeFirst(1, from: &state).first, state.end, takeProducer(of: &state)) }
-            producer?.resume()
+            let (found, end, producers) = withState { state in (removeFirst(1, from: &state).first, state.end, takeProducers(of: &state)) }
+            for producer in producers { producer.resume() }
             if let found { return found }
             if let end {
                 try end.get()
@@ -90,9 +101,9 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         while waiting, state.elements.isEmpty, state.end == nil, block(until: deadline) {}
         let taken = state.end == nil ? removeFirst(most, from: &state) : nil
-        let producer = takeProducer(of: &state)
+        let producers = takeProducers(of: &state)
         condition.unlock()
-        producer?.resume()
+        for producer in producers { producer.resume() }
         return taken
     }
 
@@ -101,11 +112,11 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
 
     /// Elements that were taken count no more.
     package func release(cost: Int) {
-        let producer = withState { state in
+        let producers = withState { state in
             state.cost -= cost
-            return takeProducer(of: &state)
+            return takeProducers(of: &state)
         }
-        producer?.resume()
+        for producer in producers { producer.resume() }
     }
 
     /// Nothing more will come; what is in the queue can still be taken. Only the first end counts.
@@ -131,9 +142,9 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         return taken.map(\.element)
     }
 
-    private func takeProducer(of state: inout State) -> Waiter? {
-        defer { state.producer = nil }
-        return state.producer
+    private func takeProducers(of state: inout State) -> [Waiter] {
+        defer { state.producers = [] }
+        return state.producers
     }
 
     /// With `condition` locked: waits for a signal; false once the deadline is over.
@@ -152,7 +163,7 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
             await withCheckedContinuation { continuation in
                 let isOver = withState { state in
                     if isReady(state) || Task.isCancelled { return true }
-                    if asProducer { state.producer = continuation } else { state.consumer = continuation }
+                    if asProducer { state.producers.append(continuation) } else { state.consumer = continuation }
                     return false
                 }
                 if isOver { continuation.resume() }
@@ -166,9 +177,9 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
     private func wakeAll() {
         let waiters = withState { state in
             condition.broadcast()
-            defer { (state.producer, state.consumer) = (nil, nil) }
-            return [state.producer, state.consumer]
+            defer { (state.producers, state.consumer) = ([], nil) }
+            return state.producers + (state.consumer.map { [$0] } ?? [])
         }
-        for waiter in waiters { waiter?.resume() }
+        for waiter in waiters { waiter.resume() }
     }
 }

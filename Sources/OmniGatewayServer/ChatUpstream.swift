@@ -14,13 +14,12 @@ struct ChatUpstream: Sendable {
 
     /// What the model's backend answers, with status 200. Throws its error where that is one.
     func send(_ json: JSONValue, to path: String, _ entry: CatalogueEntry, _ context: OmniContext) async throws -> UpstreamResponse {
-        let request = UpstreamRequest(posting: json, to: path, requestID: context.requestID)
-        return try await context.cancelOnDisconnect {
-            let reply = try await entry.backend.send(request)
-            guard reply.status != 200 else { return reply }
-            let retryAfter = reply.header("retry-after").flatMap { Int($0) }
-            throw APIError(try? JSONValue.parse(try await reply.text(upTo: 1 << 16)), status: reply.status, retryAfter: retryAfter)
-        }
+        try await context.cancelOnDisconnect { try await send(json, to: path, entry, requestID: context.requestID) }
+    }
+
+    /// The same for a caller that is cancelled itself when its client goes.
+    func send(_ json: JSONValue, to path: String, _ entry: CatalogueEntry, requestID: String) async throws -> UpstreamResponse {
+        try await entry.backend.send(UpstreamRequest(posting: json, to: path, requestID: requestID)).orError()
     }
 
     /// A whole reply.
@@ -29,6 +28,12 @@ struct ChatUpstream: Sendable {
     /// Reads a streamed chat. Throws the backend's own error, or that it broke.
     func read(
         _ reply: UpstreamResponse, of entry: CatalogueEntry, _ context: OmniContext, _ take: (ChatCompletionChunk) async throws -> Void
+    ) async throws {
+        try await read(reply, of: entry, logger: context.requestLogger, take)
+    }
+
+    func read(
+        _ reply: UpstreamResponse, of entry: CatalogueEntry, logger: Logger, _ take: (ChatCompletionChunk) async throws -> Void
     ) async throws {
         do {
             for try await data in SSEData(reply.body) {
@@ -43,9 +48,18 @@ struct ChatUpstream: Sendable {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            context.requestLogger.error("backend broke during a reply", metadata: ["model": .string(entry.id), "error": "\(error)"])
+            logger.error("backend broke during a reply", metadata: ["model": .string(entry.id), "error": "\(error)"])
             throw WorkerBackend.workerDied(entry.id)
         }
+    }
+}
+
+extension UpstreamResponse {
+    /// The same where its status is 200. Throws the error that it is otherwise.
+    func orError() async throws -> UpstreamResponse {
+        guard status != 200 else { return self }
+        let retryAfter = header("retry-after").flatMap { Int($0) }
+        throw APIError(try? JSONValue.parse(try await text(upTo: 1 << 16)), status: status, retryAfter: retryAfter)
     }
 }
 

@@ -35,7 +35,7 @@ struct HTTPChannel: ServerChildChannel, HTTPChannelHandler {
             let upgrader = NIOTypedWebSocketServerUpgrader<Kind>(
                 maxFrameSize: Self.maxFrameSize,
                 shouldUpgrade: { [sockets] channel, head in
-                    channel.eventLoop.makeSucceededFuture(sockets.accepts(head) ? HTTPHeaders() : nil)
+                    channel.eventLoop.makeSucceededFuture(sockets.accepts(head) ? sockets.headers(for: head) : nil)
                 },
                 upgradePipelineHandler: { channel, head in
                     channel.eventLoop.makeCompletedFuture {

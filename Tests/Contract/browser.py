@@ -23,10 +23,10 @@ def chromium():
     return found
 
 
-def launch(playwright):
+def launch(playwright, *arguments):
     # A microphone that beeps stands in for a person's; containers have no sandbox of their own for it.
     return playwright.chromium.launch(
-        executable_path=chromium(), args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--mute-audio"])
+        executable_path=chromium(), args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--mute-audio", *arguments])
 
 
 class Visit:

@@ -91,6 +91,20 @@ def speaking(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def conversing(tmp_path_factory):
+    """A server with the starters that a spoken conversation needs, the voice's noise turned off: it says the same each time."""
+    from speech import quiet_voice
+    from talking import STARTERS
+
+    folder = tmp_path_factory.mktemp("conversing")
+    with Server(folder, models=[quiet_voice(folder) if name == "joe" else name for name in STARTERS]) as server:
+        first = server.workers()
+        yield server
+        assert server.process.poll() is None, "the conversing server has ended"
+        assert server.workers() == first, "a worker of the conversing server died"
+
+
+@pytest.fixture(scope="session")
 def everything(tmp_path_factory):
     """A server with a model of each kind: text, a voice, and the tiny image and video models, which make noise."""
     folder = tmp_path_factory.mktemp("everything")

@@ -9,7 +9,7 @@ FAMILIES = {
     "text": ["malformed", "faults_clients", "edge", "errors", "chat", "tools", "messages", "responses", "completions", "streams", "speculation", "memory"],
     "documents": ["openapi", "replay", "backends"],
     "life": ["life", "faults_workers", "safe_mode"],
-    "speech": ["speech", "speech_socket", "speech_clients", "voices", "spoken_chat", "spoken_answers", "speech_gguf", "voice_kinds", "transcription"],
+    "speech": ["speech", "speech_socket", "speech_clients", "voices", "spoken_chat", "spoken_answers", "speech_gguf", "voice_kinds", "transcription", "realtime", "realtime_faults", "playground_talk"],
     "starters": ["readme", "starter", "starter_motion"],
     "pictures": ["images_faults", "images", "images_edge", "qwen_image"],
 }

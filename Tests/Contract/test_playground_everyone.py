@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from playground import say
 
 AXE = pathlib.Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
-TABS = ["chat", "pictures", "voices", "transcripts", "videos", "models"]
+TABS = ["chat", "pictures", "voices", "transcripts", "talk", "videos", "models"]
 
 
 def violations(page):

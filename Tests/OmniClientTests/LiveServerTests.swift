@@ -24,6 +24,36 @@ struct LiveServer {
     @Test("a chat that draws") func drawnChat() async throws { try await checks("image").drawnChat() }
     @Test("speech") func speech() async throws { try await checks("speech").speech() }
     @Test("a voice that is not there") func wrongVoice() async throws { try await checks("speech").wrongVoice() }
+    @Test("a conversation, in writing and in sound") func realtime() async throws {
+        let (text, sound) = try await client.realtime.session { session in
+            try await session.update(JSONObject([("output_modalities", ["text"]), ("max_output_tokens", 8), ("temperature", 0)]))
+            try await session.say("Say hi.")
+            var (text, sound, answers) = ("", 0, 0)
+            for try await event in session.events {
+                #expect(event.error == nil)
+                if event.type == "response.output_text.delta" { text += event.delta ?? "" }
+                sound += event.sound?.count ?? 0
+                guard event.type == "response.done" else { continue }
+                answers += 1
+                guard answers == 1 else { break }
+                var spoken = RealtimeResponseRequest()
+                spoken.modalities = [.audio]
+                let again = RealtimeItem(id: "again", .message(.user, [.text("Say hello to Peter.")]))
+                try await session.send(.createItem(again, previous: nil))
+                try await session.respond(spoken)
+            }
+            return (text, sound)
+        }
+        #expect(!text.isEmpty && sound > 4800)
+        var asked = RealtimeSecretRequest()
+        asked.expiry.seconds = 30
+        #expect(try await client.realtime.createSecret(asked).value.hasPrefix("ek_"))
+        await #expect(throws: OmniError.self) {
+            try await client.realtime.session(model: "nobody") { session in
+                for try await event in session.events { if let error = event.error { throw OmniError(.refused, error.message) } }
+            }
+        }
+    }
     @Test("a model that is not there") func wrongModel() async throws { try await SharedChecks(client: client).wrongModel() }
     @Test("a number out of range") func wrongRange() async throws { try await checks("image").wrongRange() }
 

@@ -35,6 +35,21 @@ struct BoundedQueueTests {
         #expect(try await queue.next() == nil)
     }
 
+    @Test("several may wait for room, each for as much as it needs", .timeLimit(.minutes(10)))
+    func severalWait() async throws {
+        let queue = BoundedQueue<Int>(limit: 10)
+        for number in 0..<10 { queue.post(number) }
+        try await queue.waitForRoom(within: 20)
+        let putters = (10..<14).map { number in Task { try await queue.put(number) } }
+        let looker = Task { try await queue.waitForRoom(cost: 10) }
+        await Task.yield()
+        var taken: [Int] = []
+        while taken.count < 14, let number = try await queue.next() { taken.append(number) }
+        for putter in putters { try await putter.value }
+        try await looker.value
+        #expect(Array(taken[..<10]) == Array(0..<10) && Set(taken) == Set(0..<14))
+    }
+
     @Test("a task that is cancelled waits no longer, on either side", .timeLimit(.minutes(10)))
     func cancelled() async throws {
         let empty = BoundedQueue<Int>(limit: 1), full = BoundedQueue<Int>(limit: 1)

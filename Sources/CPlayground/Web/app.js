@@ -5,11 +5,12 @@ import * as chat from './chat.js';
 import * as images from './images.js';
 import * as voices from './voices.js';
 import * as transcripts from './transcripts.js';
+import * as talk from './talk.js';
 import * as videos from './videos.js';
 import * as models from './models.js';
 
-const tabs = { chat, pictures: images, voices, transcripts, videos, models };
-const titles = { chat: 'Chat', pictures: 'Pictures', voices: 'Voices', transcripts: 'Transcripts', videos: 'Videos', models: 'Models' };
+const tabs = { chat, pictures: images, voices, transcripts, talk, videos, models };
+const titles = { chat: 'Chat', pictures: 'Pictures', voices: 'Voices', transcripts: 'Transcripts', talk: 'Talk', videos: 'Videos', models: 'Models' };
 let current = null;
 
 function show(name) {

@@ -37,6 +37,16 @@ public struct ResponseTool: WireObject, Equatable {
     }
 }
 
+/// Functions have different names, and a choice names one of them.
+package func checkTools(_ tools: [ResponseTool], _ choice: ToolChoice, at path: WirePath) throws {
+    let names = tools.map(\.name)
+    if Set(names).count < names.count { throw APIError.field(path.appending("tools"), "has two functions of the same name.") }
+    if let name = choice.names?.first(where: { !names.contains($0) }) {
+        throw APIError.field(path.appending("tool_choice"), "names the function `\(name)`, which is not among the tools.")
+    }
+    if choice == .required, names.isEmpty { throw APIError.field(path.appending("tool_choice"), "needs `tools`.") }
+}
+
 /// The form of the answer's text.
 public struct ResponseText: WireObject, Equatable {
     public var format = ResponseFormat.text

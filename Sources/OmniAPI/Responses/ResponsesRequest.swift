@@ -53,14 +53,7 @@ public struct ResponsesRequest: WireObject {
         ]
     }
 
-    public func validate(at path: WirePath) throws {
-        let names = tools.map(\.name)
-        if Set(names).count < names.count { throw APIError.field(path.appending("tools"), "has two functions of the same name.") }
-        if let name = toolChoice.names?.first(where: { !names.contains($0) }) {
-            throw APIError.field(path.appending("tool_choice"), "names the function `\(name)`, which is not among the tools.")
-        }
-        if toolChoice == .required, names.isEmpty { throw APIError.field(path.appending("tool_choice"), "needs `tools`.") }
-    }
+    public func validate(at path: WirePath) throws { try checkTools(tools, toolChoice, at: path) }
 
     public var withoutEffect: [String] {
         var names = include.contains { $0 != Self.logprobs } ? ["include"] : []

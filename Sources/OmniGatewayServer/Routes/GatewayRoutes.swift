@@ -15,6 +15,7 @@ public struct GatewayRoutes: Sendable {
     let images: ImageRequestLimits
     let metrics: MetricsRegistry
     let version: String
+    private let realtime = RealtimeService()
     /// Whether requests may bring chat templates; `--trust-request-chat-template`.
     var trustsChatTemplates = false
     /// Whether `/docs` and `/openapi.json` are there.
@@ -55,6 +56,7 @@ public struct GatewayRoutes: Sendable {
         table.add(ImageEditRoutes(forwarder: forwarder, limits: images))
         table.add(SpeechRoutes(forwarder: forwarder, voices: voices))
         table.add(TranscriptionRoutes(forwarder: forwarder))
+        table.add(realtimeRoutes)
         table.add(VoiceRoutes(catalogue: catalogue, voices: voices))
         table.add(VideoRoutes(catalogue: catalogue, videos: videos))
         table.add(OperationRoutes(catalogue: catalogue))
@@ -68,6 +70,11 @@ public struct GatewayRoutes: Sendable {
     public var sockets: WebSocketRoutes {
         var sockets = WebSocketRoutes()
         SpeechSocketRoutes(catalogue: gateway.catalogue, voices: voices).add(to: &sockets)
+        realtimeRoutes.add(to: &sockets)
         return sockets
+    }
+
+    private var realtimeRoutes: RealtimeRoutes {
+        RealtimeRoutes(catalogue: gateway.catalogue, voices: voices, pipelines: pipelines, service: realtime)
     }
 }

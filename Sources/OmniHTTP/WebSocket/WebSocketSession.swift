@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOWebSocket
 import OmniEngine
@@ -23,9 +24,18 @@ package final class WebSocketSession: Sendable {
     private let isClosed = Mutex(false)
     private let lastFrame = Mutex(ContinuousClock.now)
 
-    init(inbound: NIOAsyncChannelInboundStream<WebSocketFrame>, outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>) {
+    /// What the client said when it asked for the socket.
+    package let request: WebSocketRequest
+    package let logger: Logger
+
+    init(
+        inbound: NIOAsyncChannelInboundStream<WebSocketFrame>, outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>,
+        request: WebSocketRequest = WebSocketRequest(), logger: Logger = Logger(label: "omni.socket")
+    ) {
         self.inbound = inbound
         self.outbound = outbound
+        self.request = request
+        self.logger = logger
     }
 
     package func send(text: String) async throws { try await send(.text, ByteBuffer(string: text)) }

@@ -1,3 +1,5 @@
+import OmniEngine
+
 /// Cuts a recording into pieces of at most thirty seconds, at pauses, and leaves out what is no speech. Holds the samples of one piece and
 /// little more, however long the recording is. A pure value.
 ///

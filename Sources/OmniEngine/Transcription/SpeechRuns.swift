@@ -1,6 +1,6 @@
 /// Makes stretches of speech of the probabilities of frames, as they come. Two thresholds keep it from flickering: speech begins at the
-/// higher one and ends below the lower one.
-struct SpeechRuns {
+/// higher one and ends below the lower one. Lengths are samples, or whatever a frame is counted in.
+package struct SpeechRuns {
     /// Samples of a frame.
     let frame: Int
     let threshold: Float
@@ -10,19 +10,19 @@ struct SpeechRuns {
     let shortest: Int
 
     /// Stretches that are over, in samples from the beginning of the sound.
-    private(set) var closed: [Range<Int>] = []
+    package private(set) var closed: [Range<Int>] = []
     /// Where the stretch that goes on began.
-    private(set) var open: Int?
+    package private(set) var open: Int?
     /// Where it may have ended.
     private var silence: Int?
     /// Samples of all frames so far.
-    private(set) var position = 0
+    package private(set) var position = 0
 
-    init(frame: Int, threshold: Float, pause: Int, shortest: Int) {
+    package init(frame: Int, threshold: Float, pause: Int, shortest: Int) {
         (self.frame, self.threshold, self.pause, self.shortest) = (frame, threshold, pause, shortest)
     }
 
-    mutating func add(_ probability: Float) {
+    package mutating func add(_ probability: Float) {
         let start = position
         position += frame
         if probability >= threshold {
@@ -35,10 +35,10 @@ struct SpeechRuns {
     }
 
     /// The sound ends here.
-    mutating func finish() { if open != nil { close(at: silence ?? position) } }
+    package mutating func finish() { if open != nil { close(at: silence ?? position) } }
 
     /// Takes away what lies before `place`, and cuts what lies on both sides of it.
-    mutating func drop(before place: Int) {
+    package mutating func drop(before place: Int) {
         closed = closed.compactMap { $0.upperBound <= place ? nil : max($0.lowerBound, place)..<$0.upperBound }
         if let start = open { open = max(start, place) }
     }
