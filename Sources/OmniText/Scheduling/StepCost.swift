@@ -31,18 +31,21 @@ struct StepCost: Sendable {
         }
         let pairs = Double(passes.reduce(0) { $0 + $1.rows * $1.cells })
         let rows = Double(passes.reduce(0) { $0 + $1.rows })
-        // What is seen for the first time takes the whole difference, what is known a part of it.
+        // What is seen for the first time takes the whole difference, what is known a part of it. A size that was hardly touched stays
+        // unknown, and one that was touched a little costs more where the step did: as a guess that is not corrected it would stand
+        // in the way of better ones.
         let new = weights.indices.filter { weights[$0] >= 0.3 && self.seconds[$0] == nil }
         let expected = time(of: passes)
-        for index in weights.indices where weights[index] > 0 && self.seconds[index] == nil {
-            self.seconds[index] = time(ofRows: Self.breakpoints[index])
+        for index in weights.indices where weights[index] >= 0.1 && self.seconds[index] == nil {
+            let surprise = weights[index] < 0.3 && expected > 0 ? min(max(seconds / expected, 1), 2) : 1
+            self.seconds[index] = time(ofRows: Self.breakpoints[index]) * surprise
         }
         var error = seconds - expected
         let adapting: [Int]
         if new.isEmpty {
             // A step that another program held up says little.
             error = min(max(error, -expected), expected) * 0.3
-            adapting = weights.indices.filter { weights[$0] > 0 }
+            adapting = weights.indices.filter { weights[$0] > 0 && self.seconds[$0] != nil }
         } else {
             adapting = new
         }
@@ -71,7 +74,7 @@ struct StepCost: Sendable {
 
     private mutating func begin(_ value: Double, rows: Int) {
         let (index, share) = Self.place(of: rows)
-        for place in share > 0 ? [index, index + 1] : [index] {
+        for place in share >= 0.1 ? [index, index + 1] : [index] {
             seconds[place] = value * Self.below(Double(Self.breakpoints[place]) / Double(rows))
         }
     }
