@@ -55,7 +55,7 @@ public final class EmbeddingEngine: EmbeddingModel {
             guard tokens.count <= maxLength else {
                 throw APIError(
                     .tooLarge,
-                    "This model's maximum context length is \(maxLength) tokens. However, input \(place) has \(tokens.count) tokens.",
+                    "\(APIError.contextLength(maxLength)) However, input \(place) has \(tokens.count) tokens.",
                     remedy: "Shorten it, or start the server with a larger --max-model-len.", param: "body.input")
             }
             return tokens

@@ -33,9 +33,10 @@ extension TextEngine {
         return TextGeneration(promptTokens: prompt.tokens.count, events: stream.read(by: reader))
     }
 
-    /// The model's template, or the one that the request brings.
+    /// The model's template, or the one that the request brings. Applying it blocks.
     private func template(for request: ChatCompletionRequest) throws -> ChatTemplate {
-        try request.chatTemplate.map { try ChatTemplate(model: model, source: $0) } ?? template
+        assert(!BlockingThread.isPool)
+        return try request.chatTemplate.map { try ChatTemplate(model: model, source: $0) } ?? template
     }
 
     /// Compiles a grammar once for each answer: every one keeps its own place in it. Blocks.
@@ -70,7 +71,7 @@ extension TextEngine {
     }
 
     /// Clients look for these words of vLLM and OpenAI, and then send less.
-    private var contextWords: String { "This model's maximum context length is \(maxLength) tokens." }
+    private var contextWords: String { APIError.contextLength(maxLength) }
 }
 
 extension AsyncThrowingStream<TextEvent, any Error> {

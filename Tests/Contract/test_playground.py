@@ -26,7 +26,7 @@ def draw(home, prompt, size="64x64", steps=8):
 
 def drawn(home):
     """Waits for the finished picture; its width and height."""
-    picture = home.page.locator("#picture-easel img:not(.forming)")
+    picture = home.page.locator("#picture-view img:not(.forming)")
     picture.wait_for()
     expect(home.page.locator("#picture-stop")).to_be_hidden()
     return picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
@@ -37,7 +37,7 @@ def test_a_picture_forms_before_the_eyes(home):
     home.page.evaluate(
         """() => { window.previews = 0; window.steps = new Set();
         new MutationObserver(() => {
-            window.previews += document.querySelectorAll('#picture-easel img.forming').length;
+            window.previews += document.querySelectorAll('#picture-view img.forming').length;
             window.steps.add(document.querySelector('#picture-progress-text').textContent);
         }).observe(document.body, {subtree: true, childList: true, characterData: true}) }""")
     draw(home, "a red fox", size="96x64", steps=12)

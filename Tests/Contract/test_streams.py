@@ -2,6 +2,7 @@
 import io
 import json
 
+import openai
 import pytest
 
 import pictures
@@ -106,8 +107,8 @@ def test_video_jobs(start):
 
     server = start(models=[ROOT / "Tests/Fixtures/wan/ti2v"])
     job = server.post("/v1/videos", {"prompt": "x", "size": "32x32", "num_frames": 1, "num_inference_steps": 1}).json
-    lines = server.get(f"/v1/videos/{job['id']}/events").body.decode().splitlines()
-    events = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    with openai.OpenAI(base_url=server.base_url + "/v1", api_key="unused") as client:
+        events = list(client.get(f"/videos/{job['id']}/events", cast_to=object, stream=True, stream_cls=openai.Stream[object]))
     assert events and all(isinstance(e, dict) and e for e in events)
     head = server.request("HEAD", f"/v1/videos/{job['id']}/events")
     assert head.status == 200 and head.body == b"" and head.headers["Content-Type"].startswith("text/event-stream")

@@ -12,11 +12,13 @@ import Testing
         return request
     }
 
-    static func engine(_ change: (inout DiffusionOptions) -> Void = { _ in }) async throws -> DiffusionEngine {
+    static func engine(
+        lane: any ComputeLane = FreeLane(), _ change: (inout DiffusionOptions) -> Void = { _ in }
+    ) async throws -> DiffusionEngine {
         var options = DiffusionOptions()
         (options.threads, options.useGPU) = (2, false)
         change(&options)
-        return try await DiffusionEngine.load(folder: "\(Fixtures.root)/small", options: options)
+        return try await DiffusionEngine.load(folder: "\(Fixtures.root)/small", options: options, lane: lane)
     }
 
     static func images(_ engine: DiffusionEngine, _ request: ImageRequest, scope: RequestScope = RequestScope(id: "test")) async throws
@@ -108,16 +110,22 @@ import Testing
     }
 
     @Test func cancellingStopsAtAnyStepAndSparesOthers() async throws {
-        let engine = try await Self.engine()
+        // Every step takes the lane: closed after 200 turns, it keeps the engine from being done before the first event is looked at.
+        let lane = GateLane()
+        let engine = try await Self.engine(lane: lane)
         let reference = try await Self.images(engine, Self.request())
         for after in 0..<6 {
             let scope = RequestScope(id: "cancelled")
-            let other = Task { try await Self.images(engine, Self.request()) }
+            lane.close(after: 200)
             var events = 0
             let cancelled = try await engine.generate(Self.request(steps: 500), scope: scope)
+            let other = Task { try await Self.images(engine, Self.request()) }
             await #expect(throws: CancellationError.self) {
                 for try await _ in cancelled {
-                    if events == after { scope.cancellation.cancel() }
+                    if events == after {
+                        scope.cancellation.cancel()
+                        lane.open()
+                    }
                     events += 1
                 }
             }

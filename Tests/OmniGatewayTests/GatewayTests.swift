@@ -46,15 +46,13 @@ struct GatewayTests {
         let looks = Mutex(0)
         backend.onLook.withLock {
             $0 = {
-                // The first to look is held until the second has looked too; one that waits its turn never does so before.
+                // The first to look is held until the second report is done; one that waits its turn never is before.
                 let count = looks.withLock {
                     $0 += 1; return $0
                 }
                 if count == 1 {
                     isHeld.signal()
                     _ = other.wait(timeout: .now() + 0.3)
-                } else {
-                    other.signal()
                 }
             }
         }
@@ -65,7 +63,7 @@ struct GatewayTests {
         await offThePool { isHeld.wait() }
         backend.set { $0.state = .ready }
         Thread.detachNewThread {
-            gateway.refreshHealth(); done.signal()
+            gateway.refreshHealth(); other.signal(); done.signal()
         }
         await offThePool {
             done.wait(); done.wait()

@@ -9,12 +9,12 @@ import Testing
 
 /// A server that answers as a test says and tells of its connections.
 private final class TestServer: Sendable {
-    enum Manner: Sendable { case answer, closeInstead, never, halfABody }
+    enum Behavior: Sendable { case answer, closeInstead, never, halfABody }
 
     let channel: any Channel
     var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
 
-    init(_ manner: Manner) async throws {
+    init(_ behavior: Behavior) async throws {
         let counter = SharedCounts()
         channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .childChannelInitializer { channel in
@@ -22,7 +22,7 @@ private final class TestServer: Sendable {
                 channel.closeFuture.whenComplete { _ in counter.counts.withLock { $0.closed += 1 } }
                 return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Handler(manner: manner))
+                    try channel.pipeline.syncOperations.addHandler(Handler(behavior: behavior))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -36,21 +36,21 @@ private final class TestServer: Sendable {
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
-        let manner: Manner
-        init(manner: Manner) { self.manner = manner }
+        let behavior: Behavior
+        init(behavior: Behavior) { self.behavior = behavior }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             guard case .end = unwrapInboundIn(data) else { return }
-            switch manner {
+            switch behavior {
             case .never: break
             case .closeInstead: context.close(promise: nil)
             case .answer, .halfABody:
                 let body = ByteBuffer(string: "hello")
-                let length = manner == .answer ? body.readableBytes : body.readableBytes + 10
+                let length = behavior == .answer ? body.readableBytes : body.readableBytes + 10
                 context.write(
                     wrapOutboundOut(.head(.init(version: .http1_1, status: .ok, headers: ["content-length": "\(length)"]))), promise: nil)
                 context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-                if manner == .answer {
+                if behavior == .answer {
                     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
                 } else {
                     context.close(promise: nil)

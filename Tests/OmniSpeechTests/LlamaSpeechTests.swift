@@ -74,18 +74,18 @@ struct LlamaSpeechTests {
     func streams() async throws {
         _ = try await Tiny.engine(.pockettts)
         let speaker = try Tiny.speaker(.pockettts)
-        let manner = LlamaSpeaker.VoiceSettings(sample: VoiceSample(try Tiny.sound("sample.wav")), seed: 7)
+        let settings = LlamaSpeaker.VoiceSettings(sample: VoiceSample(try Tiny.sound("sample.wav")), seed: 7)
         func tokens() -> SpeechCancellation { SpeechCancellation(request: CancellationToken(), stream: CancellationToken()) }
         // A call for each frame, and one for the end.
         var sizes: [Int] = []
-        try speaker.speak("Hello there.", at: 0, manner, cancellation: tokens()) { sizes.append($0.count) }
+        try speaker.speak("Hello there.", at: 0, settings, cancellation: tokens()) { sizes.append($0.count) }
         let frames = sizes.map { $0 / 1920 }
         #expect(frames.prefix(8) == [0, 2, 0, 2, 0, 0, 0, 4] && frames.count > 10)
         for which in [\SpeechCancellation.request, \.stream] {
             let cancellation = tokens()
             var calls = 0
             #expect(throws: CancellationError.self) {
-                try speaker.speak("Hello there.", at: 0, manner, cancellation: cancellation) { _ in
+                try speaker.speak("Hello there.", at: 0, settings, cancellation: cancellation) { _ in
                     calls += 1
                     if calls == 3 { cancellation[keyPath: which].cancel() }
                 }

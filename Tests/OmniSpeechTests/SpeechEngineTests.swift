@@ -49,7 +49,7 @@ struct SpeechEngineTests {
     }
 
     @Test("several requests speak under one hold of the lane, unless others want it", arguments: [false, true])
-    func breadth(isWanted: Bool) async throws {
+    func parallelism(isWanted: Bool) async throws {
         let lane = CountingLane(isWanted: isWanted)
         let engine = try await SpeechEngine.load(
             folder: StarterVoice.folder, options: SpeechOptions(threads: 2), lane: lane, logger: Logger(label: "speech"))

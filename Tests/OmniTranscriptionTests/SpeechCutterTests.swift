@@ -91,7 +91,7 @@ private struct Recording {
         #expect(pieces.count == 1 && pieces[0].count < 2 * Self.second)
     }
 
-    @Test("what was said is heard before an hour of silence is over") func patience() {
+    @Test("what was said is heard before an hour of silence is over") func longSilence() {
         var held = 0
         let recording = Recording(runs: [Self.second..<2 * Self.second], length: 3600 * Self.second)
         #expect(recording.pieces(held: &held).count == 1 && held < 20 * Self.second)

@@ -103,7 +103,7 @@ async function draw() {
   fill(at('picture-notice'));
   progress(0, 1, 'Waiting for its turn…');
   // In a narrow window the picture stands below the form.
-  if (matchMedia('(max-width: 60rem)').matches) at('picture-easel').scrollIntoView({ block: 'center' });
+  if (matchMedia('(max-width: 60rem)').matches) at('picture-view').scrollIntoView({ block: 'center' });
   const began = performance.now();
   const [prompt, format] = [at('picture-prompt').value, at('picture-format').value];
   let count = 0;
@@ -153,16 +153,16 @@ function progress(value, max, text) {
 
 function showEasel() {
   if (served.models.length && !modelsOf('image').length) {
-    return fill(at('picture-easel'), empty('picture', 'No model here draws', 'Start the server with an image model, for example:', el('pre', { class: 'block', tabIndex: 0 }, 'omni models pull Tongyi-MAI/Z-Image-Turbo\nomni serve Tongyi-MAI/Z-Image-Turbo')));
+    return fill(at('picture-view'), empty('picture', 'No model here draws', 'Start the server with an image model, for example:', el('pre', { class: 'block', tabIndex: 0 }, 'omni models pull Tongyi-MAI/Z-Image-Turbo\nomni serve Tongyi-MAI/Z-Image-Turbo')));
   }
-  fill(at('picture-easel'), empty('picture', 'Nothing drawn yet', 'Say what you would like to see. Previews show while it forms.'));
+  fill(at('picture-view'), empty('picture', 'Nothing drawn yet', 'Say what you would like to see. Previews show while it forms.'));
 }
 
 function show(blob, isForming, about) {
   const image = el('img', { alt: isForming ? `A preview of: ${about}` : about || 'A picture', class: isForming ? 'forming' : '' });
   showIn(image, blob);
   // The next preview takes its place only once it can be seen.
-  image.decode().then(() => { fill(at('picture-easel'), image); }, () => {});
+  image.decode().then(() => { fill(at('picture-view'), image); }, () => {});
 }
 
 function choose(place) {

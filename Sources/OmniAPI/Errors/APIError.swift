@@ -104,6 +104,15 @@ extension APIError {
         APIError(.invalidRequest, message, remedy: remedy, param: param)
     }
 
+    /// The words by which clients know that a prompt is too long (litellm, inspect and lm-eval look for them), here and from other servers.
+    private static let contextLength = "maximum context length"
+
+    /// The beginning of such an error's message.
+    package static func contextLength(_ tokens: Int) -> String { "This model's \(contextLength) is \(tokens) tokens." }
+
+    /// Whether a prompt, or a prompt and its answer, does not fit the model.
+    package var tellsContextLength: Bool { code == .tooLarge && message.contains(Self.contextLength) }
+
     public static func modelNotFound(_ name: String, served: [String]) -> APIError {
         APIError(
             .notFound, "The model `\(name)` does not exist.",

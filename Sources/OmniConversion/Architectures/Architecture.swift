@@ -52,10 +52,10 @@ extension Architecture {
     ]
 
     /// A layer with norms before attention and feed-forward, and a gate.
-    static func decoderLayer(turned: Bool = false) -> [TensorRule] {
+    static func decoderLayer(permuted: Bool = false) -> [TensorRule] {
         [
-            TensorRule("input_layernorm", "attn_norm"), TensorRule("self_attn.q_proj", "attn_q", rows: turned ? .queries : .asIs),
-            TensorRule("self_attn.k_proj", "attn_k", rows: turned ? .keys : .asIs), TensorRule("self_attn.v_proj", "attn_v"),
+            TensorRule("input_layernorm", "attn_norm"), TensorRule("self_attn.q_proj", "attn_q", rows: permuted ? .queries : .asIs),
+            TensorRule("self_attn.k_proj", "attn_k", rows: permuted ? .keys : .asIs), TensorRule("self_attn.v_proj", "attn_v"),
             TensorRule("self_attn.o_proj", "attn_output"), TensorRule("post_attention_layernorm", "ffn_norm"),
             TensorRule("mlp.gate_proj", "ffn_gate"),
             TensorRule("mlp.up_proj", "ffn_up"), TensorRule("mlp.down_proj", "ffn_down"),

@@ -5,7 +5,7 @@ extension Architecture {
     static let granite = Architecture(
         classes: ["GraniteForCausalLM"], name: "granite",
         defaults: ["max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "rope_theta": 10000.0],
-        tensors: decoderTensors, layers: ("model.layers", decoderLayer(turned: true)), preTokenizer: ["smollm": "refact"],
+        tensors: decoderTensors, layers: ("model.layers", decoderLayer(permuted: true)), preTokenizer: ["smollm": "refact"],
         saysPrefixSpace: true,
         check: { config throws(ConversionError) in
             try checkLlama(config)

@@ -6,7 +6,7 @@ extension Architecture {
     static let llama = Architecture(
         classes: ["LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM"], name: "llama",
         defaults: ["max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "rope_theta": 10000.0],
-        tensors: decoderTensors, layers: ("model.layers", decoderLayer(turned: true)), saysPrefixSpace: true, check: checkLlama,
+        tensors: decoderTensors, layers: ("model.layers", decoderLayer(permuted: true)), saysPrefixSpace: true, check: checkLlama,
         metadata: { config, metadata throws(ConversionError) in
             try llamaMetadata(config, &metadata)
             metadata.set("attention.key_length", try config.headLength)

@@ -9,7 +9,7 @@ extension Architecture {
             "no_rope_layer_interval": 4,
             "tie_word_embeddings": true,
         ],
-        tensors: decoderTensors, layers: ("model.layers", decoderLayer(turned: true)), saysPrefixSpace: true,
+        tensors: decoderTensors, layers: ("model.layers", decoderLayer(permuted: true)), saysPrefixSpace: true,
         check: { config throws(ConversionError) in
             try checkLlama(config)
             try config.require("use_sliding_window", false)

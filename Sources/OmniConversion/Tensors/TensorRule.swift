@@ -10,7 +10,7 @@ struct TensorRule: Sendable {
 
     enum Rows: Sendable, Equatable {
         case asIs
-        /// Rows of heads that are turned by their position; see ``RowOrder/pairs(heads:)``.
+        /// Rows of heads that are rotated by their position; see ``RowOrder/pairs(heads:)``.
         case queries, keys
         /// One tensor for each expert, `*` in the source's name, becomes one for all.
         case experts

@@ -120,10 +120,10 @@ struct QwenTextEncoder: TextEncoder {
         func heads(_ linear: Linear, _ count: Int) throws -> Tensor {
             try graph.reshape(linear(graph, normed), [config.head, count, input[1]])
         }
-        func turned(_ heads: Tensor, _ norm: RMSNorm?) throws -> Tensor { try rotation(graph, norm.map { try $0(graph, heads) } ?? heads) }
+        func rotated(_ heads: Tensor, _ norm: RMSNorm?) throws -> Tensor { try rotation(graph, norm.map { try $0(graph, heads) } ?? heads) }
         let attended = try graph.attention(
-            query: turned(heads(layer.query, config.num_attention_heads), layer.queryNorm),
-            keys: turned(heads(layer.key, config.num_key_value_heads), layer.keyNorm),
+            query: rotated(heads(layer.query, config.num_attention_heads), layer.queryNorm),
+            keys: rotated(heads(layer.key, config.num_key_value_heads), layer.keyNorm),
             values: heads(layer.value, config.num_key_value_heads), mask: mask, precision: .exact)
         let x = try graph.add(input, layer.output(graph, attended))
         let second = try layer.after(graph, x)

@@ -19,7 +19,7 @@ struct Rotation {
         self.divisors = try graph.input([divisors.count], divisors)
     }
 
-    /// `x [head, heads, tokens]`, turned.
+    /// `x [head, heads, tokens]`, rotated.
     func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
         try graph.applyRoPE(x, positions: positions, sections: sections, divisors: divisors)
     }

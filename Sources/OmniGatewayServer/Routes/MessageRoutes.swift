@@ -32,7 +32,7 @@ struct MessageRoutes: RouteGroup {
     {
         do {
             return try await upstream.send(json, to: path, entry, context)
-        } catch let error as APIError where error.code == .tooLarge && error.message.contains("maximum context length") {
+        } catch let error as APIError where error.tellsContextLength {
             // In the words and with the status by which clients of this API know it.
             throw APIError(.invalidRequest, "prompt is too long: \(error.message)", remedy: error.remedy, param: error.param)
         }

@@ -40,9 +40,7 @@ extension OmniContext {
     func spoolForm(_ request: Request, to files: JobFiles) async throws -> SpooledForm {
         let (type, parameters) = HeaderParameters.parse(request.headers[.contentType] ?? "")
         guard type.lowercased() == "multipart/form-data" else { return SpooledForm(form: try await collectForm(request).form) }
-        guard let boundary = parameters["boundary"], (1...70).contains(boundary.utf8.count) else {
-            throw APIError(.badRequest, "The content type multipart/form-data has no boundary of 1 to 70 characters.")
-        }
+        let boundary = try HeaderParameters.boundary(parameters)
         let declared = request.headers[.contentLength].flatMap { Int($0) }
         if let declared, declared > limits.maxBodySize { throw bodyTooLarge(declared) }
         let body = try DecodedBody(request)

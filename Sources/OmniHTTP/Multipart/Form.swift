@@ -70,9 +70,7 @@ extension OmniContext {
         let (type, parameters) = HeaderParameters.parse(contentType)
         switch type.lowercased() {
         case "multipart/form-data":
-            guard let boundary = parameters["boundary"], (1...70).contains(boundary.utf8.count) else {
-                throw APIError(.badRequest, "The content type multipart/form-data has no boundary of 1 to 70 characters.")
-            }
+            let boundary = try HeaderParameters.boundary(parameters)
             return try MultipartReader(boundary: boundary).read(bytes)
         case "application/x-www-form-urlencoded":
             return try URLEncodedReader().read(bytes)
@@ -83,6 +81,14 @@ extension OmniContext {
 
 /// A header's value and its parameters: `form-data; name="a"; filename="b.png"` (RFC 9110, 5.6.6).
 package enum HeaderParameters {
+    /// The boundary of a multipart body (RFC 2046, 5.1.1). Throws 400 where there is none of 1 to 70 bytes.
+    package static func boundary(_ parameters: [String: String]) throws -> String {
+        guard let boundary = parameters["boundary"], (1...70).contains(boundary.utf8.count) else {
+            throw APIError(.badRequest, "The content type multipart/form-data has no boundary of 1 to 70 characters.")
+        }
+        return boundary
+    }
+
     package static func parse(_ header: String) -> (value: String, parameters: [String: String]) {
         var pieces: [String] = [""]
         var isQuoted = false

@@ -28,8 +28,8 @@ final class SpeechMailbox: Sendable {
 
     /// The events as a stream. When the stream is dropped, `onDrop` is called.
     func stream(onDrop: @escaping @Sendable () -> Void) -> AsyncThrowingStream<SpeechEvent, any Error> {
-        let guardian = DropGuard(mailbox: self, onDrop: onDrop)
-        return AsyncThrowingStream { try await guardian.mailbox.next() }
+        let dropGuard = DropGuard(mailbox: self, onDrop: onDrop)
+        return AsyncThrowingStream { try await dropGuard.mailbox.next() }
     }
 
     /// Lives as long as the stream.

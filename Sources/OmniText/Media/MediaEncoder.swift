@@ -43,13 +43,13 @@ class MediaEncoder: @unchecked Sendable {
 
     deinit { mtmd_free(handle) }
 
-    var sees: Bool { mtmd_support_vision(handle) }
-    var hears: Bool { mtmd_support_audio(handle) }
-    var watches: Bool { sees && mtmd_helper_support_video(handle) }
+    var supportsVision: Bool { mtmd_support_vision(handle) }
+    var supportsAudio: Bool { mtmd_support_audio(handle) }
+    var supportsVideo: Bool { supportsVision && mtmd_helper_support_video(handle) }
 
     /// Names of the content parts that the model takes besides text.
     var inputParts: [String] {
-        (sees ? ["image_url"] : []) + (hears ? ["input_audio", "audio_url"] : []) + (watches ? ["video_url"] : [])
+        (supportsVision ? ["image_url"] : []) + (supportsAudio ? ["input_audio", "audio_url"] : []) + (supportsVideo ? ["video_url"] : [])
     }
 
     /// Cuts a rendered prompt and its media into what the model reads. Blocks: pictures are scaled and sounds turned into

@@ -71,8 +71,8 @@ public final class WhisperEngine: TranscriptionModel, MeteredModel {
         let stream = CancellationToken()
         let job = TranscriptionJob(request, language: language, events: events, owners: [scope.cancellation, stream], logger: logger)
         try thread.submit(job, most: options.mostRequests)
-        let guardian = DropGuard(events, stream)
-        return AsyncThrowingStream { try await guardian.events.next() }
+        let dropGuard = DropGuard(events, stream)
+        return AsyncThrowingStream { try await dropGuard.events.next() }
     }
 
     /// The code of a language that a request names; nil for `auto`.

@@ -17,7 +17,7 @@ struct SpeechCutter {
         /// Samples of a piece, at most.
         var longest = 476_800
         /// Silence after which what was said is not kept waiting for more.
-        var patience = 128_000
+        var longestWait = 128_000
         /// A longer pause is cut out of a piece, all but the padding around it.
         var keptPause = 32_000
     }
@@ -63,7 +63,7 @@ struct SpeechCutter {
         let whole = layout(closed + (runs.open.map { [$0..<max($0, position)] } ?? []))
         let isFull = whole.length > settings.longest
         let end = closed.last?.upperBound ?? position
-        let isQuiet = runs.open == nil && position - end >= settings.patience
+        let isQuiet = runs.open == nil && position - end >= settings.longestWait
         guard isFull || isFinished || isQuiet else { return nil }
         guard isFull else { return emit(closed, upTo: min(end + settings.padding, position)) }
         guard let count = bestCut(closed) else { return emitOpen(from: first.lowerBound) }

@@ -167,11 +167,18 @@ import Testing
     @Test func cancellingTheTaskCancelsToo() async throws {
         let engine = try await Self.engine()
         let (started, begin) = AsyncStream<Void>.makeStream()
+        // The engine waits in its first event until the task is cancelled.
+        let isCancelled = DispatchSemaphore(value: 0)
         let task = Task {
-            try await engine.generate(Self.request(steps: 900), scope: RequestScope(id: "task")) { _ in begin.yield() }
+            try await engine.generate(Self.request(steps: 900), scope: RequestScope(id: "task")) { _ in
+                begin.yield()
+                isCancelled.wait()
+                isCancelled.signal()
+            }
         }
         for await _ in started { break }
         task.cancel()
+        isCancelled.signal()
         await #expect(throws: CancellationError.self) { try await task.value }
     }
 

@@ -68,10 +68,10 @@ struct QwenImageBlock: Sendable {
             config, weights, "txt", attention: ["add_q_proj", "add_k_proj", "add_v_proj", "to_add_out", "norm_added_q", "norm_added_k"])
     }
 
-    /// Queries and keys of both streams are turned by halves.
+    /// Queries and keys of both streams are rotated by halves.
     static func order(_ name: String, _ outputs: Int, head: Int) -> [Int]? {
-        let turned = [".to_q.", ".to_k.", ".add_q_proj.", ".add_k_proj.", ".norm_q.", ".norm_k.", ".norm_added_q.", ".norm_added_k."]
-        return turned.contains { name.contains($0) } ? Rotation.halves(outputs, head: head) : nil
+        let rotated = [".to_q.", ".to_k.", ".add_q_proj.", ".add_k_proj.", ".norm_q.", ".norm_k.", ".norm_added_q.", ".norm_added_k."]
+        return rotated.contains { name.contains($0) } ? Rotation.halves(outputs, head: head) : nil
     }
 
     func callAsFunction(_ graph: Graph, _ x: QwenImageStreams, _ context: QwenImageContext) throws -> QwenImageStreams {

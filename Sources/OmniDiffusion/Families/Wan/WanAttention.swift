@@ -33,11 +33,11 @@ struct WanAttention: Sendable {
 
     /// Over the clip itself, `x [dim, patches]`.
     func callAsFunction(_ graph: Graph, _ x: Tensor, rotation: Rotation, _ precision: AttentionPrecision) throws -> Tensor {
-        func turned(_ linear: Linear, _ norm: RMSNorm) throws -> Tensor {
+        func rotated(_ linear: Linear, _ norm: RMSNorm) throws -> Tensor {
             try rotation(graph, split(graph, norm(graph, linear(graph, x))))
         }
         let attended = try graph.attention(
-            query: turned(query, queryNorm), keys: turned(key, keyNorm), values: split(graph, value(graph, x)), precision: precision)
+            query: rotated(query, queryNorm), keys: rotated(key, keyNorm), values: split(graph, value(graph, x)), precision: precision)
         return try output(graph, attended)
     }
 

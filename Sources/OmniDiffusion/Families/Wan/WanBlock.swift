@@ -37,10 +37,10 @@ struct WanBlock: Sendable {
         table = try weights("scale_shift_table", dim, 6)
     }
 
-    /// Queries and keys of the attention over the clip itself are turned by halves.
+    /// Queries and keys of the attention over the clip itself are rotated by halves.
     static func order(_ name: String, _ outputs: Int, head: Int) -> [Int]? {
-        let turned = ["attn1.to_q.", "attn1.to_k.", "attn1.norm_q.", "attn1.norm_k."]
-        return turned.contains { name.contains($0) } && name.hasPrefix("blocks.") ? Rotation.halves(outputs, head: head) : nil
+        let rotated = ["attn1.to_q.", "attn1.to_k.", "attn1.norm_q.", "attn1.norm_k."]
+        return rotated.contains { name.contains($0) } && name.hasPrefix("blocks.") ? Rotation.halves(outputs, head: head) : nil
     }
 
     /// - Parameters:

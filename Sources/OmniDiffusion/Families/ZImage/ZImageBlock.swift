@@ -28,10 +28,10 @@ struct ZImageBlock: Sendable {
         modulation = modulated ? try Linear(weights.at("adaLN_modulation.0"), config.timeFeatures, 4 * dim, bias: true) : nil
     }
 
-    /// Queries and keys are turned by halves.
+    /// Queries and keys are rotated by halves.
     static func order(_ name: String, _ outputs: Int, head: Int) -> [Int]? {
-        let turned = ["attention.to_q.weight", "attention.to_k.weight", "attention.norm_q.weight", "attention.norm_k.weight"]
-        return turned.contains { name.hasSuffix($0) } ? Rotation.halves(outputs, head: head) : nil
+        let rotated = ["attention.to_q.weight", "attention.to_k.weight", "attention.norm_q.weight", "attention.norm_k.weight"]
+        return rotated.contains { name.hasSuffix($0) } ? Rotation.halves(outputs, head: head) : nil
     }
 
     /// - Parameters:
@@ -55,10 +55,10 @@ struct ZImageBlock: Sendable {
         -> Tensor
     {
         func split(_ linear: Linear) throws -> Tensor { try graph.reshape(linear(graph, x), [head, heads, x[1]]) }
-        func turned(_ linear: Linear, _ norm: RMSNorm) throws -> Tensor {
+        func rotated(_ linear: Linear, _ norm: RMSNorm) throws -> Tensor {
             try rotation(graph, norm(graph, split(linear)))
         }
-        let (queries, keys, values) = (try turned(query, queryNorm), try turned(key, keyNorm), try split(value))
+        let (queries, keys, values) = (try rotated(query, queryNorm), try rotated(key, keyNorm), try split(value))
         return try output(graph, graph.attention(query: queries, keys: keys, values: values, sequences: sequences, precision: precision))
     }
 

@@ -74,7 +74,7 @@ package struct CausalAutoencoder: Sendable {
             throw broken("has \(config.inputs) and \(config.outputs) channels for patches of \(config.patch)")
         }
         if config.attn_scales?.isEmpty == false {
-            throw DiffusionError.unsupported("an autoencoder with attention between its stages (attn_scales)")
+            throw DiffusionError.unsupported("`attn_scales` in the VAE's config.json: attention is computed in its middle block only")
         }
     }
 
