@@ -53,6 +53,29 @@ struct SentenceSplitterTests {
         }
     }
 
+    @Test("a unit that does not end is cut behind a clause, else between words, else anywhere; however it arrives")
+    func long() {
+        let text =
+            "la Belle Étoile, la Belle Étoile, la Belle Étoile and on and on and on without end " + String(repeating: "x", count: 30)
+            + ". Yes."
+        let expected = [
+            "la Belle Étoile,", "la Belle Étoile,", "la Belle Étoile and on", "and on and on without", "end",
+            String(repeating: "x", count: 24), "xxxxxx.", "Yes.",
+        ]
+        for size in 1...text.count {
+            var splitter = SentenceSplitter(longest: 24)
+            var found: [String] = []
+            let characters = Array(text)
+            for start in stride(from: 0, to: characters.count, by: size) {
+                found += splitter.push(String(characters[start..<min(start + size, characters.count)]))
+            }
+            #expect(found + splitter.flush() == expected, "\(size)")
+        }
+        var splitter = SentenceSplitter.ofAnswers
+        let endless = (0..<100).flatMap { _ in splitter.push("and so on, ") }
+        #expect(endless.count > 4 && endless.allSatisfy { $0.count <= 200 && $0.hasSuffix(",") })
+    }
+
     @Test("a unit comes out as soon as the next character is known")
     func early() {
         var splitter = SentenceSplitter()

@@ -4,16 +4,23 @@ import OmniAPI
 ///
 /// A unit ends at `.`, `!` or `?` before white space, and at the marks of scripts that write without spaces as soon as the
 /// next character is known. Numbers, single letters and common abbreviations do not end one. Closing quotes and brackets
-/// stay with the unit; units come trimmed, and none is empty.
+/// stay with the unit; units come trimmed, and none is empty. A unit that would be longer than it may is cut behind its last clause that
+/// fits, else between words.
 public struct SentenceSplitter: Sendable {
     private let granularity: SplitGranularity
+    /// Characters that a unit may have; nil: any number.
+    private let longest: Int?
     private var buffer: [Character] = []
     /// Everything before this place was looked at and holds no end of a unit.
     private var searched = 0
 
-    public init(_ granularity: SplitGranularity = .sentence) {
+    public init(_ granularity: SplitGranularity = .sentence, longest: Int? = nil) {
         self.granularity = granularity
+        self.longest = longest
     }
+
+    /// For answers of a chat model, which may go on and on without an end of a sentence: whoever listens must not wait for one.
+    public static var ofAnswers: SentenceSplitter { SentenceSplitter(longest: 200) }
 
     /// Takes more text and returns the units that are complete.
     public mutating func push(_ text: String) -> [String] {
@@ -50,13 +57,30 @@ public struct SentenceSplitter: Sendable {
             if end == buffer.count, !final { place = mark; break }
             place = end
             guard isBoundary(mark: mark, end: end, start: start) else { continue }
+            cutLong(from: &start, to: end, &units)
             let unit = Self.trimmed(buffer[start..<end])
             if !unit.isEmpty { units.append(unit) }
             start = end
         }
-        searched = place - start
+        cutLong(from: &start, to: buffer.count, &units)
+        searched = max(place - start, 0)
         buffer.removeFirst(start)
         return units
+    }
+
+    /// Takes units off the beginning while there is more than one may have.
+    private func cutLong(from start: inout Int, to end: Int, _ units: inout [String]) {
+        guard let longest else { return }
+        while end - start > longest {
+            let window = start..<start + longest
+            let clause = window.last {
+                Self.spacelessClauseMarks.contains(buffer[$0]) || Self.clauseMarks.contains(buffer[$0]) && buffer[$0 + 1].isWhitespace
+            }
+            let cut = (clause ?? window.last { buffer[$0].isWhitespace }).map { $0 + 1 } ?? window.upperBound
+            let unit = Self.trimmed(buffer[start..<cut])
+            if !unit.isEmpty { units.append(unit) }
+            start = cut
+        }
     }
 
     private func endsUnit(_ character: Character) -> Bool {

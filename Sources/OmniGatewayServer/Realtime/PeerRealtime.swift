@@ -17,7 +17,7 @@ struct PeerRealtime {
 
         /// Its text, to be spoken.
         func sentences() -> [String] {
-            var splitter = SentenceSplitter()
+            var splitter = SentenceSplitter.ofAnswers
             return splitter.push(text) + splitter.flush()
         }
     }

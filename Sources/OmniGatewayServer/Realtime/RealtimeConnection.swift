@@ -29,7 +29,7 @@ actor RealtimeConnection {
     private var isFresh = true
     var answering: Task<Void, Never>?
     /// Cuts the answer that is being made into sentences.
-    private var splitter = SentenceSplitter()
+    private var splitter = SentenceSplitter.ofAnswers
     private var waiting: Task<Void, Never>?
     /// Speech that is being written down, by item; what failed stays until an answer has told so.
     private var hearing: [String: Task<Void, any Error>] = [:]
@@ -264,7 +264,7 @@ actor RealtimeConnection {
     }
 
     private func read(_ plan: RealtimePlan, _ request: ChatCompletionRequest, into sentences: BoundedQueue<String>) async throws {
-        splitter = SentenceSplitter()
+        splitter = .ofAnswers
         try await cascade.answer(request) { try await self.take($0, of: plan, sentences) }
         try Task.checkCancellation()
         for sentence in splitter.flush() where plan.speaks { try await sentences.put(sentence) }

@@ -113,7 +113,7 @@ struct SpokenChat: Sendable {
     }
 
     private func read(_ reply: UpstreamResponse, into sentences: BoundedQueue<Sentence>, _ sink: EventSink) async throws -> End {
-        var splitter = SentenceSplitter()
+        var splitter = SentenceSplitter.ofAnswers
         var end = End()
         for try await data in SSEData(reply.body) {
             guard let json = try? JSONValue.parse(data), let members = json.objectValue else { continue }
