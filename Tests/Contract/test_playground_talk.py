@@ -1,4 +1,6 @@
 """The playground's tab Talk: the microphone is a file in which the starter voice asks."""
+import re
+
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -24,6 +26,10 @@ def home(conversing, tmp_path):
         program.close()
 
 
+def words(text):
+    return set(re.findall("[a-z]+", text.lower()))
+
+
 def test_a_conversation(home):
     home.tab("talk")
     page = home.page
@@ -31,9 +37,10 @@ def test_a_conversation(home):
     page.get_by_role("button", name="Talk", exact=True).click()
     expect(page.locator("#talk-state")).to_have_text("listening")
     lines = page.locator("#talk-log .line")
-    expect(lines.first).to_contain_text("France", timeout=LIMIT * 1000)
     expect(page.locator("#talk-times")).to_contain_text("first sound", timeout=LIMIT * 1000)
     expect(lines.nth(1)).to_contain_text("Model")
+    # A browser on a busy machine loses pieces of the sound, so a word may be misheard.
+    assert len(words(lines.first.inner_text()) & words(QUESTION)) >= 4, lines.first.inner_text()
     assert [line.split("\n")[0] for line in lines.all_inner_texts()[:2]] == ["You", "Model"] and lines.nth(1).inner_text() != "Model\n"
     assert "client.realtime.session" in home.snippet("#talk-code", "Swift") and '"language": "en"' in home.snippet("#talk-code", "Python")
     home.shot("talk")
