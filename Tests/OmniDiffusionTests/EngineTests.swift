@@ -54,10 +54,12 @@ import Testing
     }
 
     @Test("a model that is shut down ends who runs and who waits", .timeLimit(.minutes(10))) func shutdownEndsAll() async throws {
-        let engine = try await Self.engine()
+        let lane = GateLane()
+        let engine = try await Self.engine(lane: lane)
+        lane.close(after: 200)
         let running = try await engine.generate(Self.request(steps: 1000), scope: RequestScope(id: "running"))
         let waiting = try await engine.generate(Self.request(steps: 1000), scope: RequestScope(id: "waiting"))
-        await engine.shutdown()
+        await lane.openOnceStopped(engine)
         for events in [running, waiting] {
             await #expect(throws: CancellationError.self) { for try await _ in events {} }
         }
@@ -135,9 +137,12 @@ import Testing
     }
 
     @Test func leavingTheEventsCancels() async throws {
-        let engine = try await Self.engine()
+        let lane = GateLane()
+        let engine = try await Self.engine(lane: lane)
         let scope = RequestScope(id: "left")
+        lane.close(after: 200)
         for try await _ in try await engine.generate(Self.request(steps: 900), scope: scope) { break }
+        lane.open()
         // The next request gets its turn long before 900 steps.
         _ = try await Self.images(engine, Self.request(steps: 1))
         #expect(scope.cancellation.isCancelled)

@@ -1,6 +1,8 @@
 import Foundation
 import OmniEngine
 
+@testable import OmniDiffusion
+
 /// A lane that a test closes: nobody gets a turn until it is opened.
 // Guarded by `condition`.
 final class GateLane: ComputeLane, @unchecked Sendable {
@@ -24,5 +26,13 @@ final class GateLane: ComputeLane, @unchecked Sendable {
             turns = nil
             condition.broadcast()
         }
+    }
+
+    /// Shuts the engine down, and opens once it takes nothing more: what it ran has been cancelled by then.
+    func openOnceStopped(_ engine: DiffusionEngine) async {
+        async let stopped: Void = engine.shutdown()
+        while (try? await engine.price(EngineTests.request())) != nil { await Task.yield() }
+        open()
+        await stopped
     }
 }

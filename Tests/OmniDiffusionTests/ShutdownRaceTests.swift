@@ -7,7 +7,9 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct ShutdownRaceTests {
     @Test func requestsThatComeDuringAShutdownEnd() async throws {
         for _ in 0..<20 {
-            let engine = try await EngineTests.engine()
+            let lane = GateLane()
+            let engine = try await EngineTests.engine(lane: lane)
+            lane.close(after: 200)
             await withTaskGroup(of: Bool.self) { group in
                 for number in 0..<8 {
                     group.addTask {
@@ -21,7 +23,7 @@ import Testing
                         }
                     }
                 }
-                await engine.shutdown()
+                await lane.openOnceStopped(engine)
                 for await ended in group { #expect(ended, "a request ran to its end after the shutdown") }
             }
         }
