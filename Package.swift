@@ -197,7 +197,7 @@ let package = Package(
 
         // What several test targets share
         .target(
-            name: "OmniTestSupport", dependencies: [nioCore, nioPosix, nioHTTP1], path: "Tests/Support"),
+            name: "OmniTestSupport", dependencies: ["OmniEngine", nioCore, nioPosix, nioHTTP1], path: "Tests/Support"),
         .testTarget(name: "OmniAPITests", dependencies: ["OmniAPI"]),
         .testTarget(name: "OmniAnswerSchemaTests", dependencies: ["OmniAnswerSchema"]),
         .testTarget(
@@ -229,8 +229,8 @@ let package = Package(
             name: "OmniGatewayServerTests", dependencies: ["OmniGatewayServer", "OmniTestSupport", hummingbird, nioCore, nioPosix]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor", "OmniTestSupport"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
-        .testTarget(name: "OmniTextTests", dependencies: ["CLlama", "OmniAnswerSchema", "OmniLlama", "OmniText"]),
-        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion"]),
+        .testTarget(name: "OmniTextTests", dependencies: ["CLlama", "OmniAnswerSchema", "OmniLlama", "OmniTestSupport", "OmniText"]),
+        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion", "OmniTestSupport"]),
         .testTarget(name: "OmniTranscriptionTests", dependencies: ["OmniTranscription", "OmniTestSupport"]),
         .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech", "OmniTestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(

@@ -44,7 +44,7 @@ extension JSONObject {
 extension ResponseFormat {
     /// The same form as the engine follows it: its schema in the dialect of the converter, all else as a grammar. Throws 400 for one that it cannot.
     package func followed() throws -> ResponseFormat {
-        if case .constrained(let constraint) = self { return .constrained(try constraint.followed()) }
+        if let constraint { return .constrained(try constraint.followed()) }
         guard case .jsonSchema(let name, let schema) = self else { return self }
         let patterned = try schema.withFollowedPatterns(parameter: "body.response_format", isLenient: false)
         do throws(FollowedSchema.Fault) {

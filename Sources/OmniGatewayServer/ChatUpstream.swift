@@ -35,22 +35,34 @@ struct ChatUpstream: Sendable {
     func read(
         _ reply: UpstreamResponse, of entry: CatalogueEntry, logger: Logger, _ take: (ChatCompletionChunk) async throws -> Void
     ) async throws {
+        try await entry.reading(logger) {
+            for try await data in SSEData(reply.body) { try await take(try ChatCompletionChunk(json: try JSONValue.event(data))) }
+        }
+    }
+}
+
+extension CatalogueEntry {
+    /// Reads a reply of its backend. Throws the backend's own error; what breaks is the worker's death.
+    func reading<Result>(_ logger: Logger, _ read: () async throws -> Result) async throws -> Result {
         do {
-            for try await data in SSEData(reply.body) {
-                let json = try JSONValue.parse(data)
-                if let error = json["error"], !error.isNull {
-                    throw APIError(json, status: error["code"]?.intValue ?? 500, retryAfter: nil)
-                }
-                try await take(try ChatCompletionChunk(json: json))
-            }
+            return try await read()
         } catch let error as APIError {
             throw error
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            logger.error("backend broke during a reply", metadata: ["model": .string(entry.id), "error": "\(error)"])
-            throw WorkerBackend.workerDied(entry.id)
+            logger.error("backend broke during a reply", metadata: ["model": .string(id), "error": "\(error)"])
+            throw WorkerBackend.workerDied(id)
         }
+    }
+}
+
+extension JSONValue {
+    /// An event of a backend's stream. Throws the error that it tells.
+    static func event(_ data: String) throws -> JSONValue {
+        let json = try JSONValue.parse(data)
+        if let error = json["error"], !error.isNull { throw APIError(json, status: error["code"]?.intValue ?? 500, retryAfter: nil) }
+        return json
     }
 }
 

@@ -31,13 +31,17 @@ struct AccessGate: Sendable {
         path.split(separator: "/", maxSplits: 1).first?.hasPrefix("v1") ?? false
     }
 
+    /// The token of an `Authorization` header (RFC 6750, 2.1); nil for another scheme.
+    static func bearer(_ authorization: String) -> String? {
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        return parts.count == 2 && parts[0].lowercased() == "bearer" ? String(parts[1]) : nil
+    }
+
     /// Whether a path is open, or `authorization` opens it.
     func allows(path: String, authorization: String?) -> Bool {
         guard !apiKeys.isEmpty, Self.isLocked(path) else { return true }
-        guard let authorization else { return false }
-        let parts = authorization.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
-        let given = Array(parts[1].utf8)
+        guard let key = authorization.flatMap(Self.bearer) else { return false }
+        let given = Array(key.utf8)
         // Every key is compared whole, so that the time tells nothing about where a guess goes wrong.
         return apiKeys.reduce(false) { $1.matchesInConstantTime(given) || $0 }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import OmniEngine
+import OmniTestSupport
 import Testing
 
 @testable import OmniDiffusion

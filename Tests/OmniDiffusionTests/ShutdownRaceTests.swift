@@ -1,4 +1,5 @@
 import OmniEngine
+import OmniTestSupport
 import Testing
 
 @testable import OmniDiffusion

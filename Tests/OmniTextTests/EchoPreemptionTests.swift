@@ -1,29 +1,10 @@
 import Foundation
 import OmniAPI
 import OmniEngine
+import OmniTestSupport
 import Testing
 
 @testable import OmniText
-
-/// Holds the engine back until all its requests are there.
-// @unchecked: guarded by `condition`.
-private final class GateLane: ComputeLane, @unchecked Sendable {
-    private let condition = NSCondition()
-    private var isOpen = true
-
-    func acquire() {
-        condition.withLock { while !isOpen { condition.wait() } }
-    }
-
-    func release() {}
-
-    func set(open: Bool) {
-        condition.withLock {
-            isOpen = open
-            condition.broadcast()
-        }
-    }
-}
 
 @Suite("An echo whose prompt is computed twice", .enabled(if: TestModel.isHere), .serialized, .timeLimit(.minutes(10)))
 struct EchoPreemptionTests {
@@ -39,7 +20,7 @@ struct EchoPreemptionTests {
         options.speculation = SpeculativeConfig(method: SpeculativeConfig.Method.none)
         let gate = GateLane()
         let engine = try await TestModel.engine(options, lane: gate)
-        gate.set(open: false)
+        gate.close(after: 0)
         // No two begin alike: each has its place at once.
         let beginnings = (0..<24).map { CompletionRequest.Prompt.text(String(UnicodeScalar(UInt8(65 + $0))) + " is") }
         let company = try await engine.complete(
@@ -49,7 +30,7 @@ struct EchoPreemptionTests {
             completion([.text(text)], maxTokens: 1) {
                 $0.echo = true; $0.logprobs = 1
             }, scope: RequestScope(id: "scored"))
-        gate.set(open: true)
+        gate.open()
         async let others = Answers(company)
         let answer = try await Answers(scored).first
         #expect(answer.text.hasPrefix(text) && answer.logprobs.map(\.token).joined() == answer.text)

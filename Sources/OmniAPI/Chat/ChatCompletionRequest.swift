@@ -73,7 +73,7 @@ public struct ChatCompletionRequest: FormedRequest {
             throw APIError.field(path.appending("tool_choice"), "names the function `\(name)`, which is not among the tools.")
         }
         try form.validate(beside: responseFormat, at: path)
-        if case .constrained(let constraint) = form.format, tools?.isEmpty == false, toolChoice != ToolChoice.none {
+        if let constraint = form.format?.constraint, tools?.isEmpty == false, toolChoice != ToolChoice.none {
             throw APIError.field(path.appending(constraint.field), "leaves no room for `tools`: give one of both, or `tool_choice: none`.")
         }
         if toolChoice == .required, (tools ?? []).isEmpty { throw APIError.field(path.appending("tool_choice"), "needs `tools`.") }

@@ -74,6 +74,11 @@ public struct AnswerConstraint: Sendable, Equatable {
     public init(_ kind: Kind, field: String) { (self.kind, self.field) = (kind, field) }
 }
 
+extension ResponseFormat {
+    /// The form, where it is no JSON.
+    public var constraint: AnswerConstraint? { if case .constrained(let constraint) = self { constraint } else { nil } }
+}
+
 /// Where a request says which form its answer has, besides `response_format`: vLLM's field of today, and those that it had before.
 public struct AnswerForm: Sendable, Equatable {
     public var structuredOutputs: StructuredOutputs?

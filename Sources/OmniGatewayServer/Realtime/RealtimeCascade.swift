@@ -5,7 +5,7 @@ import OmniEngine
 import OmniGateway
 import OmniHTTP
 
-/// What hears, thinks and speaks in a realtime session: a transcription model, a chat model and a voice, each behind its backend.
+/// The models of a realtime session: a transcription model, a chat model and a voice, each behind its backend.
 struct RealtimeCascade: Sendable {
     let catalogue: Catalogue
     let voices: VoiceResolver
@@ -52,7 +52,7 @@ struct RealtimeCascade: Sendable {
             throw APIError.invalid("session.model", "The model of a session is chosen when it begins: `?model=\(name)`.")
         }
         if let name = session.audio.input.transcription?.model {
-            try Self.naming("session.audio.input.transcription.model") { _ = try ears(named: name) }
+            try Self.naming("session.audio.input.transcription.model") { _ = try recognizer(named: name) }
         }
         if chat == nil, session.kind == .realtime {
             throw APIError.invalid("session.type", "No chat model answers here: the type must be transcription.")
@@ -77,30 +77,30 @@ struct RealtimeCascade: Sendable {
     }
 
     private func checkVoice(_ output: RealtimeAudioSettings.Output) async throws {
-        let speech = try mouth()
+        let speech = try speaker()
         _ = try await voices.prepare(members(output), for: speech, in: catalogue)
     }
 
-    private func mouth() throws -> CatalogueEntry {
+    private func speaker() throws -> CatalogueEntry {
         if let speech { return speech }
         return try catalogue.entry(named: nil, able: [.speech], task: "speech")
     }
 
-    private func ears(named name: String?) throws -> CatalogueEntry {
+    private func recognizer(named name: String?) throws -> CatalogueEntry {
         if name == nil, let transcription { return transcription }
         return try catalogue.entry(named: name, able: [.transcription], task: "transcription")
     }
 
-    /// Throws 404 where nothing that is served hears.
-    func checkHearing() throws { _ = try ears(named: nil) }
+    /// Throws 404 where nothing that is served transcribes.
+    func checkTranscription() throws { _ = try recognizer(named: nil) }
 
-    // MARK: Hearing
+    // MARK: Transcribing
 
     /// Writes a sound file down. `take` gets each piece of the text as it is known. Throws ``APIError``.
     func transcribe(
         _ file: [UInt8], _ asked: RealtimeTranscription?, _ take: @Sendable (String) async throws -> Void
     ) async throws -> TranscriptionStreamEvent.Done {
-        let entry = try ears(named: asked?.model)
+        let entry = try recognizer(named: asked?.model)
         var form = MultipartWriter()
         for (name, value) in [("language", asked?.language), ("prompt", asked?.prompt), ("response_format", "json"), ("stream", "true")] {
             if let value { form.add(name, text: value) }
@@ -110,13 +110,9 @@ struct RealtimeCascade: Sendable {
             method: "POST", path: "/v1/audio/transcriptions", headers: [("Content-Type", form.contentType), ("X-Request-Id", requestID)],
             body: ByteBuffer(bytes: form.body))
         let reply = try await entry.backend.send(request).orError()
-        return try await reading(entry) {
+        return try await entry.reading(logger) {
             for try await data in SSEData(reply.body) {
-                let json = try JSONValue.parse(data)
-                if let error = json["error"], !error.isNull {
-                    throw APIError(json, status: error["code"]?.intValue ?? 500, retryAfter: nil)
-                }
-                switch try TranscriptionStreamEvent(json: json) {
+                switch try TranscriptionStreamEvent(json: try JSONValue.event(data)) {
                 case .delta(let text, _): try await take(text)
                 case .done(let done): return done
                 case .segment, nil: break
@@ -140,7 +136,7 @@ struct RealtimeCascade: Sendable {
 
     /// Speaks a sentence; `take` gets its sound piece by piece, in the form asked for.
     func speak(_ text: String, _ output: RealtimeAudioSettings.Output, _ take: @Sendable ([UInt8]) async throws -> Void) async throws {
-        let entry = try mouth()
+        let entry = try speaker()
         var members = try await voices.prepare(members(output), for: entry, in: catalogue).members
         members["input"] = .string(text)
         members["response_format"] = .string(AudioFormat.pcm.rawValue)
@@ -149,7 +145,7 @@ struct RealtimeCascade: Sendable {
         if output.speed != 1 { members["speed"] = .number(output.speed) }
         let request = UpstreamRequest(posting: .object(members), to: "/v1/audio/speech", requestID: requestID)
         let reply = try await entry.backend.send(request).orError()
-        try await reading(entry) {
+        try await entry.reading(logger) {
             var rest: [UInt8] = []
             for try await chunk in reply.body {
                 rest += chunk.readableBytesView
@@ -162,19 +158,5 @@ struct RealtimeCascade: Sendable {
 
     private func members(_ output: RealtimeAudioSettings.Output) -> JSONObject {
         JSONObject(output.voice.map { [("voice", .string($0))] } ?? [])
-    }
-
-    /// What breaks while a reply is read is the worker's death.
-    private func reading<Result>(_ entry: CatalogueEntry, _ read: () async throws -> Result) async throws -> Result {
-        do {
-            return try await read()
-        } catch let error as APIError {
-            throw error
-        } catch is CancellationError {
-            throw CancellationError()
-        } catch {
-            logger.error("backend broke during a reply", metadata: ["model": .string(entry.id), "error": "\(error)"])
-            throw WorkerBackend.workerDied(entry.id)
-        }
     }
 }

@@ -32,7 +32,7 @@ actor RealtimeConnection {
     private var splitter = SentenceSplitter.ofAnswers
     private var waiting: Task<Void, Never>?
     /// Speech that is being written down, by item; what failed stays until an answer has told so.
-    private var hearing: [String: Task<Void, any Error>] = [:]
+    private var transcribing: [String: Task<Void, any Error>] = [:]
     private var closeCode: UInt16 = 1000
 
     init(
@@ -75,7 +75,7 @@ actor RealtimeConnection {
         outbox.finish()
         answering?.cancel()
         waiting?.cancel()
-        for task in hearing.values { task.cancel() }
+        for task in transcribing.values { task.cancel() }
     }
 
     // MARK: Out
@@ -168,7 +168,7 @@ actor RealtimeConnection {
             return state.use(changed)
         case .appendAudio(let text):
             guard let sound = Base64.decode(text) else { throw APIError.invalid("audio", "The sound is no base64.") }
-            try cascade.checkHearing()
+            try cascade.checkTranscription()
             return try state.add(sound: Array(sound), at: .now)
         case let event: return try state.take(event, at: .now)
         }
@@ -200,11 +200,11 @@ actor RealtimeConnection {
 
     private func transcribe(_ item: String, _ sound: [UInt8], _ format: RealtimeAudioFormat) {
         let asked = state.session.audio.input.transcription
-        hearing[item] = Task {
+        transcribing[item] = Task {
             do {
                 let done = try await self.cascade.transcribe(format.wav(sound), asked) { await self.heard($0, of: item) }
                 self.perform(self.state.transcribed(item, done))
-                self.hearing[item] = nil
+                self.transcribing[item] = nil
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
@@ -237,11 +237,11 @@ actor RealtimeConnection {
 
     private func waitForTranscripts(_ plan: RealtimePlan) async throws {
         guard plan.input == nil else { return }
-        for (item, task) in hearing {
+        for (item, task) in transcribing {
             do {
                 try await task.value
             } catch {
-                if !Task.isCancelled { hearing[item] = nil }
+                if !Task.isCancelled { transcribing[item] = nil }
                 throw error
             }
         }

@@ -91,13 +91,8 @@ extension RealtimeState {
             "input_audio_buffer.timeout_triggered",
             [("audio_start_ms", .int(input.start)), ("audio_end_ms", .int(input.end)), ("item_id", .string(id))])
         _ = input.takeAll()
-        let previous = conversation.lastID
-        let item = RealtimeItem(id: id, .message(.user, [.audio(transcript: "")]))
-        conversation.append(item)
-        awaitTurn()
-        guard let plan = try? RealtimePlan(session, in: conversation) else { return [] }
-        let committed = RealtimeEvents.event(
-            "input_audio_buffer.committed", [("previous_item_id", .string(previous)), ("item_id", .string(id))])
-        return [.send(event), .send(committed)] + told(item, after: previous) + begin(plan)
+        let actions = [.send(event)] + appendTurn(id, transcript: "")
+        guard let plan = try? RealtimePlan(session, in: conversation) else { return actions }
+        return actions + begin(plan)
     }
 }

@@ -135,14 +135,18 @@ struct RealtimeState {
     /// Makes an item of the sound that is there.
     private mutating func commit(as id: String) -> [Action] {
         let sound = input.takeAll()
+        return appendTurn(id, transcript: nil) + [.transcribe(item: id, sound: sound, input.format)]
+    }
+
+    /// Puts a turn of the user's at the end of the conversation, and waits for the next one.
+    mutating func appendTurn(_ id: String, transcript: String?) -> [Action] {
         let previous = conversation.lastID
-        let item = RealtimeItem(id: id, .message(.user, [.audio(transcript: nil)]))
+        let item = RealtimeItem(id: id, .message(.user, [.audio(transcript: transcript)]))
         conversation.append(item)
         awaitTurn()
-        return [
-            .send(
-                RealtimeEvents.event("input_audio_buffer.committed", [("previous_item_id", .string(previous)), ("item_id", .string(id))]))
-        ] + told(item, after: previous) + [.transcribe(item: id, sound: sound, input.format)]
+        let committed = RealtimeEvents.event(
+            "input_audio_buffer.committed", [("previous_item_id", .string(previous)), ("item_id", .string(id))])
+        return [.send(committed)] + told(item, after: previous)
     }
 
     func told(_ item: RealtimeItem, after previous: String?) -> [Action] {

@@ -25,8 +25,7 @@ package struct WebSocketRequest: Sendable {
 
     /// The API key that it brings, as a bearer token or among its protocols.
     package var key: String? {
-        let parts = (headers.first(name: "authorization") ?? "").split(separator: " ", maxSplits: 1)
-        if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
+        if let key = headers.first(name: "authorization").flatMap(AccessGate.bearer) { return key }
         return protocols.first { $0.hasPrefix(Self.keyProtocol) }.map { String($0.dropFirst(Self.keyProtocol.count)) }
     }
 

@@ -20,15 +20,15 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
 
     /// Starts the thread, which makes the speaker itself; returns once it is loaded. Must not be called on the cooperative pool.
     static func start(load: @escaping @Sendable () throws -> Speaker) throws -> (SynthesisThread, Speaker.Facts) {
-        let channel = OneShotChannel<Result<Speaker.Facts, any Error>>()
+        let loaded = BoundedQueue<Result<Speaker.Facts, any Error>>(limit: 1)
         let synthesis = SynthesisThread()
         let thread = Thread {
             do {
                 let speaker = try load()
-                channel.give(.success(speaker.facts))
+                loaded.post(.success(speaker.facts))
                 synthesis.run(speaker)
             } catch {
-                channel.give(.failure(error))
+                loaded.post(.failure(error))
             }
             synthesis.condition.withLock {
                 synthesis.hasEnded = true
@@ -38,7 +38,8 @@ final class SynthesisThread<Speaker: UnitSpeaker>: @unchecked Sendable {
         thread.name = "omni-speech"
         thread.stackSize = 16 << 20
         thread.start()
-        return (synthesis, try channel.take().get())
+        guard let facts = try loaded.take()?.first?.get() else { throw APIError.unloading }
+        return (synthesis, facts)
     }
 
     /// Time since the unit in work began or last gave a sign of life; nil when idle.
@@ -203,28 +204,4 @@ extension APIError {
     }
 
     fileprivate static var unloading: APIError { APIError(.unavailable, "The speech model is being unloaded.", retryAfter: 5) }
-}
-
-/// A channel between two threads for one value.
-// Guarded by `condition`.
-private final class OneShotChannel<Value: Sendable>: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var value: Value?
-
-    func give(_ value: Value) {
-        condition.withLock {
-            self.value = value
-            condition.signal()
-        }
-    }
-
-    /// Waits for the value.
-    func take() -> Value {
-        condition.lock()
-        defer { condition.unlock() }
-        while true {
-            if let value { return value }
-            condition.wait()
-        }
-    }
 }

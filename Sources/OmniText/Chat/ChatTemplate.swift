@@ -68,10 +68,10 @@ final class ChatTemplate: @unchecked Sendable {
         let isForced = !tools.isEmpty && request.toolChoice.isForced
         // A call has no place in a form for the whole answer.
         if isForced { request.format = nil }
-        let constraint = if case .constrained(let constraint) = request.format { constraint } else { AnswerConstraint?.none }
+        let isConstrained = request.format?.constraint != nil
         let parsesToolCalls = !tools.isEmpty && request.toolChoice != .none
         // Whoever goes on with a message has thought already, and a form that is no JSON has no room for thoughts.
-        let isPlain = tools.isEmpty && (!reasons || request.continuesFinalMessage || constraint != nil)
+        let isPlain = tools.isEmpty && (!reasons || request.continuesFinalMessage || isConstrained)
         do {
             let text = try rendered(json(request, tools: followed, plain: isPlain))
             let applied = try JSONValue.parse(text)
@@ -81,7 +81,7 @@ final class ChatTemplate: @unchecked Sendable {
             // The model is told of its tools in the client's own words.
             let told = tools == followed ? applied : try JSONValue.parse(rendered(json(request, tools: tools, plain: isPlain)))
             let grammar =
-                isPlain || constraint != nil
+                isPlain || isConstrained
                 ? try GrammarSpecification(request.format)
                 : GrammarSpecification(applied: applied, parameter: parsesToolCalls ? "body.tools" : "body.response_format")
             return Applied(
@@ -154,8 +154,7 @@ final class ChatTemplate: @unchecked Sendable {
         var arguments = request.arguments ?? JSONObject()
         if let effort = request.reasoningEffort, effort != "none" { arguments["reasoning_effort"] = .string(effort) }
         let thinks = arguments["enable_thinking"]?.boolValue ?? arguments["thinking"]?.boolValue ?? true
-        let hasRoom = if case .constrained = request.format { false } else { true }
-        object.append("enable_thinking", .bool(thinks && hasRoom && request.reasoningEffort != "none"))
+        object.append("enable_thinking", .bool(thinks && request.format?.constraint == nil && request.reasoningEffort != "none"))
         if !arguments.isEmpty { object.append("chat_template_kwargs", .object(arguments)) }
         return .object(object)
     }
