@@ -202,7 +202,8 @@ let package = Package(
         .testTarget(name: "OmniAnswerSchemaTests", dependencies: ["OmniAnswerSchema"]),
         .testTarget(
             name: "OmniClientTests",
-            dependencies: ["OmniClient", nioCore, nioPosix, nioHTTP1], resources: [.copy("Fixtures")]),
+            dependencies: ["OmniAPI", "OmniClient", nioCore, nioPosix, nioHTTP1, .product(name: "NIOWebSocket", package: "swift-nio")],
+            resources: [.copy("Fixtures")]),
         .testTarget(name: "OmniEngineTests", dependencies: ["OmniEngine"]),
         .testTarget(
             name: "OmniConversionTests",

@@ -112,8 +112,10 @@ public struct RealtimeSocket: Sendable {
             channel.close(promise: nil)
             return channel.eventLoop.makeSucceededFuture(Upgrade.refused)
         }
-        return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-            configuration: .init(upgradeConfiguration: settings))
+        var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: settings)
+        // A server's first events may come in one piece with its answer to the handshake; by default NIO drops them.
+        pipeline.leftOverBytesStrategy = .forwardBytes
+        return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
     }
 }
 
