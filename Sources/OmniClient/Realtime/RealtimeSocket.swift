@@ -100,6 +100,7 @@ public struct RealtimeSocket: Sendable {
             let context = try NIOSSLContext(configuration: .makeClientConfiguration())
             try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: host))
         }
+        try channel.pipeline.syncOperations.addHandler(LateEnd())
         let upgrader = NIOTypedWebSocketClientUpgrader<Upgrade>(maxFrameSize: longestMessage) { channel, _ in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(
@@ -113,7 +114,7 @@ public struct RealtimeSocket: Sendable {
             return channel.eventLoop.makeSucceededFuture(Upgrade.refused)
         }
         var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: settings)
-        // A server's first events may come in one piece with its answer to the handshake; by default NIO drops them.
+        // A server's first events may come in one piece with its answer to the handshake; by default NIO drops them. See ``LateEnd`` too.
         pipeline.leftOverBytesStrategy = .forwardBytes
         return try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
     }
@@ -153,5 +154,16 @@ extension WebSocketFrame {
     /// As clients send frames.
     fileprivate static func masked(_ opcode: WebSocketOpcode, _ data: ByteBuffer) -> WebSocketFrame {
         WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: data)
+    }
+}
+
+/// Tells of the connection's end one turn of the loop later. NIO takes its HTTP handlers out one turn after the handshake's answer, and what
+/// came in one piece with that is lost if the end is told before.
+private final class LateEnd: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let context = context.loopBound
+        context.eventLoop.execute { context.value.fireChannelInactive() }
     }
 }
