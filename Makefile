@@ -17,7 +17,7 @@ help: ## Show this list
 
 # Scripts of engines that this checkout does not have yet are skipped.
 setup: ## System packages, native libraries, starter models
-	@for part in system native sherpa whisper models voice transcription; do \
+	@for part in system native sherpa whisper models voice transcription embeddings; do \
 		[ ! -f scripts/$$part.sh ] || bash scripts/$$part.sh || exit 1; \
 	done
 

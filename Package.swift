@@ -230,7 +230,9 @@ let package = Package(
             name: "OmniGatewayServerTests", dependencies: ["OmniGatewayServer", "OmniTestSupport", hummingbird, nioCore, nioPosix]),
         .testTarget(name: "OmniTensorTests", dependencies: ["OmniTensor", "OmniTestSupport"]),
         .testTarget(name: "OmniTokenizerTests", dependencies: ["OmniTokenizer"]),
-        .testTarget(name: "OmniTextTests", dependencies: ["CLlama", "OmniAnswerSchema", "OmniLlama", "OmniTestSupport", "OmniText"]),
+        .testTarget(
+            name: "OmniTextTests",
+            dependencies: ["CLlama", "OmniAnswerSchema", "OmniConversion", "OmniLlama", "OmniTestSupport", "OmniText"]),
         .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion", "OmniTestSupport"]),
         .testTarget(name: "OmniTranscriptionTests", dependencies: ["OmniTranscription", "OmniTestSupport"]),
         .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech", "OmniTestSupport"], resources: [.copy("Fixtures")]),

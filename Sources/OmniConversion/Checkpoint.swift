@@ -34,6 +34,8 @@ public struct Checkpoint: Sendable {
 
     /// `general.architecture` of its GGUF.
     public var architectureName: String { architecture.name }
+    /// Tells classes of texts, or how well a pair fits.
+    public var isClassifier: Bool { architecture.isClassifier }
     /// Makes vectors: by its class, or because sentence-transformers' `modules.json` says how.
     public var isEmbedding: Bool { architecture.isEmbedding || FileManager.default.fileExists(atPath: "\(folder)/modules.json") }
     /// The folder's name, or the repository's where it lies in the Hub's cache (`models--owner--name/snapshots/commit`).

@@ -4,7 +4,12 @@ public enum ModelCapability: String, Sendable, CaseIterable {
     case chat
     /// It speaks its answers to chats by itself.
     case spokenChat = "spoken_chat"
-    case embeddings, images, video, speech, transcription
+    case embeddings
+    /// It reads two texts together and says how well they fit: a cross encoder. Models for embeddings compare texts by their vectors.
+    case scoring
+    /// It tells the class of a text.
+    case classification
+    case images, video, speech, transcription
 }
 
 extension Set<ModelCapability> {
@@ -18,6 +23,7 @@ extension ModelKind {
         switch self {
         case .text: [.chat]
         case .embedding: [.embeddings]
+        case .classifier: [.scoring, .classification]
         case .image: [.images]
         case .video: [.video]
         case .speech: [.speech]

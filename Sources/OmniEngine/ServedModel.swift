@@ -2,7 +2,10 @@ import OmniAPI
 
 /// What sort of model it is: chooses the engine that loads it. What it can do are its ``ModelCapability``s.
 public enum ModelKind: String, Sendable, CaseIterable {
-    case text, embedding, image, video, speech, transcription
+    case text, embedding
+    /// Tells classes of texts or of pairs; a reranker is one whose only class is "they belong together".
+    case classifier
+    case image, video, speech, transcription
 }
 
 /// A loaded model, as `/v1/models` and `/v1/capabilities` describe it.

@@ -20,12 +20,6 @@ public protocol TextModel: ServedModel {
     var systemFingerprint: String? { get }
 }
 
-/// A model that turns text into vectors.
-public protocol EmbeddingModel: ServedModel {
-    /// One vector of `[dimensions]` per input, and the number of tokens read.
-    func embed(_ request: EmbeddingRequest, scope: RequestScope) async throws -> (vectors: [[Float]], tokens: Int)
-}
-
 /// A running answer.
 public struct TextGeneration: Sendable {
     /// Tokens in the prompt (of all prompts, for a list of them).

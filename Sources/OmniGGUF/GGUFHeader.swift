@@ -15,6 +15,8 @@ public struct GGUFHeader: Sendable {
     public var expectedSize: Int64?
     /// Bytes that the file has.
     public var fileSize: Int64
+    /// Whether it has the tensor `cls.output.weight`, which only classifiers and rerankers have.
+    var hasClassifierHead = false
 
     /// A metadata value.
     public enum Value: Sendable, Equatable {
@@ -51,9 +53,13 @@ extension GGUFHeader {
     /// Only adds to another model's weights.
     public var isAdapter: Bool { string("general.type") == "adapter" }
 
+    /// Made to tell classes, or how well two texts fit (a reranker): it pools by rank, or has a head whose outputs have names.
+    public var isClassifier: Bool { poolingType == 4 || metadata["\(architecture).classifier.output_labels"] != nil || hasClassifierHead }
+
     /// Made to turn text into vectors: an encoder's architecture, or a pooling other than none.
     public var isEmbedding: Bool {
-        Self.encoders.contains(architecture) || (1...3).contains(poolingType ?? 0)
+        if isClassifier { return false }
+        return Self.encoders.contains(architecture) || (1...3).contains(poolingType ?? 0)
     }
 
     /// Whether bytes are missing at the end.

@@ -32,7 +32,11 @@ extension GGUFHeader {
             let key = try input.string()
             metadata[key] = try Self.value(&input)
         }
-        expectedSize = try Self.expectedSize(&input, tensors: tensorCount, alignment: Self.alignment(metadata))
+        var head = false
+        expectedSize = try Self.expectedSize(&input, tensors: tensorCount, alignment: Self.alignment(metadata)) {
+            if $0 == "cls.output.weight" { head = true }
+        }
+        hasClassifierHead = head
     }
 
     /// Where tensor data starts is rounded up to this many bytes.
@@ -84,11 +88,13 @@ extension GGUFHeader {
         return count
     }
 
-    /// The end of the last tensor's data.
-    private static func expectedSize(_ input: inout GGUFInput, tensors: Int, alignment: Int64) throws -> Int64? {
+    /// The end of the last tensor's data. `note` gets the name of each.
+    private static func expectedSize(
+        _ input: inout GGUFInput, tensors: Int, alignment: Int64, note: (String) -> Void
+    ) throws -> Int64? {
         var end: Int64? = 0
         for _ in 0..<tensors {
-            _ = try input.string()
+            note(try input.string())
             let dimensions = try input.integer(UInt32.self)
             guard dimensions <= 4 else { throw GGUFError("a tensor has \(dimensions) dimensions") }
             var shape: [Int64] = []

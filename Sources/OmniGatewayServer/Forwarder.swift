@@ -30,11 +30,16 @@ struct Forwarder: Sendable {
         _ request: Request, body: ByteBuffer?, to entry: CatalogueEntry, context: OmniContext, ignored: String? = nil,
         failure: StreamFailure = .chat
     ) async throws -> Response {
+        let reply = try await send(request, body: body, to: entry, context: context)
+        return relay(reply, from: entry, context: context, ignored: ignored, failure: failure)
+    }
+
+    /// Sends a request on to a model's backend, and returns when its reply begins.
+    func send(_ request: Request, body: ByteBuffer?, to entry: CatalogueEntry, context: OmniContext) async throws -> UpstreamResponse {
         var headers = [("X-Request-Id", context.requestID)]
         if let type = request.headers[.contentType] { headers.append(("Content-Type", type)) }
         let upstream = UpstreamRequest(method: request.method.rawValue, path: request.uri.string, headers: headers, body: body)
-        let reply = try await context.cancelOnDisconnect { try await entry.backend.send(upstream) }
-        return relay(reply, from: entry, context: context, ignored: ignored, failure: failure)
+        return try await context.cancelOnDisconnect { try await entry.backend.send(upstream) }
     }
 
     func relay(_ reply: UpstreamResponse, from entry: CatalogueEntry, context: OmniContext, ignored: String?, failure: StreamFailure)
@@ -45,7 +50,7 @@ struct Forwarder: Sendable {
             guard let name = HTTPField.Name(name) else { continue }
             headers.append(HTTPField(name: name, value: value))
         }
-        if let ignored {
+        if let ignored = entry.telling(ignored) {
             // The backend may name some too, mostly the same ones.
             var names = ignored.split(separator: ",")
             for name in headers[.xIgnoredParams]?.split(separator: ",") ?? [] where !names.contains(name) { names.append(name) }
@@ -76,6 +81,13 @@ struct Forwarder: Sendable {
     private static let hopByHop: Set<String> = [
         "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "date", "server", "x-request-id", "vary",
     ]
+}
+
+extension CatalogueEntry {
+    /// `x-ignored-params` with `model`, where the one that was asked for is one of OpenAI's and this one answers.
+    func telling(_ ignored: String?) -> String? {
+        standsInFor == nil ? ignored : [ignored, "model"].compactMap(\.self).joined(separator: ",")
+    }
 }
 
 /// How a stream of events tells that its backend broke.

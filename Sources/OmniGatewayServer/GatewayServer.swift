@@ -23,6 +23,8 @@ public struct GatewayServer: Sendable {
     public var responses: any ResponseStore = MemoryResponseStore()
     public var pipelines: [SpeechPipeline]
     public var videos: VideoJobService
+    /// Pictures behind links; nil keeps them in a temporary folder.
+    public var pictures: LinkedPictures?
     /// Limits on pictures, those asked for and those sent.
     public var images = ImageRequestLimits()
     /// Requests may bring chat templates; `--trust-request-chat-template`.
@@ -70,6 +72,7 @@ public struct GatewayServer: Sendable {
             gateway: gateway, voices: voices, pipelines: pipelines, videos: videos, responses: responses, images: images, metrics: registry,
             version: version)
         routes.trustsChatTemplates = trustsChatTemplates
+        if let pictures { routes.pictures = pictures }
         routes.servesReference = servesReference
         let listener = HTTPListener(
             configuration: listener, routes: routes.table, sockets: routes.sockets,

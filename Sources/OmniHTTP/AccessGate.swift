@@ -26,9 +26,13 @@ struct AccessGate: Sendable {
         return .error(error, as: ErrorShape(path: request.uri.path))
     }
 
-    /// Whether a path leads into `/v1`, read as the router reads it: empty segments do not count, so `//v1/models` does.
+    /// Whether a path leads into `/v1` or `/v2`, or to a model by an older name, read as the router reads it: empty segments do not count, so
+    /// `//v1/models` does. The link to a picture holds a secret of its own.
     static func isLocked(_ path: String) -> Bool {
-        path.split(separator: "/", maxSplits: 1).first?.hasPrefix("v1") ?? false
+        let parts = path.split(separator: "/")
+        guard let first = parts.first else { return false }
+        if parts.count == 4, parts[1] == "images", parts[3] == "content" { return false }
+        return first.hasPrefix("v1") || first.hasPrefix("v2") || ["rerank", "score", "classify", "pooling"].contains(first)
     }
 
     /// The token of an `Authorization` header (RFC 6750, 2.1); nil for another scheme.

@@ -25,6 +25,11 @@ package final class LlamaContext {
         package var unified: Bool
         /// Every entry of a batch gives its hidden state too.
         package var embeddings: Bool
+        /// A sequence's states become the numbers of its classes, whatever way of pooling the file names.
+        package var classes = false
+        /// Attention in f32 throughout, which needs memory for every pair of tokens; libllama's flash attention rounds keys and values to f16
+        /// where there is no cache.
+        package var exactAttention = false
 
         package init(cells: Int, sequences: Int, batch: Int, outputs: Int, threads: Int, unified: Bool = true, embeddings: Bool = false) {
             self.cells = cells
@@ -58,6 +63,8 @@ package final class LlamaContext {
         parameters.n_threads_batch = Int32(clamping: shape.threads)
         parameters.kv_unified = shape.unified
         parameters.embeddings = shape.embeddings
+        if shape.exactAttention { parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED }
+        if shape.classes { parameters.pooling_type = LLAMA_POOLING_TYPE_RANK }
         parameters.no_perf = true
         parameters.abort_callback = { data in
             guard let data else { return false }
@@ -99,7 +106,14 @@ package final class LlamaContext {
     /// Reads a batch for its embeddings: models without a KV cache encode, the others decode.
     package func embed(_ batch: TokenBatch) -> Outcome {
         guard memory == nil || (model.hasEncoder && !model.hasDecoder) else { return decode(batch) }
-        let status = llama_encode(handle, batch.raw)
+        return encode(batch.raw)
+    }
+
+    /// The same with vectors in the place of tokens; for models without a KV cache.
+    package func embed(_ batch: VectorBatch) -> Outcome { encode(batch.raw) }
+
+    private func encode(_ batch: llama_batch) -> Outcome {
+        let status = llama_encode(handle, batch)
         llama_synchronize(handle)
         return status == 0 ? .done : .failed(status)
     }

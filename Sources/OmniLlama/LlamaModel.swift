@@ -40,6 +40,8 @@ package final class LlamaModel: @unchecked Sendable {
     deinit { llama_model_free(handle) }
 
     package var trainedContextLength: Int { Int(llama_model_n_ctx_train(handle)) }
+    /// Heads of attention of a layer.
+    package var headCount: Int { max(Int(llama_model_n_head(handle)), 1) }
     package var layers: Int { Int(llama_model_n_layer(handle)) }
     /// Width of an embedding that goes in, in floats.
     package var inputWidth: Int { Int(llama_model_n_embd_inp(handle)) }
@@ -57,6 +59,16 @@ package final class LlamaModel: @unchecked Sendable {
 
     /// A metadata value as text; nil when the file has no such key.
     package func metadata(_ key: String) -> String? { text { llama_model_meta_val_str(handle, key, $0, $1) } }
+
+    /// The names of a classifier's classes, `LABEL_0` and so on where the file gives none; one for a reranker.
+    package var labels: [String] {
+        (0..<llama_model_n_cls_out(handle)).map { index in
+            llama_model_cls_label(handle, index).map { String(cString: $0) } ?? "LABEL_\(index)"
+        }
+    }
+
+    /// A template that the file has under a name of its own.
+    package func template(named name: String) -> String? { llama_model_chat_template(handle, name).map { String(cString: $0) } }
 
     private func text(_ fill: (UnsafeMutablePointer<CChar>?, Int) -> Int32) -> String? {
         let length = fill(nil, 0)

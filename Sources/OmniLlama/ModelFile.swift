@@ -29,6 +29,8 @@ package struct ModelFile {
     package var hasTokenizer: Bool { header.metadata.keys.contains { $0.hasPrefix("tokenizer.ggml.") } }
     /// Whether its token vectors become one vector for the whole text.
     package var hasPooling: Bool { (header.poolingType ?? 0) > 0 }
+    /// Whether it tells classes of texts, or how well a pair fits.
+    package var isClassifier: Bool { header.isClassifier }
     /// Whether a token sees only those before it, as in every model that writes.
     package var isCausal: Bool { header.metadata["\(header.architecture).attention.causal"] != .bool(false) }
 }

@@ -40,6 +40,16 @@ package struct Vocabulary: @unchecked Sendable {
         let token = llama_vocab_bos(handle)
         return token >= 0 ? token : nil
     }
+    /// The tokens that frame a pair of texts: before the first, between both, after the second.
+    package var pairFrame: (before: [Token], between: [Token], after: [Token]) {
+        let separator = llama_vocab_sep(handle), own = llama_vocab_eos(handle)
+        // BERT's texts end with a separator, also where libllama knows of no end.
+        let isWordPiece = llama_vocab_type(handle) == LLAMA_VOCAB_TYPE_WPM
+        let before = llama_vocab_get_add_bos(handle) || isWordPiece ? [llama_vocab_bos(handle)] : []
+        let end = isWordPiece ? [separator] : llama_vocab_get_add_eos(handle) ? [own >= 0 ? own : separator] : []
+        let between = end + (llama_vocab_get_add_sep(handle) && !isWordPiece ? [separator] : [])
+        return (before.filter { $0 >= 0 }, between.filter { $0 >= 0 }, end.filter { $0 >= 0 })
+    }
     /// All tokens that end an answer.
     package func endTokens() -> [Token] { (0..<Token(count)).filter(endsGeneration) }
     /// Tokens that the model's file says must never come.

@@ -32,8 +32,8 @@ public final class TextEngine: TextModel {
     public var reservation: MemoryReservation { meter.reservation }
     public var systemFingerprint: String? { meter.fingerprint }
 
-    /// Loads a GGUF, and its projector where the options name one. Returns a ``TextEngine``, or an ``EmbeddingEngine`` for a
-    /// model that makes vectors. `progress` runs from 0 to 1. Throws ``APIError`` naming the file and its fault.
+    /// Loads a GGUF, and its projector where the options name one. Returns a ``TextEngine``, an ``EmbeddingEngine`` for a
+    /// model that makes vectors, or a ``ClassifierEngine``. `progress` runs from 0 to 1. Throws ``APIError`` naming the file and its fault.
     public static func load(
         path: String, options: TextEngineOptions = TextEngineOptions(), lane: any ComputeLane, logger: Logger,
         progress: @escaping @Sendable (Double) -> Void = { _ in }
@@ -49,6 +49,7 @@ public final class TextEngine: TextModel {
             if let mmproj = options.mmproj { _ = try ModelFile(path: mmproj) }
             let model = try LlamaModel(path: path, placement: options.placement) { progress($0 * 0.9) }
             defer { progress(1) }
+            if file.isClassifier { return try ClassifierEngine(model: model, options: options, lane: lane, logger: logger) }
             if file.hasPooling || !file.isCausal || !model.hasDecoder {
                 return try EmbeddingEngine(model: model, options: options, lane: lane, logger: logger)
             }

@@ -11,6 +11,8 @@ extension TextCapabilities {
         cacheTokens = card.details["kv_cache_tokens"]?.intValue
         defaultSampling = card.details["default_sampling"].flatMap { try? GenerationConfig(json: $0) }
         description = card.details["description"]?.stringValue
+        dimensions = card.details["dimensions"]?.intValue
+        labels = card.details["labels"]?.arrayValue?.compactMap(\.stringValue)
     }
 }
 

@@ -119,7 +119,7 @@ def everything(tmp_path_factory):
 @pytest.fixture(scope="session")
 def starters(shared):
     """The starter set, served by name."""
-    return shared(models=[starter_model().parent.name, "joe", "whisper-base", "omni-emoji", "omni-emoji-motion"])
+    return shared(models=[starter_model().parent.name, "joe", "whisper-base", "all-minilm-l6-v2", "omni-emoji", "omni-emoji-motion"])
 
 
 @pytest.fixture

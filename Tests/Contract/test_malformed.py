@@ -22,6 +22,7 @@ VALID = [
     ("/detokenize", {"tokens": [1, 2, 3]}),
     ("/v1/chat/completions/batch", {"messages": [[{"role": "user", "content": "hi"}]], "max_tokens": 1}),
     ("/v1/embeddings", {"input": "hi"}),
+    ("/v1/rerank", {"query": "hi", "documents": ["x"]}),
     ("/v1/images/generations", {"prompt": "x"}),
     ("/v1/audio/speech", {"input": "x"}),
     ("/v1/omni/wakeup", {"stage_ids": [0]}),

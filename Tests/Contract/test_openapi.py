@@ -13,6 +13,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
 
 from harness import LIMIT, ROOT, Server, starter_model
+from retrieving import classifier
 
 load_all_checks()
 FULL = os.environ.get("OMNI_TEST_FULL") == "1"
@@ -32,7 +33,8 @@ def described(tmp_path_factory):
     shutil.copytree(ROOT / "Tests/Fixtures/zimage/small", images)
     videos = tmp_path_factory.mktemp("videos") / "wan-tiny"
     shutil.copytree(ROOT / "Tests/Fixtures/wan/t2v", videos)
-    models = [starter_model(), starter_model().parent.parent / "joe", ROOT / "Tests/Fixtures/text/tiny-embed.gguf", images, videos]
+    classes, _ = classifier(tmp_path_factory.mktemp("classes"), "bert-classifier")
+    models = [starter_model(), starter_model().parent.parent / "joe", ROOT / "Tests/Fixtures/text/tiny-embed.gguf", classes, images, videos]
     with Server(tmp_path_factory.mktemp("openapi"), "--max-generated-image-size", 64 * 64, models=models) as server:
         yield schemathesis.openapi.from_url(server.base_url + "/openapi.json")
         assert server.process.poll() is None, "the server has ended"
@@ -110,4 +112,4 @@ def test_the_server_keeps_to_its_document(described):
     assert not faults, "\n\n".join(faults)
     print("\n".join(f"{label} {status}: {count}" for (label, status), count in sorted(seen.items())))
     answered = {label for label, status in seen if status < 400}
-    assert {"POST /v1/chat/completions", "POST /v1/images/generations", "POST /v1/audio/speech", "POST /v1/embeddings"} <= answered, "hardly anything was answered"
+    assert {"POST /v1/chat/completions", "POST /v1/images/generations", "POST /v1/audio/speech", "POST /v1/embeddings", "POST /v1/rerank", "POST /classify"} <= answered, "hardly anything was answered"

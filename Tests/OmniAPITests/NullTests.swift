@@ -24,6 +24,8 @@ struct NullTests {
         Case(ChatCompletionRequest.self, ["messages": [["role": "user", "content": "x"]], "stream": true]),
         Case(CompletionRequest.self, ["prompt": "x", "stream": true]),
         Case(EmbeddingRequest.self, ["input": "x"]), Case(TokenizeRequest.self, ["prompt": "x"]),
+        Case(RerankRequest.self, ["query": "x", "documents": ["y"]]), Case(ScoreRequest.self, ["text_1": "x", "text_2": "y"]),
+        Case(ClassificationRequest.self, ["input": "x"]), Case(PoolingRequest.self, ["input": "x"]),
         Case(DetokenizeRequest.self, ["tokens": [1]]),
         Case(ImageGenerationRequest.self, ["prompt": "x"]), Case(ImageEditRequest.self, ["prompt": "x"]),
         Case(ImageChatParameters.self, [:]), Case(ImageExtras.self, [:]),

@@ -16,8 +16,8 @@ import Testing
         let model = try LlamaModel(path: path) { _ in }
         let ids = try #require(golden["ids"]?.arrayValue).compactMap { $0.intValue.map { Int32($0) } }
         let rows = try #require(golden["rows"]?.objectValue)
-        let isVector = rows.keys == ["embedding"]
-        let context = try #require(Self.context(model, vectors: isVector))
+        let isClassifier = rows.keys == ["classes"], isVector = isClassifier || rows.keys == ["embedding"]
+        let context = try #require(Self.context(model, vectors: isVector, classes: isClassifier))
         defer { llama_free(context) }
         var tokens = ids
         var batch = llama_batch_init(Int32(ids.count), 0, 1)
@@ -36,7 +36,7 @@ import Testing
             let expected = try Self.floats(#require(text.stringValue))
             let start = try #require(isVector ? llama_get_embeddings_seq(context, 0) : llama_get_logits_ith(context, Int32(place) ?? 0))
             var found = Array(UnsafeBufferPointer(start: start, count: expected.count))
-            if isVector {
+            if isVector, !isClassifier {
                 let length = found.reduce(0) { $0 + $1 * $1 }.squareRoot()
                 found = found.map { $0 / length }
             }
@@ -53,13 +53,14 @@ import Testing
         }
     }
 
-    private static func context(_ model: LlamaModel, vectors: Bool) -> OpaquePointer? {
+    private static func context(_ model: LlamaModel, vectors: Bool, classes: Bool) -> OpaquePointer? {
         var parameters = llama_context_default_params()
         (parameters.n_ctx, parameters.n_batch, parameters.n_ubatch) = (64, 64, 64)
         (parameters.n_threads, parameters.n_threads_batch) = (2, 2)
         (parameters.type_k, parameters.type_v) = (GGML_TYPE_F32, GGML_TYPE_F32)
         parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.embeddings = vectors
+        if classes { parameters.pooling_type = LLAMA_POOLING_TYPE_RANK }
         return llama_init_from_model(model.handle, parameters)
     }
 }

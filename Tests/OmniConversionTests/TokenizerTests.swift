@@ -10,7 +10,7 @@ import Testing
     /// A checkpoint that goes with each.
     private static let families = [
         "llama3": "llama3", "qwen2": "qwen2", "smollm": "smollm2", "tekken": "mistral", "gpt4o": "phi4-mini", "spm": "llama2",
-        "spm-first": "llama2", "gemma": "gemma3", "wordpiece": "bert",
+        "spm-first": "llama2", "gemma": "gemma3", "wordpiece": "bert", "unigram": "xlmr-reranker",
     ]
 
     /// Lines that libllama is known to read otherwise.
@@ -25,6 +25,11 @@ import Testing
                 return category == .spacingMark || category == .enclosingMark || (0xAC00...0xD7A3).contains(scalar.value)
                     || scalar == "\u{2581}"
             }
+        // The converter of llama.cpp leaves the mask out. SentencePiece's table is applied to a letter and its accents as one by Hugging Face,
+        // and drops a text of nothing but a DEL or marks of direction.
+        case "unigram":
+            text.contains("<mask>") || text.unicodeScalars.count { $0 == "\u{301}" } > 1
+                || text.unicodeScalars.allSatisfy { $0 == "\u{7F}" || $0 == "\u{200E}" || $0 == "\u{200F}" }
         default: false
         }
     }

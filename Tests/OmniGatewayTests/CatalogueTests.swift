@@ -138,4 +138,23 @@ struct HealthReportTests {
         #expect(try report([.loading(0)]).2["progress_percent"] == 0)
         #expect(try report([.ready, .asleep]).2["progress_percent"] == 100)
     }
+
+    @Test("OpenAI's names lead to the default model of their kind, where the server takes them")
+    func openAINames() throws {
+        let entries = [entry("a", .text), entry("b", .text, isDefault: true), entry("v", .embedding)]
+        let closed = try Catalogue(entries)
+        let error = #expect(throws: APIError.self) { try closed.entry(named: "gpt-4o-mini", able: [.chat], task: "chat") }
+        #expect(error?.status == 404 && error?.param == "model" && error?.fullMessage.contains("--openai-aliases") == true)
+        let plain = #expect(throws: APIError.self) { try closed.entry(named: "nobody", able: [.chat], task: "chat") }
+        #expect(plain?.fullMessage.contains("--openai-aliases") == false)
+
+        let open = try Catalogue(entries, takesOpenAINames: true)
+        let found = try open.entry(named: "gpt-4o-mini", able: [.chat], task: "chat")
+        #expect(found.id == "b" && found.standsInFor == "gpt-4o-mini")
+        #expect(try open.entry(named: "text-embedding-3-small", able: [.embeddings], task: "embeddings").id == "v")
+        #expect(try open.entry(named: "a", able: [.chat], task: "chat").standsInFor == nil)
+        // Another kind's name, and a kind that nobody has.
+        #expect(throws: APIError.self) { try open.entry(named: "text-embedding-3-small", able: [.chat], task: "chat") }
+        #expect(throws: APIError.self) { try open.entry(named: "whisper-1", able: [.transcription], task: "transcription") }
+    }
 }

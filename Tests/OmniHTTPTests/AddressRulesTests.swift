@@ -62,12 +62,16 @@ struct RequestIDTests {
 @Suite("Paths behind the API key")
 struct AccessGateTests {
     @Test(
-        "locked, however many slashes", arguments: ["/v1", "/v1/", "/v1/models", "//v1/models", "///v1//models", "v1/models", "/v1beta/x"])
+        "locked, however many slashes",
+        arguments: [
+            "/v1", "/v1/", "/v1/models", "//v1/models", "///v1//models", "v1/models", "/v1beta/x",
+            "/v2/rerank", "/rerank", "/score", "/v1/images/generations", "/v1/videos/x/content",
+        ])
     func locked(path: String) {
         #expect(AccessGate.isLocked(path))
     }
 
-    @Test("open", arguments: ["/", "", "/health", "/health/v1", "/metrics", "/version", "//"])
+    @Test("open", arguments: ["/", "", "/health", "/health/v1", "/metrics", "/version", "//", "/v1/images/img_0/content"])
     func open(path: String) {
         #expect(!AccessGate.isLocked(path))
     }

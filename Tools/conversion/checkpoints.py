@@ -4,7 +4,7 @@ import json
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 BASE = {"hidden_size": 32, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_act": "silu", "rms_norm_eps": 1e-5,
         "max_position_embeddings": 512, "initializer_range": 0.02, "use_cache": True, "torch_dtype": "bfloat16", "transformers_version": "4.46.0"}
@@ -12,6 +12,12 @@ BASE = {"hidden_size": 32, "intermediate_size": 96, "num_hidden_layers": 2, "num
 
 def config(architecture, model_type, **more):
     return {"architectures": [architecture], "model_type": model_type, **BASE, **more}
+
+
+def bert(architecture, **more):
+    """With its weights' type: encoders are published in f32."""
+    return {"architectures": [architecture], "model_type": "bert", "hidden_size": 32, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "max_position_embeddings": 64,
+            "type_vocab_size": 2, "vocab_size": 700, "pad_token_id": 0, "position_embedding_type": "absolute", "torch_dtype": "float32", **more}, torch.float32
 
 
 # name: (tokenizer, config, type of the weights)
@@ -38,9 +44,13 @@ CHECKPOINTS = {
                                  logits_scaling=8.0, residual_multiplier=0.22, rope_scaling=None, tie_word_embeddings=True), torch.bfloat16),
     "qwen3-moe": ("qwen2", config("Qwen3MoeForCausalLM", "qwen3_moe", vocab_size=640, rope_theta=1000000.0, bos_token_id=600, eos_token_id=602, rms_norm_eps=1e-6, head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=48, decoder_sparse_step=1,
                                    mlp_only_layers=[], norm_topk_prob=True, attention_bias=False, sliding_window=None, use_sliding_window=False, max_window_layers=2, rope_scaling=None, tie_word_embeddings=False), torch.bfloat16),
-    "bert": ("wordpiece", {
-        "architectures": ["BertModel"], "model_type": "bert", "hidden_size": 32, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "max_position_embeddings": 64,
-        "type_vocab_size": 2, "vocab_size": 700, "pad_token_id": 0, "position_embedding_type": "absolute", "torch_dtype": "float32"}, torch.float32),
+    "bert": ("wordpiece", *bert("BertModel")),
+    "bert-reranker": ("wordpiece", *bert("BertForSequenceClassification", id2label={"0": "LABEL_0"}, label2id={"LABEL_0": 0})),
+    "bert-classifier": ("wordpiece", *bert(
+        "BertForSequenceClassification", id2label={"0": "negative", "1": "neutral", "2": "positive"}, label2id={"negative": 0, "neutral": 1, "positive": 2})),
+    "xlmr-reranker": ("unigram", *bert(
+        "XLMRobertaForSequenceClassification", model_type="xlm-roberta", layer_norm_eps=1e-5, max_position_embeddings=66, type_vocab_size=1, vocab_size=650,
+        bos_token_id=0, eos_token_id=2, pad_token_id=1, id2label={"0": "LABEL_0"}, label2id={"LABEL_0": 0})),
     "qwen3-embedding": ("qwen2", config("Qwen3Model", "qwen3", vocab_size=640, rope_theta=1000000, bos_token_id=600, eos_token_id=600, rms_norm_eps=1e-6, head_dim=16, attention_bias=False, sliding_window=None, use_sliding_window=False, max_window_layers=2,
                                         rope_scaling=None, tie_word_embeddings=True), torch.bfloat16),
 }
@@ -51,6 +61,8 @@ GENERATION = {
 }
 SENTENCE_TRANSFORMERS = {"bert": {"pooling_mode_cls_token": True}, "qwen3-embedding": {"pooling_mode_lasttoken": True}}
 SHARDED = {"qwen3"}
+# Networks whose head tells classes of a text or of a pair; a reranker has one class.
+CLASSIFIERS = {"bert-reranker", "bert-classifier", "xlmr-reranker"}
 
 
 def randomize(model, seed):
@@ -83,7 +95,7 @@ def make(name, folder):
         (folder / "1_Pooling").mkdir(exist_ok=True)
         (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 32, **SENTENCE_TRANSFORMERS[name]}))
     loaded = AutoConfig.from_pretrained(folder)
-    kind = AutoModel if name in SENTENCE_TRANSFORMERS else AutoModelForCausalLM
+    kind = AutoModel if name in SENTENCE_TRANSFORMERS else AutoModelForSequenceClassification if name in CLASSIFIERS else AutoModelForCausalLM
     model = kind.from_config(loaded, dtype=torch.float32, attn_implementation="eager").eval()
     randomize(model, sum(name.encode()))
     model.to(dtype)

@@ -69,9 +69,26 @@ def contents(path):
     return {"metadata": dict(sorted(keys.items())), "tensors": dict(sorted(tensors.items()))}
 
 
-def computed(name, model, vocabulary):
+def pairs(model, own):
+    """The logits of a few pairs of texts, and of texts alone, as Hugging Face's tokenizer frames them."""
+    texts = [["what is a panda?", "The giant panda is a bear of China."], ["what is a panda?", "It rains."], ["x", ""], ["Only one text.", None]]
+    rows = []
+    for first, second in texts:
+        row = own.encode(first, second)
+        types = {"token_type_ids": torch.tensor([row.type_ids])} if model.config.type_vocab_size > 1 else {}
+        logits = model(input_ids=torch.tensor([row.ids]), **types).logits[0]
+        rows.append({"texts": [first, second], "ids": row.ids, "logits": base64.b64encode(logits.float().numpy().tobytes()).decode()})
+    return rows
+
+
+def computed(name, model, vocabulary, own):
     ids = [(37 * place * place + 11 * place + 5) % (vocabulary - 1) for place in range(40)]
     with torch.no_grad():
+        if name in checkpoints.CLASSIFIERS:
+            # Fairseq's positions leave padding out.
+            ids = [number + 5 if number < 5 else number for number in ids]
+            logits = model(torch.tensor([ids])).logits[0]
+            return {"ids": ids, "pairs": pairs(model, own), "rows": {"classes": base64.b64encode(logits.float().numpy().tobytes()).decode()}}
         if name in checkpoints.SENTENCE_TRANSFORMERS:
             states = model(torch.tensor([ids])).last_hidden_state[0]
             row = states[0] if "pooling_mode_cls_token" in checkpoints.SENTENCE_TRANSFORMERS[name] else states[-1]
@@ -105,7 +122,7 @@ def checkpoint_goldens(name):
                     os.symlink(file, whole / file.name)
         convert(whole, Path(scratch) / "out.gguf", ARCHITECTURE_PRE.get(name, PRE.get(tokenizer, "")), golden["type"])
         golden |= contents(Path(scratch) / "out.gguf")
-    golden |= computed(name, model, settings["vocab_size"])
+    golden |= computed(name, model, settings["vocab_size"], Tokenizer.from_file(str(FOLDER / "tokenizers" / tokenizer / "tokenizer.json")))
     (folder / "golden.json").write_text(json.dumps(golden, indent=0, ensure_ascii=True) + "\n")
 
 
@@ -121,3 +138,4 @@ if __name__ == "__main__":
         if not chosen or checkpoint in chosen:
             print(checkpoint, flush=True)
             checkpoint_goldens(checkpoint)
+    (FOLDER / "tokenizers/unigram/sentencepiece.bpe.model").unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 import sentencepiece
+import sentencepiece.sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import corpus
@@ -123,12 +124,12 @@ def tekken(folder):
     write(own, folder, {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}, special, template=template)
 
 
-def train_sentencepiece(folder, kind, size, **more):
+def train_sentencepiece(folder, kind, size, merges_spaces=False, **more):
     folder.mkdir(parents=True, exist_ok=True)
     text = [line.replace("\x00", "") for piece in training_text() for line in piece.splitlines() if line.strip()]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(text), model_prefix=str(folder / "tokenizer"), model_type=kind, vocab_size=size, character_coverage=0.98,
-        add_dummy_prefix=True, remove_extra_whitespaces=False, num_threads=1, minloglevel=2, **more)
+        add_dummy_prefix=True, remove_extra_whitespaces=merges_spaces, num_threads=1, minloglevel=2, **more)
     (folder / "tokenizer.vocab").unlink()
     return sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
 
@@ -205,4 +206,23 @@ def wordpiece(folder):
     write(own, folder, config, special)
 
 
-FAMILIES = {"llama3": llama3, "qwen2": qwen2, "smollm": smollm, "gpt4o": gpt4o, "tekken": tekken, "spm": spm, "spm-first": spm_first, "gemma": gemma, "wordpiece": wordpiece}
+def unigram(folder):
+    """XLM-RoBERTa and what was made from it: the likeliest pieces, after SentencePiece's own normalization."""
+    model = train_sentencepiece(folder, "unigram", 647, merges_spaces=True, normalization_rule_name="nmt_nfkc")
+    spec = sentencepiece.sentencepiece_model_pb2.ModelProto()
+    spec.ParseFromString((folder / "tokenizer.model").read_bytes())
+    # Fairseq's order: its four first, then SentencePiece's without its own three, then the mask.
+    pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)] + [(model.id_to_piece(n), model.get_score(n)) for n in range(3, model.vocab_size())] + [("<mask>", 0.0)]
+    own = Tokenizer(models.Unigram(pieces, unk_id=3, byte_fallback=False))
+    own.normalizer = normalizers.Sequence([normalizers.Precompiled(spec.normalizer_spec.precompiled_charsmap), normalizers.Replace(Regex(" {2,}"), " ")])
+    own.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")])
+    own.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    own.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    # The converter reads this one; goldens.py drops it when all is converted.
+    (folder / "tokenizer.model").rename(folder / "sentencepiece.bpe.model")
+    config = {"tokenizer_class": "XLMRobertaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>", "model_max_length": 64}
+    write(own, folder, config, ["<s>", "<pad>", "</s>", "<unk>"])
+    return own
+
+
+FAMILIES = {"llama3": llama3, "qwen2": qwen2, "smollm": smollm, "gpt4o": gpt4o, "tekken": tekken, "spm": spm, "spm-first": spm_first, "gemma": gemma, "wordpiece": wordpiece, "unigram": unigram}

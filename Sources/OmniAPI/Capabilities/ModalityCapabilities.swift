@@ -9,6 +9,10 @@ public struct TextCapabilities: WireObject, Equatable {
     /// How tokens are chosen where a request does not say.
     public var defaultSampling: GenerationConfig?
     public var description: String?
+    /// Numbers of a vector, of a model for embeddings.
+    public var dimensions: Int?
+    /// Names of a classifier's classes.
+    public var labels: [String]?
 
     public init() {}
 
@@ -23,6 +27,8 @@ public struct TextCapabilities: WireObject, Equatable {
                 "default_sampling", \.defaultSampling, .object(),
                 "What holds where a request says nothing; what is absent here is as in vLLM."),
             .optional("description", \.description, .string),
+            .optional("dimensions", \.dimensions, .integer(1 ... .max), "Numbers of a vector, of a model for embeddings."),
+            .optional("labels", \.labels, .list(of: .string), "Names of a classifier's classes."),
         ]
     }
 }

@@ -3,7 +3,7 @@ public struct ModelCapabilities: WireObject, Equatable {
     public var id = ""
     /// Other names that reach it.
     public var aliases: [String] = []
-    /// `text`, `embedding`, `image`, `video`, `speech`, `transcription`; `remote` for a server elsewhere.
+    /// `text`, `embedding`, `classifier`, `image`, `video`, `speech`, `transcription`; `remote` for a server elsewhere.
     public var kind = "remote"
     /// `ready`, `loading`, `asleep` or `failed`. Only a model that is ready tells more than its kind.
     public var state = "ready"
@@ -28,7 +28,8 @@ public struct ModelCapabilities: WireObject, Equatable {
     public static var fields: [Field<ModelCapabilities>] {
         [
             .sent("id", \.id, .string), .sent("aliases", \.aliases, .list(of: .string), "Other names that reach it."),
-            .sent("kind", \.kind, .string, "text, embedding, image, video, speech, transcription; remote for a server elsewhere."),
+            .sent(
+                "kind", \.kind, .string, "text, embedding, classifier, image, video, speech, transcription; remote for a server elsewhere."),
             .sent("state", \.state, .string, "ready, loading, asleep or failed; only a ready model tells its sections."),
             .sent("default", \.isDefault, .bool, "Answers requests of its kind that name no model."),
             .sent("input_modalities", \.inputModalities, .list(of: .string), "What requests may bring: text, image, audio, video."),

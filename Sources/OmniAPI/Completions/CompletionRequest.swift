@@ -63,7 +63,9 @@ public struct CompletionRequest: FormedRequest {
 }
 
 extension WireType where Value == [CompletionRequest.Prompt] {
-    static var prompts: WireType {
+    static var prompts: WireType { prompts(most: 256) }
+
+    static func prompts(most: Int) -> WireType {
         let ids = WireType<[Int]>.list(of: .integer(0 ... .max), count: 1 ... .max)
         return WireType(
             decode: { json, path in
@@ -77,7 +79,9 @@ extension WireType where Value == [CompletionRequest.Prompt] {
                 guard case .array(let elements) = json else { return [try one(json, path)] }
                 guard let first = elements.first else { throw APIError.field(path, "must not be an empty list.") }
                 if first.intValue != nil { return [.tokens(try ids.decode(json, path))] }
-                guard elements.count <= 256 else { throw APIError.field(path, "has \(elements.count) prompts; at most 256 are taken.") }
+                guard elements.count <= most else {
+                    throw APIError.field(path, "has \(elements.count) prompts; at most \(most) are taken.")
+                }
                 return try elements.enumerated().map { try one($1, path.appending($0)) }
             },
             encode: { prompts in

@@ -1,5 +1,5 @@
 /// `POST /v1/embeddings`.
-public struct EmbeddingRequest: WireObject {
+public struct EmbeddingRequest: TruncatingRequest {
     public enum Format: String, CaseIterable, Sendable {
         case float, base64
     }
@@ -9,17 +9,24 @@ public struct EmbeddingRequest: WireObject {
     public var encodingFormat = Format.float
     /// Keep this many leading components (Matryoshka models), normalised again.
     public var dimensions: Int?
+    /// Whether the framing tokens of the model (`[CLS]`, `[SEP]`, `<s>`) go round each text. Token ids are taken as they are.
+    public var addsSpecialTokens = true
+    /// Whether vectors are brought to length 1. Nil is true.
+    public var usesActivation: Bool?
+    public var truncation = Truncation()
     public var user: String?
 
     public init() {}
 
     public static var fields: [Field<EmbeddingRequest>] {
         [
-            .required("input", \.input, .prompts),
+            .required("input", \.input, .prompts(most: 2048), "A text, a list of texts, a list of token ids, or a list of such lists."),
             .optional("model", \.model, .string),
             .with(default: .float, "encoding_format", \.encodingFormat, .choice),
-            .optional("dimensions", \.dimensions, .integer(1...65536)),
+            .optional("dimensions", \.dimensions, .integer(1...65536), "Keep this many leading components, brought to length 1 again."),
+            .with(default: true, "add_special_tokens", \.addsSpecialTokens, .bool),
+            .optional("use_activation", \.usesActivation, .bool, "False leaves the vectors' length as it is."),
             .optional("user", \.user, .string, "Not used."),
-        ]
+        ] + truncationFields
     }
 }

@@ -7,6 +7,7 @@ public struct ImageEditRequest: StreamedDrawingRequest {
     public var size: ImageSize?
     /// Pixels a side of the square whose area the picture shall have, in the input's proportions.
     public var resolution: Int?
+    public var responseFormat = ImageResponseFormat.base64
     public var output = ImageOutput()
     public var stream = false
     public var partialImages = 0
@@ -32,7 +33,10 @@ public struct ImageEditRequest: StreamedDrawingRequest {
             .with(default: nil, "size", \.size, .imageSizeOrAuto, "`auto` is the size of the first input picture."),
             .optional(
                 "resolution", \.resolution, .integer().checked { [640, 1024].contains($0) ? nil : "must be 640 or 1024, not \($0)." }),
-            .unused("response_format", .string.checked { $0 == "b64_json" ? nil : "must be b64_json, not \($0)." }),
+            .with(
+                default: .base64, "response_format", \.responseFormat,
+                WireType<ImageResponseFormat>.choice.checked { $0 == .file ? "must be b64_json or url, not file." : nil },
+                "Base64 in JSON, or a link in JSON that holds for an hour."),
             .with(default: .png, "output_format", \.output.format, .imageOutputFormat),
             .with(default: nil, "output_compression", \.output.compression, WireType<Int>.integer(0...100).given()),
             .with(default: false, "stream", \.stream, .bool, "Server-sent events: image_edit.partial_image and .completed."),

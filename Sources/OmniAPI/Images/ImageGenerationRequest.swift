@@ -29,7 +29,9 @@ public struct ImageGenerationRequest: StreamedDrawingRequest {
             .optional("model", \.model, .string, "A served model's name; may be absent."),
             .with(default: 1, "n", \.n, .integer(1...10), "Pictures, all from one seed."),
             .with(default: nil, "size", \.size, .imageSizeOrAuto, "The model's own size when absent or `auto`."),
-            .with(default: .base64, "response_format", \.responseFormat, .choice, "Base64 in JSON, or the file itself (a zip of several)."),
+            .with(
+                default: .base64, "response_format", \.responseFormat, .choice,
+                "Base64 in JSON, a link in JSON that holds for an hour, or the file itself (a zip of several)."),
             .with(default: .png, "output_format", \.output.format, .imageOutputFormat),
             .with(
                 default: nil, "output_compression", \.output.compression, WireType<Int>.integer(0...100).given(),

@@ -14,6 +14,8 @@ public enum ImageResponseFormat: String, CaseIterable, Sendable {
     case base64 = "b64_json"
     /// The file itself, or a zip of several.
     case file
+    /// A link to the file in JSON, which holds for an hour.
+    case url
 }
 
 /// The files that pictures become.

@@ -25,7 +25,7 @@ public struct ImageReply: WireObject, Equatable {
 public struct ImageDatum: WireObject, Equatable {
     /// Base64 of the file.
     public var base64: String?
-    /// Where other servers put the file instead.
+    /// Where the file is instead, with `response_format: url`.
     public var url: String?
     public var revisedPrompt: String?
 

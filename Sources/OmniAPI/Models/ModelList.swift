@@ -36,7 +36,7 @@ public struct ModelObject: WireObject, Equatable {
             .sent("id", \.id, .string), .sent("object", \.object, .string), .sent("created", \.created, .integer()),
             .sent("owned_by", \.ownedBy, .string),
             .always("root", \.root, .string), .always("parent", \.parent, .string), .always("max_model_len", \.maxModelLength, .integer()),
-            .always("kind", \.kind, .string, "text, embedding, image, speech, video, or remote."),
+            .always("kind", \.kind, .string, "text, embedding, classifier, image, speech, transcription, video, or remote."),
             .always("state", \.state, .string, "ready, loading, failed or asleep."),
             .always("input_parts", \.inputParts, .list(of: .string)),
             .optional(

@@ -8,6 +8,8 @@ struct Architecture: Sendable {
     let name: String
     /// Makes vectors, not text.
     var isEmbedding = false
+    /// Tells classes of texts or of pairs.
+    var isClassifier = false
     /// What `config.json` may leave out: the class's own choice.
     var defaults: [String: JSONValue] = [:]
     /// What the names of all tensors may begin with.
@@ -33,7 +35,8 @@ struct Architecture: Sendable {
 extension Architecture {
     /// The registry.
     static let all: [Architecture] = [
-        .llama, .qwen2, .qwen3, .qwen3Embedding, .qwen3MoE, .gemma3, .phi3, .smolLM3, .granite, .bert,
+        .llama, .qwen2, .qwen3, .qwen3Embedding, .qwen3MoE, .gemma3, .phi3, .smolLM3, .granite, .bert, .bertClassifier,
+        .xlmRoberta, .xlmRobertaClassifier,
     ]
 
     /// The architecture of a class. Throws ``ConversionError`` with the known ones.

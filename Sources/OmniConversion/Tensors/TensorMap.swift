@@ -91,7 +91,7 @@ struct TensorMap {
     }
 
     private func plan(_ rule: TensorRule, _ entry: WeightEntry, name: String) throws(ConversionError) -> TensorPlan {
-        var (shape, rows, order) = (entry.shape, entry.rows, RowOrder.asIs)
+        var (shape, rows, first, order) = (entry.shape, entry.rows, 0, RowOrder.asIs)
         let (config, isVector) = (checkpoint.config, entry.shape.count == 1)
         switch rule.rows {
         case .tokens where !isVector:
@@ -102,6 +102,12 @@ struct TensorMap {
             }
             rows = count
             shape[1] = rows
+        case .positions where !isVector:
+            first = try config.unusedPositions
+            guard rows > first else {
+                throw damaged("Its tensor \(entry.name) has \(rows) rows, of which the first \(first) stand for nothing.")
+            }
+            shape[1] = rows - first
         case .queries, .keys:
             let heads = try rule.rows == .queries ? config.heads : config.keyValueHeads
             order = .pairs(heads: heads)
@@ -114,7 +120,8 @@ struct TensorMap {
         }
         let stored = TensorRule.isFull(name, axes: shape.count) ? .f32 : type
         return TensorPlan(
-            name: name, shape: shape, type: stored, content: .weights([.init(entry: entry, rows: 0..<rows)], order: order, plus: rule.plus))
+            name: name, shape: shape, type: stored,
+            content: .weights([.init(entry: entry, rows: first..<rows)], order: order, plus: rule.plus))
     }
 
     /// The experts of a layer as one tensor of three axes.

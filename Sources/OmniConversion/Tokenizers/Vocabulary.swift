@@ -24,6 +24,7 @@ struct Vocabulary: Sendable {
             self = try .sentencePiece(source, count: count, architecture: architecture)
         case "BPE": self = try .byteLevel(source, count: count, architecture: architecture)
         case "WordPiece": self = try .wordPiece(source, count: count)
+        case "Unigram": self = try .unigram(source, count: count)
         case let other: throw source.unsupported("Tokenizers of the type \(other) are not known here.")
         }
     }

@@ -11,6 +11,8 @@ public struct CatalogueEntry: Sendable {
     /// Answers requests of its kind that name no model.
     public let isDefault: Bool
     public let backend: any Backend
+    /// The name of OpenAI's that a request gave, where this model answers in its place.
+    public internal(set) var standsInFor: String?
 
     public init(id: String, aliases: [String] = [], kind: ModelKind?, isDefault: Bool = false, backend: any Backend) {
         self.id = id
@@ -32,9 +34,11 @@ public struct CatalogueEntry: Sendable {
 /// The models on offer, in the order of the command line. Fixed at start.
 public struct Catalogue: Sendable {
     public let entries: [CatalogueEntry]
+    /// `--openai-aliases`: the names of OpenAI's models lead to the default model of their kind.
+    private let takesOpenAINames: Bool
 
     /// Throws when two models share a name.
-    public init(_ entries: [CatalogueEntry]) throws {
+    public init(_ entries: [CatalogueEntry], takesOpenAINames: Bool = false) throws {
         var seen = Set<String>()
         for name in entries.flatMap(\.names) where !seen.insert(name).inserted {
             throw APIError(
@@ -42,6 +46,7 @@ public struct Catalogue: Sendable {
                 remedy: "Give one another name with --served-model-name or in the configuration file.")
         }
         self.entries = entries
+        self.takesOpenAINames = takesOpenAINames
     }
 
     /// The entry for a request that needs one of `wanted`, the preferred one first.
@@ -50,9 +55,7 @@ public struct Catalogue: Sendable {
     /// capability is taken, else the first of them; 404 when there is none.
     public func entry(named name: String?, able wanted: [ModelCapability], task: String) throws -> CatalogueEntry {
         if let name, !name.isEmpty {
-            guard let entry = entries.first(where: { $0.names.contains(name) }) else {
-                throw APIError.modelNotFound(name, served: entries.map(\.id))
-            }
+            let entry = try entry(named: name)
             guard entry.capabilities.map({ !$0.isDisjoint(with: wanted) }) ?? true else {
                 throw APIError(.notFound, "The model `\(name)` cannot do \(task).", remedy: able(wanted), param: "model")
             }
@@ -64,6 +67,24 @@ public struct Catalogue: Sendable {
         }
         if let remote = entries.first(where: { $0.kind == nil }) { return remote }
         throw APIError(.notFound, "No served model can do \(task).", remedy: servedKinds, param: "model")
+    }
+
+    /// The entry of that name, or the one that stands in for it. Throws 404.
+    public func entry(named name: String) throws -> CatalogueEntry {
+        if let entry = entries.first(where: { $0.names.contains(name) }) { return entry }
+        guard let capability = OpenAIModelNames.capability(of: name) else { throw APIError.modelNotFound(name, served: entries.map(\.id)) }
+        // A server elsewhere would be asked for the name itself, which it may not have.
+        let able = entries.filter { $0.capabilities?.contains(capability) ?? false }
+        guard takesOpenAINames, var entry = able.first(where: \.isDefault) ?? able.first else {
+            var error = APIError.modelNotFound(name, served: entries.map(\.id))
+            if !takesOpenAINames {
+                let hint = "Started with --openai-aliases, the server takes OpenAI's names for the default model of their kind."
+                error.remedy = [error.remedy, hint].compactMap(\.self).joined(separator: " ")
+            }
+            throw error
+        }
+        entry.standsInFor = name
+        return entry
     }
 
     /// Which can do what a named one cannot.

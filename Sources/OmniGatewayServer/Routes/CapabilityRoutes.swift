@@ -77,6 +77,8 @@ extension ModelCapability {
             return (["text"] + parts.compactMap { names[$0] }, ["text"])
         case .spokenChat: return (["text"], ["audio"])
         case .embeddings: return (["text"], ["embedding"])
+        case .scoring: return (["text"], ["score"])
+        case .classification: return (["text"], ["classes"])
         case .images: return (["text", "image"], ["image"])
         case .video: return (["text", "image"], ["video"])
         case .speech: return (["text"], ["audio"])
@@ -89,7 +91,9 @@ extension ModelCapability {
         switch self {
         case .chat: ["/v1/chat/completions", "/v1/chat/completions/batch", "/v1/completions", "/tokenize", "/detokenize"]
         case .spokenChat: ["/v1/chat/completions"]
-        case .embeddings: ["/v1/embeddings"]
+        case .embeddings: ["/v1/embeddings", "/pooling"] + ScoringRoutes.paths
+        case .scoring: ScoringRoutes.paths
+        case .classification: ["/classify", "/pooling"]
         case .images: ["/v1/images/generations", "/v1/images/edits", "/v1/chat/completions", "/v1/chat/completions/batch"]
         case .video: ["/v1/videos", "/v1/videos/sync", "/v1/videos/generations"]
         case .speech: ["/v1/audio/speech", "/v1/audio/speech/batch", "/v1/audio/speech/stream", "/v1/audio/voices"]

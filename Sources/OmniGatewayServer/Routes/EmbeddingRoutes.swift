@@ -7,7 +7,7 @@ struct EmbeddingRoutes: RouteGroup {
     let forwarder: Forwarder
 
     func add(to table: inout RouteTable) {
-        let doc = RouteDoc("Vectors for texts.", .chat)
+        let doc = RouteDoc("Vectors for texts.", .retrieval)
             .takes(EmbeddingRequest.self, example: ["input": ["a sentence"]])
             .answers(EmbeddingReply.self)
             .fails(.reading + .serving)

@@ -1,3 +1,4 @@
+import Foundation
 import OmniEngine
 import OmniGateway
 import OmniHTTP
@@ -16,6 +17,9 @@ public struct GatewayRoutes: Sendable {
     let metrics: MetricsRegistry
     let version: String
     private let realtime = RealtimeService()
+    /// Pictures behind links.
+    var pictures = LinkedPictures(
+        folder: FileManager.default.temporaryDirectory.appending(path: "omni-pictures-\(ProcessInfo.processInfo.processIdentifier)"))
     /// Whether requests may bring chat templates; `--trust-request-chat-template`.
     var trustsChatTemplates = false
     /// Whether `/docs` and `/openapi.json` are there.
@@ -51,9 +55,13 @@ public struct GatewayRoutes: Sendable {
         table.add(ResponseRoutes(upstream: conversations, store: responses))
         table.add(CompletionRoutes(forwarder: forwarder))
         table.add(EmbeddingRoutes(forwarder: forwarder))
+        table.add(ScoringRoutes(forwarder: forwarder))
+        table.add(ClassificationRoutes(forwarder: forwarder))
         table.add(TokenizationRoutes(forwarder: forwarder))
-        table.add(ImageGenerationRoutes(forwarder: forwarder, limits: images))
-        table.add(ImageEditRoutes(forwarder: forwarder, limits: images))
+        let links = ImageLinks(pictures: pictures)
+        table.add(ImageGenerationRoutes(forwarder: forwarder, limits: images, links: links))
+        table.add(ImageEditRoutes(forwarder: forwarder, limits: images, links: links))
+        table.add(ImageContentRoutes(pictures: pictures))
         table.add(SpeechRoutes(forwarder: forwarder, voices: voices))
         table.add(TranscriptionRoutes(forwarder: forwarder))
         table.add(realtimeRoutes)

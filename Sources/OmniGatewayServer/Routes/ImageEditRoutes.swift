@@ -10,6 +10,7 @@ import OmniRequests
 struct ImageEditRoutes: RouteGroup {
     let forwarder: Forwarder
     let limits: ImageRequestLimits
+    let links: ImageLinks
 
     func add(to table: inout RouteTable) {
         table.add(.post, "/v1/images/edits", Self.imageEditDoc) { request, context in
@@ -18,7 +19,11 @@ struct ImageEditRoutes: RouteGroup {
             let ignored = try context.naming(form.unknownFiles(known: ImageEditRequest.pictureNames), beside: known)
             let entry = try forwarder.catalogue.entry(named: edit.model, able: [.images], task: "image edits")
             if let size = edit.size { try limits.check(size) }
-            return try await forwarder.forward(request, body: bytes, to: entry, context: context, ignored: ignored)
+            guard edit.responseFormat == .url, !edit.stream else {
+                return try await forwarder.forward(request, body: bytes, to: entry, context: context, ignored: ignored)
+            }
+            let reply = try await forwarder.send(request, body: bytes, to: entry, context: context)
+            return try await links.reply(to: request, reply, from: entry, forwarder, context, ignored: ignored)
         }
     }
 }

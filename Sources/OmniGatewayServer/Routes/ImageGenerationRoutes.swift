@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import OmniAPI
 import OmniEngine
 import OmniGateway
@@ -10,6 +11,7 @@ import OmniRequests
 struct ImageGenerationRoutes: RouteGroup {
     let forwarder: Forwarder
     let limits: ImageRequestLimits
+    let links: ImageLinks
 
     func add(to table: inout RouteTable) {
         let doc = RouteDoc("Pictures from a prompt.", .images)
@@ -27,7 +29,15 @@ struct ImageGenerationRoutes: RouteGroup {
             let (decoded, ignored) = try context.decodeDrawing(ImageGenerationRequest.self, from: body)
             let entry = try forwarder.catalogue.entry(named: decoded.model, able: [.images], task: "image generation")
             if let size = decoded.size { try limits.check(size) }
-            return try await forwarder.forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
+            guard decoded.responseFormat == .url, !decoded.stream else {
+                return try await forwarder.forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
+            }
+            // Models know no links.
+            var members = body.json.objectValue ?? JSONObject()
+            members["response_format"] = .string(ImageResponseFormat.base64.rawValue)
+            let bytes = ByteBuffer(bytes: JSONValue.object(members).jsonBytes)
+            let reply = try await forwarder.send(request, body: bytes, to: entry, context: context)
+            return try await links.reply(to: request, reply, from: entry, forwarder, context, ignored: ignored)
         }
     }
 }

@@ -15,8 +15,9 @@ struct MessageRoutes: RouteGroup {
                 MessagesRequest.self, from: try await context.collectJSON(request), and: \.keywordsWithoutEffect)
             let entry = try upstream.entry(named: message.prompt.model, task: "messages")
             let reply = try await send(message.chat.json, to: "/v1/chat/completions", entry, context)
-            if message.stream { return streamed(reply, from: entry, context, ignored: ignored) }
-            return .json(MessageReply(try ChatCompletion(json: try await upstream.json(reply))).json, ignored: ignored)
+            if message.stream { return streamed(reply, from: entry, context, ignored: entry.telling(ignored)) }
+            let whole = MessageReply(try ChatCompletion(json: try await upstream.json(reply)))
+            return .json(whole.json, ignored: entry.telling(ignored))
         }
         table.add(.post, "/v1/messages/count_tokens", Self.countDoc) { request, context in
             let (count, ignored) = try context.decode(MessagesCountRequest.self, from: try await context.collectJSON(request))
@@ -24,7 +25,7 @@ struct MessageRoutes: RouteGroup {
             let reply = try await send(count.prompt.tokenization.json, to: "/tokenize", entry, context)
             var tokens = MessagesCountReply()
             tokens.inputTokens = try await upstream.json(reply)["count"]?.intValue ?? 0
-            return .json(tokens.json, ignored: ignored)
+            return .json(tokens.json, ignored: entry.telling(ignored))
         }
     }
 

@@ -25,10 +25,8 @@ struct ModelRoutes: RouteGroup {
         table.add(.get, "/v1/models/**", one) { _, context in
             let escaped = context.parameters.getCatchAll().joined(separator: "/")
             let name = escaped.removingPercentEncoding ?? escaped
-            guard let entry = catalogue.entries.first(where: { $0.names.contains(name) }) else {
-                throw APIError.modelNotFound(name, served: catalogue.entries.map(\.id))
-            }
-            return .json(Self.modelObject(name, entry))
+            let entry = try catalogue.entry(named: name)
+            return .json(Self.modelObject(entry.standsInFor == nil ? name : entry.id, entry))
         }
     }
 

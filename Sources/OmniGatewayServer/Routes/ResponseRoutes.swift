@@ -20,8 +20,9 @@ struct ResponseRoutes: RouteGroup {
             let entry = try upstream.entry(named: asked.model, task: "responses")
             let reply = try await upstream.send(asked.chat(after: earlier).json, to: "/v1/chat/completions", entry, context)
             let answer = Answer(request: asked, earlier: earlier, reply: reply, entry: entry, routes: self)
-            if asked.stream { return answer.streamed(context, ignored: ignored) }
-            return .json(try await context.cancelOnDisconnect { try await answer.whole(context) }, ignored: ignored)
+            let told = entry.telling(ignored)
+            if asked.stream { return answer.streamed(context, ignored: told) }
+            return .json(try await context.cancelOnDisconnect { try await answer.whole(context) }, ignored: told)
         }
         table.add(.get, "/v1/responses/{response_id}", Self.getDoc) { _, context in .json(try await stored(context).response) }
         table.add(.delete, "/v1/responses/{response_id}", Self.deleteDoc) { _, context in

@@ -61,7 +61,7 @@ struct VideoRoutes: RouteGroup {
         let entry = try catalogue.entry(named: asked.model, able: [.video], task: "video generation")
         var known = VideoGenerationRequest.fileNames.union(["input_references[]", "input_reference[]"])
         let ignored = try context.naming(files.files.map(\.name).filter { known.insert($0).inserted }, beside: header)
-        return (asked, files, entry, ignored)
+        return (asked, files, entry, entry.telling(ignored))
     }
 
     private static func idempotencyKey(_ request: Request) throws -> String? {

@@ -34,7 +34,7 @@ struct SpokenChats: Sendable {
         var unused = IgnoredFields()
         // The sound is made all the same, in another voice.
         unused.names = options.ignored + (voice.ignored.isEmpty ? [] : [options.voiceField])
-        let ignored = context.joined(unused, to: unknown)
+        let ignored = entry.telling(context.joined(unused, to: unknown))
         let reply = try await context.cancelOnDisconnect { [json] in try await entry.backend.send(spoken.textRequest(.object(json))) }
         // What is wrong with the request comes back as the chat model's own reply.
         guard reply.status == 200 else { return forwarder.relay(reply, from: entry, context: context, ignored: nil, failure: .chat) }

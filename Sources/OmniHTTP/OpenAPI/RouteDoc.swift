@@ -7,6 +7,7 @@ public struct RouteDoc: Sendable, ExpressibleByStringLiteral {
     /// The chapters of the document.
     public enum Chapter: String, CaseIterable, Sendable {
         case chat = "Chat and text"
+        case retrieval = "Retrieval"
         case images = "Images"
         case videos = "Videos"
         case speech = "Speech"

@@ -156,6 +156,7 @@ extension GGUFFolder.Candidate {
                 remedy: "Image and video models are loaded from a diffusers folder, which has text encoder and VAE too.")
         }
         if VoiceKind.gguf(architecture: header.architecture) != nil { return .speech }
+        if header.isClassifier { return .classifier }
         return header.isEmbedding ? .embedding : .text
     }
 }

@@ -16,7 +16,7 @@ struct TransformersFolder {
         do throws(ConversionError) {
             let checkpoint = try Checkpoint(folder: folder.path)
             var model = found
-            model.kind = checkpoint.isEmbedding ? .embedding : .text
+            model.kind = checkpoint.isClassifier ? .classifier : checkpoint.isEmbedding ? .embedding : .text
             model.architecture = checkpoint.architectureName
             model.size = Int64(checkpoint.byteCount)
             return model

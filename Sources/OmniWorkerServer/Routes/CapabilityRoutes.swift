@@ -31,7 +31,7 @@ struct CapabilityRoutes: RouteGroup {
             if able.contains(.transcription), let model = model as? any TranscriptionModel {
                 told.transcription = TranscriptionCapabilities(model.abilities, limits: audio)
             }
-            if !able.isDisjoint(with: [.chat, .embeddings]) { told.text = TextCapabilities(model.card) }
+            if !able.isDisjoint(with: [.chat, .embeddings, .classification]) { told.text = TextCapabilities(model.card) }
             return .json(told.json)
         }
     }

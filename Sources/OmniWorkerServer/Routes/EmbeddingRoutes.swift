@@ -18,22 +18,13 @@ struct EmbeddingRoutes: RouteGroup {
                 try await model.embed(embedding, scope: RequestScope(id: context.requestID))
             }
             let data = vectors.enumerated().map { index, vector -> JSONValue in
-                ["object": "embedding", "index": .int(index), "embedding": Self.encoded(vector, embedding.encodingFormat)]
+                ["object": "embedding", "index": .int(index), "embedding": vector.encoded(embedding.encodingFormat)]
             }
             return .json(
                 [
                     "id": .string("embd-\(context.requestID)"), "object": "list", "created": .int(Int(Date().timeIntervalSince1970)),
                     "model": .string(worker.servedName), "data": .array(data), "usage": Usage(promptTokens: tokens).json,
                 ], ignored: ignored)
-        }
-    }
-
-    /// Base64 is of little-endian 32-bit floats, as OpenAI's clients read it.
-    private static func encoded(_ vector: [Float], _ format: EmbeddingRequest.Format) -> JSONValue {
-        switch format {
-        case .float: .array(vector.map { .number(Double($0)) })
-        case .base64:
-            .string(vector.map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0).base64EncodedString() })
         }
     }
 }

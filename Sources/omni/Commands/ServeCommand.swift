@@ -67,6 +67,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Refuse requests with unknown fields.")
     var strictParams = false
 
+    @Flag(help: "Take the names of OpenAI's models (gpt-4o-mini, whisper-1 …) for the default model of their kind.")
+    var openaiAliases = false
+
     @Flag(help: "Take chat templates from requests; one can hang or end a worker.")
     var trustRequestChatTemplate = false
 
@@ -138,7 +141,7 @@ struct ServeCommand: AsyncParsableCommand {
                     backend: RemoteBackend(
                         id: backend.id, urls: backend.urls, apiKey: backend.apiKey, client: client, logger: logger, onChange: change.fire))
             }
-        let gateway = Gateway(catalogue: try Catalogue(entries), client: client)
+        let gateway = Gateway(catalogue: try Catalogue(entries, takesOpenAINames: openaiAliases), client: client)
         change.connect { gateway.refreshHealth() }
         for entry in entries {
             (entry.backend as? WorkerBackend)?.start()
@@ -159,6 +162,7 @@ struct ServeCommand: AsyncParsableCommand {
             webhooks: webhooks, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
         server.responses = SQLiteResponseStore(database)
         server.images = engine.imageLimits
+        server.pictures = LinkedPictures(folder: data.url.appending(path: "pictures"))
         server.trustsChatTemplates = trustRequestChatTemplate
         server.servesReference = !disableFastapiDocs
         try await server.run(gateway, group: group) { [uds, host] port in

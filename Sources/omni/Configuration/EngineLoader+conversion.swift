@@ -33,7 +33,7 @@ extension ServePlan {
     /// Says what stands in the way of a model before any is started. A checkpoint that is a GGUF already passes at once.
     func checkConversions(in folder: String, logger: Logger) throws {
         var errors: [ModelError] = []
-        for plan in models where Checkpoint.isOne(plan.model.path.path) && [.text, .embedding].contains(plan.model.kind) {
+        for plan in models where Checkpoint.isOne(plan.model.path.path) && [.text, .embedding, .classifier].contains(plan.model.kind) {
             do throws(ConversionError) {
                 let flags = plan.flags.isEmpty ? engine : (try? EngineFlags.parse(engine.arguments + plan.flags)) ?? engine
                 try ConversionCache(folder: folder).check(try flags.conversion(of: plan.model.path.path, logger: logger))

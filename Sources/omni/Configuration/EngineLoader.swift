@@ -8,7 +8,7 @@ import OmniTranscription
 /// Loads the model that a worker was started for. A new kind of engine is one more case here.
 struct EngineLoader: Sendable {
     /// The kinds of model that this build serves.
-    static let kinds: [ModelKind] = [.text, .embedding, .image, .video, .speech, .transcription]
+    static let kinds: [ModelKind] = [.text, .embedding, .classifier, .image, .video, .speech, .transcription]
 
     let command: WorkerCommand
     let lane: any ComputeLane
@@ -20,7 +20,7 @@ struct EngineLoader: Sendable {
             throw APIError(.invalidRequest, "There is no kind of model called `\(command.kind)`.")
         }
         switch kind {
-        case .text, .embedding:
+        case .text, .embedding, .classifier:
             var options = try textOptions()
             if let draft = options.speculation.model { options.speculation.model = try await converted(draft).path }
             let (path, isNew) = try await converted(command.model) { progress($0 * 0.9) }

@@ -74,7 +74,9 @@ struct ServePlan {
         }
         guard names.isEmpty else {
             models =
-                try Self.named(Self.first(places) { try $0.resolve(names) }, command.servedModelName, isOnly: configured.isEmpty)
+                try Self.named(
+                    Self.first(places) { try $0.resolve(names) }, command.servedModelName, isOnly: configured.isEmpty,
+                    isPlain: engine.quantization == nil)
                 + configured
             return
         }
@@ -87,7 +89,7 @@ struct ServePlan {
             throw StartError(
                 "No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
         }
-        models = try Self.named(starters, command.servedModelName, isOnly: true)
+        models = try Self.named(starters, command.servedModelName, isOnly: true, isPlain: engine.quantization == nil)
     }
 
     /// What the first of `places` that can gives; the error of the last when none can.
@@ -98,11 +100,15 @@ struct ServePlan {
         return try find(places[places.count - 1])
     }
 
-    private static func named(_ models: [ResolvedModel], _ given: [String], isOnly: Bool) throws -> [ModelPlan] {
+    /// `isPlain`: nothing is said of how weights are stored, so that a starter's own way holds.
+    private static func named(_ models: [ResolvedModel], _ given: [String], isOnly: Bool, isPlain: Bool) throws -> [ModelPlan] {
         guard given.isEmpty || (models.count == 1 && isOnly) else {
             throw StartError("--served-model-name names the one model of the command line; with several, give names in a --config file.")
         }
-        return models.map { ModelPlan(id: given.first ?? $0.name, aliases: Array(given.dropFirst()), model: $0) }
+        return models.map { model in
+            let flags = StarterModel.named(model.reference)?.flags ?? []
+            return ModelPlan(id: given.first ?? model.name, aliases: Array(given.dropFirst()), model: model, flags: isPlain ? flags : [])
+        }
     }
 
     private static func plan(_ model: ConfigurationFile.Model, _ resolver: ModelResolver) throws -> ModelPlan {

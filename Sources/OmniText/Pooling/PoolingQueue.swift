@@ -2,9 +2,9 @@ import OmniAPI
 import OmniEngine
 import Synchronization
 
-/// Embedding jobs, first come first served, for the one thread that computes them.
-final class JobQueue: Sendable {
-    private let queue: BoundedQueue<EmbeddingJob>
+/// Texts to be pooled, first come first served, for the one thread that computes them.
+final class PoolingQueue: Sendable {
+    private let queue: BoundedQueue<PoolingJob>
     private let busySince = Mutex<ContinuousClock.Instant?>(nil)
     private let maxQueue: Int
 
@@ -16,7 +16,7 @@ final class JobQueue: Sendable {
     var stalledFor: Duration? { busySince.withLock { $0.map { ContinuousClock.now - $0 } } }
 
     /// Throws 503 when the queue is full.
-    func add(_ job: EmbeddingJob) throws {
+    func add(_ job: PoolingJob) throws {
         switch queue.offer(job) {
         case .accepted: return
         case .finished: throw Inbox.closing
@@ -28,7 +28,7 @@ final class JobQueue: Sendable {
     }
 
     /// Blocks for the next job; nil once closed.
-    func take() -> EmbeddingJob? {
+    func take() -> PoolingJob? {
         busySince.withLock { $0 = nil }
         guard let job = queue.take(most: 1)?.first else { return nil }
         busySince.withLock { $0 = .now }
