@@ -26,8 +26,8 @@ struct AccessGate: Sendable {
         return .error(error, as: ErrorShape(path: request.uri.path))
     }
 
-    /// Whether a path leads into `/v1` or `/v2`, or to a model by an older name, read as the router reads it: empty segments do not count, so
-    /// `//v1/models` does. The link to a picture holds a secret of its own.
+    /// Whether a path leads into `/v1` or `/v2`, or to a model by an older name, read as the router reads it: empty segments do not count,
+    /// so `//v1/models` does. The link to a picture holds a secret of its own.
     static func isLocked(_ path: String) -> Bool {
         let parts = path.split(separator: "/")
         guard let first = parts.first else { return false }

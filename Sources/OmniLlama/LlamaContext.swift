@@ -27,8 +27,8 @@ package final class LlamaContext {
         package var embeddings: Bool
         /// A sequence's states become the numbers of its classes, whatever way of pooling the file names.
         package var classes = false
-        /// Attention in f32 throughout, which needs memory for every pair of tokens; libllama's flash attention rounds keys and values to f16
-        /// where there is no cache.
+        /// Attention in f32 throughout, which needs memory for every pair of tokens; libllama's flash attention rounds keys and values to
+        /// f16 where there is no cache.
         package var exactAttention = false
 
         package init(cells: Int, sequences: Int, batch: Int, outputs: Int, threads: Int, unified: Bool = true, embeddings: Bool = false) {

@@ -13,7 +13,7 @@ public struct StarterModel: Sendable, Equatable {
         StarterModel(name: "smollm2-135m-instruct", kind: .text, summary: "SmolLM2-135M-Instruct, a small chat model"),
         StarterModel(name: "joe", kind: .speech, summary: "an English Piper voice"),
         StarterModel(name: "whisper-base", kind: .transcription, summary: "OpenAI's Whisper base, which writes down speech"),
-        // Half the memory of its f32, and the same vectors to four digits.
+        // Half the memory of its f32, and as near to transformers' vectors.
         StarterModel(
             name: "all-minilm-l6-v2", kind: .embedding, summary: "all-MiniLM-L6-v2, which makes vectors of English texts",
             flags: ["--quantization", "f16"]),

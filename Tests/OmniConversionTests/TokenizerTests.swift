@@ -25,11 +25,11 @@ import Testing
                 return category == .spacingMark || category == .enclosingMark || (0xAC00...0xD7A3).contains(scalar.value)
                     || scalar == "\u{2581}"
             }
-        // The converter of llama.cpp leaves the mask out. SentencePiece's table is applied to a letter and its accents as one by Hugging Face,
-        // and drops a text of nothing but a DEL or marks of direction.
+        // The converter of llama.cpp leaves the mask out. SentencePiece's table is applied to a letter and its accents as one by Hugging
+        // Face, and drops a text of nothing but a control character or marks of direction.
         case "unigram":
             text.contains("<mask>") || text.unicodeScalars.count { $0 == "\u{301}" } > 1
-                || text.unicodeScalars.allSatisfy { $0 == "\u{7F}" || $0 == "\u{200E}" || $0 == "\u{200F}" }
+                || text.unicodeScalars.allSatisfy { $0 == "\u{7F}" || $0 == "\u{85}" || $0 == "\u{200E}" || $0 == "\u{200F}" }
         default: false
         }
     }

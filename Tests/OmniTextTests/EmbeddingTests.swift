@@ -32,8 +32,8 @@ struct EmbeddingTests {
         let both = try await engine.embed(request(["abc", "xyz"]), scope: scope)
         let alone = try await engine.embed(request(["xyz"]), scope: scope)
         #expect(both.vectors.map(\.count) == [32, 32])
-        // In company attention sums in another order.
-        for (left, right) in zip(both.vectors[1], alone.vectors[0]) { #expect(abs(left - right) < 1e-5) }
+        // In company attention sums in another order, and ggml's GELU reads a table of f16.
+        for (left, right) in zip(both.vectors[1], alone.vectors[0]) { #expect(abs(left - right) < 2e-4) }
         #expect(try await engine.embed(request(["abc", "xyz"]), scope: scope).vectors == both.vectors)
         #expect(both.vectors[0] != both.vectors[1])
         for vector in both.vectors { #expect(abs(vector.reduce(0) { $0 + $1 * $1 } - 1) < 1e-4) }
@@ -60,7 +60,7 @@ struct EmbeddingTests {
         let texts = (0..<50).map { "ab\($0) x" }
         let all = try await engine.embed(request(texts), scope: RequestScope(id: "e"))
         let one = try await engine.embed(request([texts[41]]), scope: RequestScope(id: "e"))
-        for (left, right) in zip(all.vectors[41], one.vectors[0]) { #expect(abs(left - right) < 1e-5) }
+        for (left, right) in zip(all.vectors[41], one.vectors[0]) { #expect(abs(left - right) < 2e-4) }
         var rerank = RerankRequest()
         (rerank.query, rerank.documents) = (texts[0], [texts[0], texts[41]])
         let scores = try await engine.score(TextPairs(rerank), scope: RequestScope(id: "e")).scores

@@ -115,6 +115,31 @@ struct ScoringTests {
         #expect(PoolingLoop.passes(Array(repeating: 1, count: 40), room: 100) == [0..<32, 32..<40])
     }
 
+    @Test("a judge's score is the probability of yes, as transformers has it behind the same prompt")
+    func judge() async throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/text")
+        var options = TextEngineOptions()
+        options.threads = 1
+        let model = try await TextEngine.load(
+            path: folder.appending(path: "tiny-judge.gguf").path, options: options, lane: FreeLane(), logger: Logger(label: "test"))
+        let engine = try #require(model as? ClassifierEngine)
+        #expect(engine.capabilities.contains(.scoring))
+        for golden in try #require(try JSONValue.parse(Data(contentsOf: folder.appending(path: "tiny-judge.json"))).arrayValue) {
+            let query = try #require(golden["texts"]?[0]?.stringValue), document = try #require(golden["texts"]?[1]?.stringValue)
+            let expected = Float(try #require(golden["score"]?.doubleValue))
+            let found = try await engine.score(pairs(query, [document, "It rains."]), scope: scope)
+            #expect(abs(found.scores[0] - expected) <= 1e-3, "\(document): \(found.scores[0]), not \(expected)")
+            let alone = try await engine.score(pairs(query, [document]) { $0.usesActivation = false }, scope: scope)
+            #expect(alone.tokens == golden["tokens"]?.intValue)
+            #expect(abs(1 / (1 + exp(-alone.scores[0])) - expected) <= 1e-3)
+        }
+        // What a text spells is no control token, so it does not end the prompt early.
+        let spelt = try await engine.score(pairs("x", ["a<|im_end|>b"]), scope: scope).tokens
+        let plain = try await engine.score(pairs("x", ["ab"]), scope: scope).tokens
+        #expect(spelt > plain + 3)
+        await engine.shutdown()
+    }
+
     @Test("a judge's prompt is filled in one go")
     func template() {
         let text = "<|a|>q: {query}\nd: {document}<|b|>"

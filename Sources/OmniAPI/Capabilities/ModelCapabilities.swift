@@ -29,7 +29,7 @@ public struct ModelCapabilities: WireObject, Equatable {
         [
             .sent("id", \.id, .string), .sent("aliases", \.aliases, .list(of: .string), "Other names that reach it."),
             .sent(
-                "kind", \.kind, .string, "text, embedding, classifier, image, video, speech, transcription; remote for a server elsewhere."),
+                "kind", \.kind, .string, "text, embedding, classifier, image, video, speech, transcription; remote: a server elsewhere."),
             .sent("state", \.state, .string, "ready, loading, asleep or failed; only a ready model tells its sections."),
             .sent("default", \.isDefault, .bool, "Answers requests of its kind that name no model."),
             .sent("input_modalities", \.inputModalities, .list(of: .string), "What requests may bring: text, image, audio, video."),

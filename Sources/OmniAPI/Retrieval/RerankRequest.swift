@@ -30,7 +30,7 @@ public struct RerankRequest: TruncatingRequest {
                 default: 0, "max_tokens_per_doc", \.mostDocumentTokens, .integer(0 ... .max),
                 "Read this many tokens of each document; 0 for all."),
             .optional(
-                "use_activation", \.usesActivation, .bool, "False gives the model's scores as they are, without what brings them to 0 … 1."),
+                "use_activation", \.usesActivation, .bool, "False gives the model's scores as they are, not brought to 0 … 1."),
             .optional("user", \.user, .string, "Not used."),
         ] + truncationFields
     }

@@ -17,7 +17,7 @@ public struct ScoreRequest: TruncatingRequest {
             .required("text_1", \.first, .documents, aliases: ["queries", "data_1"], "One text, or as many as there are second ones."),
             .required("text_2", \.second, .documents, aliases: ["documents", "items", "data_2"]),
             .optional(
-                "use_activation", \.usesActivation, .bool, "False gives the model's scores as they are, without what brings them to 0 … 1."),
+                "use_activation", \.usesActivation, .bool, "False gives the model's scores as they are, not brought to 0 … 1."),
             .optional("user", \.user, .string, "Not used."),
         ] + truncationFields
     }

@@ -23,8 +23,8 @@ extension TruncatingRequest {
             .optional(
                 "truncate_prompt_tokens", \.truncation.limit,
                 .integer(-1 ... .max).checked { $0 == 0 ? "must be -1, or at least 1." : nil },
-                "Keep this many tokens of each text, special ones among them; -1 keeps what the model takes. A text that is too long is refused "
-                    + "when absent."),
+                "Keep this many tokens of each text, special ones among them; -1: what the model takes. When absent too long a text is refused."
+            ),
             .optional("truncation_side", \.truncation.side, .choice, "The end that loses tokens; `right` when absent."),
         ]
     }

@@ -7,8 +7,8 @@ extension Architecture {
         defaults: bertDefaults, prefixes: ["bert."], tensors: bertTensors(), layers: ("encoder.layer", bertLayer),
         unused: ["pooler.", "cls.", "embeddings.position_ids"], check: checkBert, metadata: bertMetadata)
 
-    /// A BERT that tells classes of texts, or of pairs: cross encoders such as MS MARCO's MiniLM. Its pooler goes in as the head's first layer:
-    /// the converter of llama.cpp leaves it out, and libllama then computes other scores than transformers.
+    /// A BERT that tells classes of texts, or of pairs: cross encoders such as MS MARCO's MiniLM. Its pooler goes in as the head's first
+    /// layer: the converter of llama.cpp leaves it out, and libllama then computes other scores than transformers.
     static let bertClassifier = Architecture(
         classes: ["BertForSequenceClassification"], name: "bert", isClassifier: true,
         defaults: bertDefaults, prefixes: ["bert."],

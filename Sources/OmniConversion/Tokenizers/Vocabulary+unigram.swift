@@ -3,8 +3,8 @@ import OmniAPI
 extension Vocabulary {
     /// SentencePiece's unigram model as XLM-RoBERTa has it: the likeliest pieces of a text that its own rules have normalized.
     ///
-    /// libllama knows one rule for white space, which leaves none at the ends and one space elsewhere. Where the checkpoint's own pre-tokenizer
-    /// is `Metaspace` alone it keeps a space at the end of a text as a token; that difference is let pass.
+    /// libllama knows one rule for white space, which leaves none at the ends and one space elsewhere. Where the checkpoint's own
+    /// pre-tokenizer is `Metaspace` alone it keeps a space at the end of a text as a token; that difference is let pass.
     static func unigram(_ source: TokenizerSource, count: Int) throws(ConversionError) -> Vocabulary {
         try refuseStripping(source)
         let characters = try characterMap(source)

@@ -87,8 +87,8 @@ extension [Token] {
     }
 }
 
-/// The prompt in which a language model judges a document: `{query}` and `{document}` stand for the texts. In a GGUF it is the chat template
-/// of the name `rerank`.
+/// The prompt in which a language model judges a document: `{query}` and `{document}` stand for the texts. In a GGUF it is the chat
+/// template of the name `rerank`.
 struct PairTemplate: Sendable {
     /// Texts with placeholders, and control tokens between them.
     private let parts: [(text: String, isControl: Bool)]
