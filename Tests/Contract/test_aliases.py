@@ -50,6 +50,14 @@ def test_embeddings_speech_and_pictures(sdk, aliased):
     assert base64.b64decode(drawn.parse().data[0].b64_json)[:4] == b"\x89PNG" and drawn.headers["x-ignored-params"] == "model"
 
 
+def test_ids_of_openai_s_tokenizer_are_refused(sdk):
+    """As LangChain's client sends them by default: they would be read as other words."""
+    with pytest.raises(openai.BadRequestError) as refused:
+        sdk.embeddings.create(model="text-embedding-3-small", input=[[101, 2003, 102]])
+    assert refused.value.body["param"] == "body.input" and "check_embedding_ctx_length" in refused.value.message
+    assert len(sdk.embeddings.create(model="all-minilm-l6-v2", input=[[101, 2003, 102]]).data) == 1
+
+
 def test_a_name_of_another_kind_or_of_a_kind_that_is_not_served_is_not_there(sdk, aliased):
     with pytest.raises(openai.NotFoundError) as other:
         sdk.embeddings.create(model="gpt-4o", input="x")
