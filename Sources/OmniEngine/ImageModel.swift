@@ -18,11 +18,13 @@ public struct ImageDefaults: Sendable, Equatable {
     public var strength: Float
     /// Width and height are multiples of this, pixels.
     public var multiple: Int
+    /// The pictures that the model looks at; nil where it takes none, only one to start from.
+    public var references: ReferenceLimits?
     /// What requests may ask for.
     public var limits: DenoisingLimits
 
     public init(
-        width: Int, height: Int, steps: Int, guidanceScale: Float, strength: Float, multiple: Int,
+        width: Int, height: Int, steps: Int, guidanceScale: Float, strength: Float, multiple: Int, references: ReferenceLimits? = nil,
         limits: DenoisingLimits = DenoisingLimits()
     ) {
         self.width = width
@@ -31,7 +33,24 @@ public struct ImageDefaults: Sendable, Equatable {
         self.guidanceScale = guidanceScale
         self.strength = strength
         self.multiple = multiple
+        self.references = references
         self.limits = limits
+    }
+}
+
+/// What pictures a model can look at while it draws.
+public struct ReferenceLimits: Sendable, Equatable {
+    /// Most pictures of a request.
+    public var count: Int
+    /// Pixels of one; the model sees larger ones at this size.
+    public var pixels: Int
+    /// Pixels of the shorter side, at least.
+    public var shortestSide: Int
+    /// Most times that one side may be as long as the other.
+    public var aspectRatio: Int
+
+    public init(count: Int, pixels: Int, shortestSide: Int, aspectRatio: Int) {
+        (self.count, self.pixels, self.shortestSide, self.aspectRatio) = (count, pixels, shortestSide, aspectRatio)
     }
 }
 
@@ -75,12 +94,14 @@ public struct ImageRequest: Sendable {
     public var seed: UInt64
     /// Pictures, all from one seed.
     public var count = 1
-    /// The picture to start from, `width`×`height`, three channels.
+    /// The picture to start from, `width`×`height`, three channels. A model that takes references sees it as the first of them.
     public var input: FloatImage?
     /// Where to draw anew: 1 draws, 0 keeps the input; one channel, the input's size.
     public var mask: FloatImage?
     /// How far to leave the input, 0…1.
     public var strength: Float?
+    /// Pictures to look at, each of a size of its own in the model's multiples, three channels. Without a size the first one's counts.
+    public var references: [FloatImage] = []
     /// Low-rank adapters on the transformer, each added with its weight.
     public var adapters: [ImageAdapter] = []
     /// Reuses predictions while the latents have changed by less than this share since the last one; 0 never does.

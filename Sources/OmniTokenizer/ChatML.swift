@@ -17,12 +17,14 @@ public struct ChatML: Sendable {
         }
     }
 
-    /// One user message and the start of the answer, with thinking allowed: the template then adds nothing.
+    /// One user message and the start of the answer.
     ///
-    /// - Parameter system: a system message that goes before; nil for none.
-    public func prompt(_ text: String, system: String? = nil) -> String {
+    /// - Parameters:
+    ///   - system: a system message that goes before; nil for none.
+    ///   - thinks: whether the answer may begin with thoughts, for which the template adds nothing; else it has empty ones already.
+    public func prompt(_ text: String, system: String? = nil, thinks: Bool = true) -> String {
         let before = system.map { "<|im_start|>system\n\($0)<|im_end|>\n" } ?? ""
-        return "\(before)<|im_start|>user\n\(text)<|im_end|>\n<|im_start|>assistant\n"
+        return "\(before)<|im_start|>user\n\(text)<|im_end|>\n<|im_start|>assistant\n\(thinks ? "" : "<think>\n\n</think>\n\n")"
     }
 
     private static func template(_ path: String) throws -> String? {

@@ -25,7 +25,8 @@ final class CheckpointCopy {
             for entry in try Safetensors.entries(path: path) {
                 let shape = entry.isFolded ? Array(entry.shape[..<3]) + entry.folded : entry.shape
                 tensors[entry.name] = Stored(
-                    type: "F32", shape: shape.reversed(), bytes: try entry.file.read(at: entry.offset, count: entry.byteCount))
+                    type: entry.encoding == .native(.i64) ? "I64" : "F32", shape: shape.reversed(),
+                    bytes: try entry.file.read(at: entry.offset, count: entry.byteCount))
             }
             change(&tensors)
             try Self.write(tensors, path)
@@ -37,10 +38,10 @@ final class CheckpointCopy {
         return all.filter { $0.hasSuffix(".safetensors") && $0.hasPrefix(component ?? "") }.sorted().map { "\(folder)/\($0)" }
     }
 
-    /// Every tensor as bf16, rounded to the nearest.
+    /// Every tensor of floats as bf16, rounded to the nearest.
     func roundToBF16() throws {
         try rewrite { tensors in
-            for (name, stored) in tensors {
+            for (name, stored) in tensors where stored.type == "F32" {
                 let halves = stored.bytes.withUnsafeBytes {
                     $0.bindMemory(to: UInt32.self).map { UInt16(truncatingIfNeeded: ($0 + 0x7fff + ($0 >> 16 & 1)) >> 16) }
                 }

@@ -70,6 +70,87 @@ import Testing
         if layout == .patches(2) { #expect(Array(latents.prefix(6)) == [0, 1, 12, 13, 72, 73]) }
     }
 
+    @Test func aPromptIsPaddedBehind() {
+        let short = TextInput([4, 5], paddedTo: 4, with: 9)
+        #expect(short.ids == [4, 5, 9, 9] && short.mask == [true, true, false, false])
+        for full in [TextInput([4, 5], paddedTo: 2, with: 9), TextInput([4, 5], paddedTo: 0, with: 9)] {
+            #expect(full.ids == [4, 5] && full.mask == nil)
+        }
+    }
+
+    @Test func aMaskBecomesAsLargeAsLatents() throws {
+        // Two by one latents of four pixels a side; the first column of the second latent is half white at its middle.
+        let white: Set<[Int]> = [[0, 0], [5, 1], [6, 1], [5, 0]]
+        let mask = try #require(
+            FloatImage(width: 8, height: 4, channels: 1, values: (0..<32).map { white.contains([$0 % 8, $0 / 8]) ? 0.6 : 0.4 }))
+        #expect(MaskScaling.nearest.scaled(mask, columns: 2, rows: 1) == [1, 0])
+        #expect(MaskScaling.bilinear.scaled(mask, columns: 2, rows: 1) == [0, 0.5])
+        // An odd side has a pixel in the middle.
+        let odd = try #require(FloatImage(width: 3, height: 3, channels: 1, values: [0, 0, 0, 0, 1, 0, 0, 0, 0]))
+        #expect(MaskScaling.bilinear.scaled(odd, columns: 1, rows: 1) == [1])
+    }
+
+    @Test func noiseLevelsCanBeShiftedByThePipeline() throws {
+        var config = FlowMatchEuler.Config()
+        func levels(_ spacing: NoiseSpacing) throws -> [Float] { try FlowMatchEuler(config).schedule(steps: 4, spacing).sigmas }
+        #expect(try levels(.evenShifted(mu: 2)) == levels(.even(tokens: 64)))
+        config.use_dynamic_shifting = true
+        let mu = try FlowMatchEuler(config).mu(tokens: 100)
+        #expect(try levels(.evenShifted(mu: mu)) == levels(.even(tokens: 100)))
+        let factor = Float(exp(2.0))
+        #expect(
+            relativeError(try levels(.evenShifted(mu: 2)), [1, 0.75, 0.5, 0.25, 0].map { factor * $0 / (factor * $0 + 1 - $0) }) < 1e-6)
+    }
+
+    /// Latents in patches are those of the plain autoencoder, a square side by side and each of its latents normalized.
+    @Test func anAutoencoderCanHaveItsLatentsInPatches() throws {
+        let copy = try CheckpointCopy("small")
+        let mean = (0..<64).map { Float($0) / 10 }
+        let variance = (0..<64).map { Float($0 + 1) / 4 }
+        func load(_ statistics: [String: [Float]]) throws -> (PatchedAutoencoder, PipelineRun) {
+            try copy.rewrite("vae") { tensors in
+                for name in ["running_mean", "running_var"] { tensors["bn.\(name)"] = nil }
+                for (name, values) in statistics {
+                    tensors["bn.\(name)"] = .init(type: "F32", shape: [values.count], bytes: values.withUnsafeBytes { Array($0) })
+                }
+            }
+            let backend = try Backend(threads: 2, useGPU: false)
+            let checkpoint = try Checkpoint(folder: copy.folder, backend: backend, options: DiffusionOptions()) { _ in }
+            let store = try checkpoint.weights("vae") { PatchedAutoencoder.adjust(&$0, rounds: false) }
+            let vae = try PatchedAutoencoder(checkpoint.config("vae"), store, precision: .exact)
+            return (vae, PipelineRun(executor: try Executor(backend), scope: ComputeScope()) { _ in })
+        }
+        let (vae, run) = try load(["running_mean": mean, "running_var": variance])
+        #expect(vae.scale == 2 * vae.inner.scale && vae.latentChannels == 64)
+        #expect(vae.normalization == .perChannel(mean: mean, deviation: variance.map { ($0 + 1e-4).squareRoot() }))
+        let picture = Plane(width: 12, height: 8, channels: 3) { x, y, channel in sin(Float(x * 7 + y * 3 + channel)) }
+        let plain = try vae.inner.encode(run.executor, run.scope, picture)
+        let moments = try vae.encode(run.executor, run.scope, picture)
+        #expect(moments.shape == [3, 2, 128] && moments.unpatched(2) == plain)
+        // Means lie before variances, and a token's values as those of patches.
+        #expect(moments.mean == plain.mean.patched(2))
+        #expect(LatentLayout.patches(1).latents(moments.mean) == LatentLayout.patches(2).latents(plain.mean))
+        let decoded = try vae.decode(run.executor, run.scope, moments.mean)
+        #expect(try decoded == vae.inner.decode(run.executor, run.scope, plain.mean))
+        let (wrong, missing) = ([Float](mean.dropLast()), ["running_mean": mean])
+        for statistics in [
+            missing, ["running_mean": wrong, "running_var": variance], ["running_mean": mean, "running_var": mean.map { -$0 }],
+        ] {
+            #expect(throws: DiffusionError.self) { try load(statistics) }
+        }
+    }
+
+    @Test func aModelThatLooksAtNoPicturesRefusesThem() throws {
+        let (family, backend) = try Fixtures.family("small")
+        var request = ImageRequest(prompt: "x", seed: 1)
+        request.references = [try #require(FloatImage(width: 32, height: 32, values: [Float](repeating: 0.5, count: 3072)))]
+        let refusal = #expect(throws: ImageModelError.self) { try family.plan(request, PlanningContext(backend: backend)) }
+        guard case .invalid(parameter: "image", reason: _)? = refusal else {
+            Issue.record("\(String(describing: refusal))")
+            return
+        }
+    }
+
     @Test func eachChannelHasItsScale() throws {
         let scale = LatentNormalization.perChannel(mean: [1, -2], deviation: [2, 4])
         #expect(scale.normalized([3, 5, 6, 2]) == [1, 2, 2, 1] && scale.denormalized([1, 2, 2, 1]) == [3, 5, 6, 2])

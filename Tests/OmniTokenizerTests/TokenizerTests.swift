@@ -24,6 +24,7 @@ import Testing
             #expect(tokenizer.encode(text) == goldens.ids[index], "\(text.debugDescription)")
             #expect(chat.prompt(text) == goldens.prompts[index])
             #expect(chat.prompt(text, system: "be brief") == "<|im_start|>system\nbe brief<|im_end|>\n" + goldens.prompts[index])
+            #expect(chat.prompt(text, thinks: false) == goldens.prompts[index] + "<think>\n\n</think>\n\n")
             #expect(tokenizer.encode(chat.prompt(text)) == goldens.prompt_ids[index])
         }
         #expect(Array(tokenizer.encode(String(repeating: "fox ", count: 900)).prefix(512)) == goldens.long)

@@ -31,19 +31,24 @@ extension ImageRecipe {
             throws -> GraphPrice
         {
             let whole = try measure(executor, width, height)
-            tiles = context.tiles(whole.total)
+            tiles = tiles || context.tiles(whole.total)
             return tiles ? try measure(executor, min(width, side), min(height, side)) : whole
         }
         let decoding = try tiled(&memory.tilesDecode, shape.width, shape.height, autoencoder.latentTileSide, autoencoder.decodeMemory)
-        let encoding =
-            edits
-            ? try tiled(&memory.tilesEncode, settings.width, settings.height, autoencoder.tileSide, autoencoder.encodeMemory) : GraphPrice()
+        let own = edits ? [(settings.width, settings.height)] : []
+        var encoding = GraphPrice()
+        for (width, height) in own + settings.references.map({ ($0.width, $0.height) }) {
+            encoding = encoding.then(try tiled(&memory.tilesEncode, width, height, autoencoder.tileSide, autoencoder.encodeMemory))
+        }
         let asks = request.count * prompts.count
-        let pixels = settings.width * settings.height
-        let arrays = 4 * (shape.count * (6 * request.count + 2 * asks) + 8 * pixels * 3 + 4 * states.reduce(1, *))
+        let (pixels, seen) = (settings.width * settings.height, settings.references.reduce(0) { $0 + $1.width * $1.height })
+        let (latents, references) = (shape.count, shape.count * seen / pixels)
+        let arrays = 4 * (latents * (6 * request.count + 2 * asks) + references * (1 + asks) + 8 * pixels * 3 + 4 * states.reduce(1, *))
+        // A prompt can be more tokens to the denoiser than to the tokenizer.
+        let tokens = pictureTokens + pictureTokens * seen / pixels + max(longest, states.count > 1 ? states[1] : 0)
         let others = text.then(decoding).then(encoding)
         // A picture of one token alone would be another product than several.
-        memory.batch = pictureTokens == 1 ? 1 : max(1, min(asks, Self.batchTokens / (pictureTokens + longest)))
+        memory.batch = pictureTokens == 1 ? 1 : max(1, min(asks, Self.batchTokens / tokens))
         while true {
             let asked = [PredictionRequest](repeating: PredictionRequest(latents: [], condition: condition), count: memory.batch)
             memory.bytes = try others.then(executor.price { [try predict($0, asked, 0)] }).total + arrays + PlanningContext.overhead

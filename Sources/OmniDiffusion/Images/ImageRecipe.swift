@@ -16,6 +16,10 @@ struct ImageRecipe: Sendable {
     let strength: Float
     /// How a sample's latents lie in the loop.
     var layout = LatentLayout.planes
+    /// What is taken of input pictures and references.
+    var encoding = LatentEncoding.sampled
+    /// How a mask becomes as large as latents.
+    var masking = MaskScaling.nearest
     /// What the denoiser needs of a prompt's tokens, once for all steps.
     let encode: @Sendable (Graph, [Int]) throws -> Tensor
     /// The velocities `noise − picture` in the layout that `unpack` takes, one after the other.
@@ -27,7 +31,7 @@ struct ImageRecipe: Sendable {
 
     func plan(_ context: PlanningContext) throws -> DenoisingPlan {
         let request = settings.request
-        let edit = try ImageEdit(settings, schedule, strength: strength)
+        let edit = try ImageEdit(settings, schedule, strength: strength, scaling: masking)
         let memory = try self.memory(context, edits: edit != nil)
         let guidance = guidance
         var plan = DenoisingPlan(
@@ -41,12 +45,25 @@ struct ImageRecipe: Sendable {
         return plan
     }
 
+    /// Latents of the picture to begin with, and of all that the denoiser sees.
+    private func encoded(_ edit: ImageEdit?, tiled: Bool, _ generator: inout TorchGenerator, _ run: PipelineRun) throws -> (
+        picture: [Float]?, references: [Float]
+    ) {
+        let pictures = settings.references.isEmpty ? (edit.map { [$0.input] } ?? []) : settings.references
+        var latents: [[Float]] = []
+        for picture in pictures {
+            latents.append(layout.latents(try autoencoder.latents(of: picture, encoding, tiled: tiled, &generator, run)))
+            try run.progress(.encodeImage, latents.count, of: pictures.count)
+        }
+        return (edit == nil ? nil : latents.first, settings.references.isEmpty ? [] : latents.flatMap(\.self))
+    }
+
     /// Encodes prompts and the picture to begin with, and draws the noise.
     private func denoiser(_ edit: ImageEdit?, tilesEncode: Bool, _ run: PipelineRun) throws -> Denoiser {
         let conditions = try run.encodePrompts(prompts, encode)
         let shape = settings.shape
         var generator = TorchGenerator(seed: settings.request.seed)
-        let picture = try edit.map { layout.latents(try autoencoder.latents(of: $0.input, tiled: tilesEncode, &generator, run)) }
+        let (picture, references) = try encoded(edit, tiled: tilesEncode, &generator, run)
         // Drawn as one tensor for all pictures.
         let all = generator.normal(shape.count * settings.request.count)
         let noise = (0..<settings.request.count).map { index in
@@ -57,7 +74,9 @@ struct ImageRecipe: Sendable {
         }
         let first = noise.map { noise in picture.map { schedule.noised($0, noise, before: edit?.start ?? 0) } ?? noise }
         var denoiser = Denoiser(latents: first) { asks, index in
-            let requests = asks.map { PredictionRequest(latents: $0.latents, condition: conditions[$0.negative ? 1 : 0]) }
+            let requests = asks.map {
+                PredictionRequest(latents: $0.latents, references: references, condition: conditions[$0.negative ? 1 : 0])
+            }
             let velocities = try run.evaluate { try predict($0, requests, schedule.progress(index)) }
             let size = velocities.count / asks.count
             return asks.indices.map { unpack(Array(velocities[$0 * size..<($0 + 1) * size])) }
@@ -78,6 +97,8 @@ struct ImageRecipe: Sendable {
 struct PredictionRequest: Sendable {
     /// In the loop's layout; empty where they are only measured.
     let latents: [Float]
+    /// Of the pictures that the denoiser sees, in the same layout, one after the other; empty where they are only measured.
+    var references: [Float] = []
     let condition: Condition
 }
 

@@ -3,15 +3,16 @@ import OmniTensor
 
 /// What pipelines of pictures do with their autoencoder.
 extension Autoencoder {
-    /// Latents of an input picture as the denoiser wants them, drawn from the distribution that the autoencoder gives.
-    func latents(of input: FloatImage, tiled: Bool, _ generator: inout TorchGenerator, _ run: PipelineRun) throws -> Plane {
+    /// Latents of an input picture as the denoiser wants them: drawn from the distribution that the autoencoder gives, or its mean.
+    func latents(of input: FloatImage, _ encoding: LatentEncoding, tiled: Bool, _ generator: inout TorchGenerator, _ run: PipelineRun)
+        throws -> Plane
+    {
         let picture = Plane(width: input.width, height: input.height, channels: 3) { x, y, channel in
             2 * input.values[(y * input.width + x) * 3 + channel] - 1
         }
         let cuts = tiled && max(picture.width, picture.height) > tileSide
         let moments = try cuts ? encodeTiled(run.executor, run.scope, picture) : encode(run.executor, run.scope, picture)
-        try run.progress(.encodeImage, 1, of: 1)
-        var latents = moments.sampled(&generator)
+        var latents = encoding == .sampled ? moments.sampled(&generator) : moments.mean
         latents.values = normalization.normalized(latents.values)
         return latents
     }

@@ -8,17 +8,17 @@ extension Autoencoder {
     var latentTileSide: Int { tileSide / scale }
     private static var overlap: Double { 0.25 }
 
-    /// As `decode`, tile by tile. `done` is called after each with tiles done and tiles in all.
-    func decodeTiled(_ executor: Executor, _ scope: ComputeScope, _ latents: Plane, done: (Int, Int) throws -> Void = { _, _ in }) throws
-        -> Plane
-    {
+    func decodeTiled(_ executor: Executor, _ scope: ComputeScope, _ latents: Plane) throws -> Plane {
+        try decodeTiled(executor, scope, latents) { _, _ in }
+    }
+
+    func decodeTiled(_ executor: Executor, _ scope: ComputeScope, _ latents: Plane, done: (Int, Int) throws -> Void) throws -> Plane {
         let blend = Int(Double(tileSide) * Self.overlap)
         return try tiled(latents, side: latentTileSide, blend: blend, keep: tileSide - blend, done: done) {
             try decode(executor, scope, $0)
         }
     }
 
-    /// As `encode`, tile by tile.
     func encodeTiled(_ executor: Executor, _ scope: ComputeScope, _ picture: Plane) throws -> Plane {
         let blend = Int(Double(latentTileSide) * Self.overlap)
         return try tiled(picture, side: tileSide, blend: blend, keep: latentTileSide - blend) { try encode(executor, scope, $0) }

@@ -15,6 +15,10 @@ protocol Autoencoder: Sendable {
     func encode(_ executor: Executor, _ scope: ComputeScope, _ picture: Plane) throws -> Plane
     /// The picture `[width·scale, height·scale, 3]` of latents as the autoencoder has them, in about −1…1.
     func decode(_ executor: Executor, _ scope: ComputeScope, _ latents: Plane) throws -> Plane
+    /// As `encode`, tile by tile.
+    func encodeTiled(_ executor: Executor, _ scope: ComputeScope, _ picture: Plane) throws -> Plane
+    /// As `decode`, tile by tile. `done` is called after each with tiles done and tiles in all.
+    func decodeTiled(_ executor: Executor, _ scope: ComputeScope, _ latents: Plane, done: (Int, Int) throws -> Void) throws -> Plane
     /// What encoding a picture of that many pixels takes.
     func encodeMemory(_ executor: Executor, width: Int, height: Int) throws -> GraphPrice
     /// What decoding that many latents takes.

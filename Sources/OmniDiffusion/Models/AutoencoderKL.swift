@@ -9,11 +9,13 @@ struct AutoencoderKL: Autoencoder {
         let in_channels: Int
         let out_channels: Int
         let block_out_channels: [Int]
+        /// Where the decoder has widths of its own.
+        let decoder_block_out_channels: [Int]?
         let layers_per_block: Int
         let latent_channels: Int
         let norm_num_groups: Int
         let sample_size: Int?
-        let scaling_factor: Float
+        let scaling_factor: Float?
         let shift_factor: Float?
         /// For each latent channel, where a checkpoint has them.
         let latents_mean, latents_std: [Float]?
@@ -21,7 +23,12 @@ struct AutoencoderKL: Autoencoder {
         let use_post_quant_conv: Bool?
         let mid_block_add_attention: Bool?
         let act_fn: String?
+        /// As ``PatchedAutoencoder`` reads them.
+        let patch_size: [Int]?
+        let batch_norm_eps: Float?
 
+        /// The reference's default where the file has none.
+        var factor: Float { scaling_factor ?? 0.18215 }
         /// Pixels for each latent, along one axis.
         var scale: Int { 1 << (block_out_channels.count - 1) }
     }
@@ -32,8 +39,11 @@ struct AutoencoderKL: Autoencoder {
     let precision: AttentionPrecision
 
     init(_ config: Config, _ store: WeightStore, precision: AttentionPrecision) throws {
-        guard !config.block_out_channels.isEmpty, config.scaling_factor != 0 else {
-            throw DiffusionError.checkpoint(path: store.source, reason: "its config has no blocks or a scaling factor of 0")
+        guard !config.block_out_channels.isEmpty, config.scaling_factor != 0,
+            config.decoder_block_out_channels.map({ $0.count == config.block_out_channels.count }) ?? true
+        else {
+            throw DiffusionError.checkpoint(
+                path: store.source, reason: "its config has no blocks, a decoder of another scale, or a scaling factor of 0")
         }
         for statistics in [config.latents_mean, config.latents_std] {
             guard let statistics else { continue }
@@ -58,9 +68,9 @@ struct AutoencoderKL: Autoencoder {
 
     var normalization: LatentNormalization {
         guard let mean = config.latents_mean, let deviation = config.latents_std else {
-            return .scaled(by: config.scaling_factor, shift: config.shift_factor ?? 0)
+            return .scaled(by: config.factor, shift: config.shift_factor ?? 0)
         }
-        return .perChannel(mean: mean, deviation: deviation.map { $0 / config.scaling_factor })
+        return .perChannel(mean: mean, deviation: deviation.map { $0 / config.factor })
     }
 
     /// Mean and logarithm of the variance `[width/scale, height/scale, 2 · latent]` for `[width, height, 3]` in −1…1.

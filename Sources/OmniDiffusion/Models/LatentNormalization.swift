@@ -37,7 +37,13 @@ enum LatentNormalization: Sendable, Equatable {
     }
 }
 
+/// Which latents of a picture are taken from the distribution that an autoencoder gives.
+enum LatentEncoding: Sendable, Equatable { case sampled, mean }
+
 extension Plane {
+    /// The mean of the normal distribution that moments `[width, height, 2 · channels]` describe.
+    var mean: Plane { Plane(width: width, height: height, channels: channels / 2, values: Array(values.prefix(values.count / 2))) }
+
     /// A sample of the normal distribution that moments `[width, height, 2 · channels]` describe: `mean + deviation · noise`.
     ///
     /// - Parameter generator: gives one number for each latent.

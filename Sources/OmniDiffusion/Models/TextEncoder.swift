@@ -17,6 +17,13 @@ struct TextInput: Sendable {
     }
 
     init(_ ids: [Int]) { self.ids = ids }
+
+    /// The tokens, and behind them `padding` until there are `count`: padding has states too, which see the tokens.
+    init(_ ids: [Int], paddedTo count: Int, with padding: Int) {
+        let missing = max(0, count - ids.count)
+        self.ids = ids + [Int](repeating: padding, count: missing)
+        if missing > 0 { mask = ids.map { _ in true } + [Bool](repeating: false, count: missing) }
+    }
 }
 
 /// A text encoder as families see it.

@@ -15,7 +15,9 @@ struct VAEDecoder: Sendable {
 
     init(_ config: AutoencoderKL.Config, _ root: Weights) throws {
         let weights = root.at("decoder")
-        let (channels, groups) = (Array(config.block_out_channels.reversed()), config.norm_num_groups)
+        let (channels, groups) = (
+            Array((config.decoder_block_out_channels ?? config.block_out_channels).reversed()), config.norm_num_groups
+        )
         let (widest, narrowest, count) = (channels[0], channels[channels.count - 1], config.latent_channels)
         latents = config.use_post_quant_conv ?? true ? try Convolution(root.at("post_quant_conv"), count, count, ConvolutionWindow()) : nil
         input = try Convolution(weights.at("conv_in"), count, widest)

@@ -64,6 +64,7 @@ public struct FlowMatchEuler: NoiseScheduler {
     func schedule(steps: Int, _ spacing: NoiseSpacing) throws -> any NoiseSchedule {
         switch spacing {
         case .even(let tokens): return schedule(steps: steps, tokens: tokens)
+        case .evenShifted(let mu): return schedule(steps: steps, mu: mu)
         case .own(let shift):
             guard config.use_dynamic_shifting != true else {
                 throw DiffusionError.unsupported("a dynamic shift of the scheduler's own noise levels")
@@ -73,10 +74,12 @@ public struct FlowMatchEuler: NoiseScheduler {
     }
 
     /// Noise levels for `steps` steps over a picture of `tokens` tokens, which sets the shift where it is dynamic.
-    public func schedule(steps: Int, tokens: Int) -> Schedule {
+    public func schedule(steps: Int, tokens: Int) -> Schedule { schedule(steps: steps, mu: mu(tokens: tokens)) }
+
+    /// - Parameter mu: of a dynamic shift.
+    private func schedule(steps: Int, mu: Double) -> Schedule {
         var sigmas = Self.linear(from: 1, to: 1 / Float(steps), count: steps)
         if config.use_dynamic_shifting == true {
-            let mu = self.mu(tokens: tokens)
             let factor = Float(config.time_shift_type == "linear" ? mu : exp(mu))
             sigmas = sigmas.map { factor / (factor + (1 / $0 - 1)) }
         } else {

@@ -27,6 +27,10 @@ protocol NoiseScheduler: Sendable {
 enum NoiseSpacing: Sendable, Equatable {
     /// Evenly from 1 down to 1/steps, then shifted; where the checkpoint wants a dynamic shift, by the tokens of a sample.
     case even(tokens: Int)
+    /// The same, where the pipeline says itself how far a dynamic shift goes.
+    ///
+    /// - Parameter mu: the shift, or its logarithm where the checkpoint shifts exponentially. Has no effect without a dynamic shift.
+    case evenShifted(mu: Double)
     /// Between the scheduler's own first and last level.
     ///
     /// - Parameter shift: in place of the checkpoint's own time shift; above 1 stays longer where there is much noise.

@@ -52,7 +52,7 @@ struct UniPC: NoiseScheduler {
     func schedule(steps: Int, _ spacing: NoiseSpacing) throws -> any NoiseSchedule {
         switch spacing {
         case .own(let shift): return schedule(steps: steps, shift: shift)
-        case .even: throw DiffusionError.unsupported("a UniPC scheduler with noise levels that a pipeline chooses")
+        case .even, .evenShifted: throw DiffusionError.unsupported("a UniPC scheduler with noise levels that a pipeline chooses")
         }
     }
 
