@@ -41,6 +41,14 @@ package struct ImageInputs: Sendable {
         try await offPool { picture.flattened().resized(width: size.width, height: size.height) }
     }
 
+    /// The picture as a model looks at it, without alpha: smaller where it has too many pixels, and cut to multiples of `multiple`.
+    package func reference(_ picture: Picture, _ limits: ReferenceLimits, multiple: Int) async throws -> Picture {
+        let (size, kept) = limits.sizes(of: ImageSize(width: picture.width, height: picture.height), multiple: multiple)
+        return try await offPool {
+            picture.flattened().resized(width: size.width, height: size.height).cropped(width: kept.width, height: kept.height)
+        }
+    }
+
     /// Where to draw anew, 255 draws, 0 keeps. In a `mask` of OpenAI's kind that is where it is transparent; without alpha,
     /// and in a `mask_image`, where it is white.
     package func mask(_ picture: Picture, byAlpha: Bool, size: ImageSize) async throws -> [UInt8] {

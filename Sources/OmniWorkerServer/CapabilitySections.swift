@@ -35,6 +35,7 @@ extension ImageCapabilities {
         multiple = defaults.multiple
         maxPixels = limits.drawnPixels
         (maxInputBytes, maxInputPixels) = (limits.inputBytes, limits.inputPixels)
+        maxInputImages = defaults.references?.count ?? 1
         steps = ParameterRange(defaults.limits.steps, default: defaults.steps)
         guidanceScale = ParameterRange(defaults.limits.toldGuidanceScale, default: defaults.guidanceScale.asWritten)
         strength = ParameterRange(0...1, default: defaults.strength.asWritten)

@@ -11,6 +11,8 @@ let running = null;
 let mask;
 let renewCode = () => {};
 let pricing = 0;
+/** The model whose own strength the slider was set to. */
+let strengthOf = '';
 
 const model = () => served.models.find((entry) => entry.id === at('picture-model').value);
 
@@ -42,6 +44,10 @@ function showModels() {
 function showAbilities() {
   const image = model()?.image;
   if (image) {
+    if (strengthOf !== model().id) {
+      strengthOf = model().id;
+      at('picture-strength-value').textContent = at('picture-strength').value = image.strength.default;
+    }
     const [width, height] = image.default_size.split('x').map(Number);
     const shapes = [[1, 1], [1, 0.75], [0.75, 1], [0.5, 0.5]].map(([x, y]) => [x * width, y * height].map((side) => Math.max(image.size_multiple, Math.round(side / image.size_multiple) * image.size_multiple)).join('x'));
     fill(at('picture-sizes'), [...new Set(shapes)].map((value) => el('option', { value })));

@@ -40,6 +40,7 @@ public struct ImageCapabilities: WireObject, Equatable {
     public var maxPixels = 0
     public var maxInputBytes = 0
     public var maxInputPixels = 0
+    public var maxInputImages = 1
     public var steps = ParameterRange()
     public var guidanceScale = ParameterRange()
     public var strength = ParameterRange()
@@ -61,6 +62,9 @@ public struct ImageCapabilities: WireObject, Equatable {
             .sent("max_pixels", \.maxPixels, .integer(1 ... .max), "Most pixels of a picture to be drawn."),
             .sent("max_input_bytes", \.maxInputBytes, .integer(1 ... .max)),
             .sent("max_input_pixels", \.maxInputPixels, .integer(1 ... .max)),
+            .sent(
+                "max_input_images", \.maxInputImages, .integer(1 ... .max),
+                "Most pictures of an edit: above 1 the model looks at all."),
             .sent("num_inference_steps", \.steps, .object()), .sent("guidance_scale", \.guidanceScale, .object()),
             .sent("strength", \.strength, .object()), .sent("n", \.count, .object()), .sent("partial_images", \.previews, .object()),
             .sent("output_formats", \.formats, .list(of: .string)), .sent("edits", \.edits, .bool), .sent("masks", \.masks, .bool),

@@ -34,7 +34,11 @@ extension ImageEditRoutes {
             .takesForm(
                 ImageEditRequest.self,
                 files: [
-                    .init(name: "image", mediaType: "image/*", about: "The picture to change: a file, or its address as `url`."),
+                    .init(
+                        name: "image", mediaType: "image/*",
+                        about:
+                            "The picture to change: a file, or its address as `url`. As `image[]` several, where a model looks at several (`max_input_images` of `/v1/capabilities`)."
+                    ),
                     .init(
                         name: "mask", mediaType: "image/*",
                         about: "Where to draw anew: where it is transparent, or without transparency where it is white."),

@@ -68,30 +68,24 @@ struct ImageChats: Sendable {
     private static func job(_ asked: ImageChatRequest, _ service: ImageService) async throws -> ImageJob {
         let parameters = asked.parameters
         let urls = asked.pictures
-        guard urls.count <= 1 else {
-            throw APIError.invalid("body.messages", "Received \(urls.count) input images. At most 1 image is supported by this model.")
-        }
+        try service.check(pictures: urls.count, param: "body.messages")
         let inputs = service.inputs
-        var picture = try await urls.first.asyncMap { try await inputs.load(.url($0), param: "body.messages") }
+        var pictures: [Picture] = []
+        for url in urls { pictures.append(try await inputs.load(.url(url), param: "body.messages")) }
         let defaults = service.model.imageDefaults
-        let own = picture.map { ImageSize(width: $0.width, height: $0.height) } ?? ImageSize(width: defaults.width, height: defaults.height)
+        let own =
+            pictures.first.map { service.size(of: $0) }
+            ?? ImageSize(width: defaults.width, height: defaults.height)
         let asksSize = parameters.size ?? parameters.resolution.map(own.area(ofSquare:)) ?? own
         let size = ImageSize(width: parameters.width ?? asksSize.width, height: parameters.height ?? asksSize.height)
         try service.limits.check(size)
-        if let whole = picture { picture = try await inputs.resized(whole, to: size) }
         var ignored = IgnoredFields()
         var job = ImageJob(
             prompt: asked.prompt, count: parameters.count, size: size, drawing: parameters.drawing,
             extras: try parameters.extras(ignored: &ignored),
             seed: ImageJob.seed(parameters.drawing.seed), adapters: try service.limits.adapters(parameters.drawing))
-        job.source = picture
         job.strength = parameters.strength
+        try await service.give(pictures, to: &job, param: "body.messages")
         return job
-    }
-}
-
-extension Optional {
-    fileprivate func asyncMap<Value>(_ change: (Wrapped) async throws -> Value) async rethrows -> Value? {
-        if let self { try await change(self) } else { nil }
     }
 }

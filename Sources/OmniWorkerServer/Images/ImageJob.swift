@@ -15,6 +15,8 @@ struct ImageJob: Sendable {
     var adapters: [ImageAdapter] = []
     /// The picture to start from, of `size`.
     var source: Picture?
+    /// Pictures to look at, as the model takes them.
+    var references: [Picture] = []
     /// Where to draw anew, one value for each pixel of `size`: 255 draws, 0 keeps.
     var mask: [UInt8]?
     var strength: Double?
@@ -39,6 +41,10 @@ struct ImageJob: Sendable {
         request.previews = previews
         request.adapters = adapters
         request.input = source.flatMap { Self.padded($0.pixels, channels: $0.channels, from: size, to: grid) }
+        request.references = references.compactMap { picture in
+            let own = ImageSize(width: picture.width, height: picture.height)
+            return Self.padded(picture.pixels, channels: picture.channels, from: own, to: own)
+        }
         request.mask = mask.flatMap { Self.padded($0, channels: 1, from: size, to: grid) }
         return request
     }

@@ -26,35 +26,41 @@ struct ImageEditRoutes: RouteGroup {
 
     private static func job(_ edit: ImageEditRequest, _ form: Form, _ service: ImageService) async throws -> ImageJob {
         let sources = try form.pictures()
-        guard let source = sources.first else {
+        guard !sources.isEmpty else {
             throw APIError.invalid(
                 "body.image", "Field 'image' or 'url' is required.", remedy: "Send the picture as a file, or its address as url.")
         }
         // Decided before anything is fetched or decoded.
-        guard sources.count == 1 else {
+        let reference = try form.source("reference_image")
+        let looks = service.model.imageDefaults.references != nil
+        guard looks || sources.count == 1 else {
             throw APIError.invalid("body.image", "Received multiple input images. Only a single image is supported by this model.")
         }
+        try service.check(pictures: sources.count + (looks && reference != nil ? 1 : 0), param: "body.image")
         let (inputs, limits) = (service.inputs, service.limits)
         if let edge = edit.resolution { try limits.check(ImageSize(width: edge, height: edge)) }
-        let picture = try await inputs.load(source, param: "body.image")
-        let own = ImageSize(width: picture.width, height: picture.height)
+        var pictures: [Picture] = []
+        for source in sources { pictures.append(try await inputs.load(source, param: "body.image")) }
+        let own = service.size(of: pictures[0])
         let size = edit.size ?? edit.resolution.map(own.area(ofSquare:)) ?? own
         try limits.check(size)
-        if let reference = try form.source("reference_image") {
-            _ = try await inputs.load(reference, param: "body.reference_image")
-            throw APIError.invalid("body.reference_image", "This model takes no reference image.", remedy: "Leave it out.")
+        if let reference {
+            pictures.append(try await inputs.load(reference, param: "body.reference_image"))
+            guard looks else {
+                throw APIError.invalid("body.reference_image", "This model takes no reference image.", remedy: "Leave it out.")
+            }
         }
         var extra = IgnoredFields()
         var job = ImageJob(
             prompt: edit.prompt, count: edit.n, size: size, drawing: edit.drawing, extras: try edit.extras(ignored: &extra),
             seed: ImageJob.seed(edit.drawing.seed), adapters: try limits.adapters(edit.drawing))
-        job.source = try await inputs.resized(picture, to: size)
         for name in ["mask", "mask[]", "mask_image"] {
             guard let mask = try form.source(name) else { continue }
             guard job.mask == nil else { throw APIError.invalid("body.mask", "The mask was given twice, as mask, mask[] or mask_image.") }
             job.mask = try await inputs.mask(inputs.load(mask, param: "body.\(name)"), byAlpha: name != "mask_image", size: size)
         }
         job.strength = edit.strength
+        try await service.give(pictures, to: &job, param: "body.image")
         job.previews = edit.stream ? edit.partialImages : 0
         return job
     }

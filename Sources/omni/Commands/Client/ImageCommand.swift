@@ -12,7 +12,8 @@ struct ImageCommand: ClientCommand {
         name: .shortAndLong,
         help: ArgumentHelp("Where the picture goes; - is the standard output. With several, the names get numbers.", valueName: "file"))
     var output: String?
-    @Option(help: ArgumentHelp("A picture to change.", valueName: "file")) var edit: String?
+    @Option(help: ArgumentHelp("A picture to change; again for each further one that the model shall look at.", valueName: "file"))
+    var edit: [String] = []
     @Option(help: ArgumentHelp("Where to draw anew: the transparent parts, or the white ones.", valueName: "file")) var mask: String?
     @Option(help: "How far to leave the picture that is changed, 0 to 1.") var strength: Double?
     @Option(help: ArgumentHelp("Pixels; the model's own without it.", valueName: "WxH")) var size: String?
@@ -26,8 +27,8 @@ struct ImageCommand: ClientCommand {
     @OptionGroup var connection: ConnectionFlags
 
     func validate() throws {
-        if mask != nil, edit == nil { throw ValidationError("--mask needs --edit.") }
-        if strength != nil, edit == nil { throw ValidationError("--strength needs --edit.") }
+        if mask != nil, edit.isEmpty { throw ValidationError("--mask needs --edit.") }
+        if strength != nil, edit.isEmpty { throw ValidationError("--strength needs --edit.") }
         if let size, ImageSize(size) == nil {
             throw ValidationError("--size must be WIDTHxHEIGHT in pixels, such as 512x512; not \(size).")
         }
@@ -57,7 +58,7 @@ struct ImageCommand: ClientCommand {
     }
 
     private func updates(_ client: OmniClient, _ prompt: String) async throws -> EventStream<ImageUpdate> {
-        guard let edit else {
+        guard let first = edit.first else {
             var request = ImageGenerationRequest(model: model, prompt, size: size.flatMap { ImageSize($0) })
             request.n = n
             request.output.format = format ?? .png
@@ -70,7 +71,9 @@ struct ImageCommand: ClientCommand {
         request.output.format = format ?? .png
         request.strength = strength
         request.drawing = drawing
-        return try await client.images.streamEdit(request, EditInputs(try Files.upload(edit), mask: try mask.map(Files.upload)))
+        var inputs = EditInputs(try Files.upload(first), mask: try mask.map(Files.upload))
+        inputs.pictures += try edit.dropFirst().map(Files.upload)
+        return try await client.images.streamEdit(request, inputs)
     }
 
     private var drawing: DrawingParameters {
