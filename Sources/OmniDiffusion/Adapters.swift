@@ -45,6 +45,8 @@ final class Adapters {
 struct Adapter {
     private struct Change {
         let target, down, up: String
+        /// Of `up`, where it is for several targets together: this part of so many.
+        let part, parts: Int
         let scale: Float
     }
 
@@ -56,8 +58,11 @@ struct Adapter {
         let targets = Self.targets(networks)
         var options = WeightOptions()
         options.order = { name, outputs in
-            guard let part = Part(name), part.kind == .up, let target = targets[part.module] else { return nil }
-            return networks.order(target, outputs)
+            guard let part = Part(name), part.kind == .up, let all = targets[part.module], outputs % all.count == 0 else { return nil }
+            let size = outputs / all.count
+            let orders = all.map { networks.order($0, size) }
+            guard orders.contains(where: { $0 != nil }) else { return nil }
+            return orders.enumerated().flatMap { place, order in (order ?? Array(0..<size)).map { place * size + $0 } }
         }
         let store = try WeightStore(files, on: backend, options: options)
         self.store = store
@@ -68,23 +73,28 @@ struct Adapter {
             }
             modules[part.module, default: [:]][part.kind] = name
         }
-        changes = try modules.sorted { $0.key < $1.key }.map { module, parts in
+        changes = try modules.sorted { $0.key < $1.key }.flatMap { module, parts in
             func invalid(_ reason: String) -> ImageModelError { .invalid(parameter: "lora", reason: "\(path) \(reason)") }
             if module.hasPrefix("transformer_2.") {
                 throw invalid("changes the second expert, transformer_2; only the first can be adapted")
             }
-            guard let target = targets[module] else { throw invalid("changes \(module), which the model does not have") }
+            guard let all = targets[module] else { throw invalid("changes \(module), which the model does not have") }
             guard let down = parts[.down], let up = parts[.up] else { throw invalid("has only one half of \(module)") }
-            return Change(target: target, down: down, up: up, scale: Self.scale(store, down: down, alpha: parts[.alpha]))
+            let scale = Self.scale(store, down: down, alpha: parts[.alpha])
+            return all.enumerated().map { place, target in
+                Change(target: target, down: down, up: up, part: place, parts: all.count, scale: scale)
+            }
         }
     }
 
     func add(to deltas: inout LowRankDeltas, _ networks: any LoadedNetworks, scale: Float) throws {
         for change in changes {
             do {
+                let (target, up) = (try tensor(networks.adaptable, change.target), try tensor(store, change.up))
+                let size = up[1] / change.parts
                 try deltas.add(
-                    to: tensor(networks.adaptable, change.target), down: tensor(store, change.down), up: tensor(store, change.up),
-                    scale: scale * change.scale)
+                    to: target, down: tensor(store, change.down), up: up,
+                    outputs: change.parts == 1 ? nil : change.part * size..<(change.part + 1) * size, scale: scale * change.scale)
             } catch let error as TensorError {
                 throw ImageModelError.invalid(parameter: "lora", reason: "\(change.target): \(error)")
             }
@@ -99,17 +109,18 @@ struct Adapter {
         return alpha / Float(shape.count > 1 ? shape[1] : 1)
     }
 
-    /// The model's matrices by module name, dotted and flat.
-    private static func targets(_ networks: any LoadedNetworks) -> [String: String] {
+    /// The model's matrices by module name, dotted and flat; several where adapters have them as one.
+    private static func targets(_ networks: any LoadedNetworks) -> [String: [String]] {
         let store = networks.adaptable
-        var targets: [String: String] = [:]
+        var targets: [String: [String]] = [:]
+        var fused: [String: [Int: String]] = [:]
         for name in store.names where name.hasSuffix(".weight") && store.shape(name)?.count == 2 {
             let module = String(name.dropLast(".weight".count))
-            for name in [module, networks.alias(module)].compactMap(\.self) {
-                targets[name] = module + ".weight"
-                targets["lora_unet_" + name.replacingOccurrences(of: ".", with: "_")] = module + ".weight"
-            }
+            for name in [module, networks.alias(module)].compactMap(\.self) { targets[name] = [module + ".weight"] }
+            if let whole = networks.fused(module) { fused[whole.name, default: [:]][whole.part] = module + ".weight" }
         }
+        for (name, parts) in fused { targets[name] = parts.sorted { $0.key < $1.key }.map(\.value) }
+        for (name, modules) in targets { targets["lora_unet_" + name.replacingOccurrences(of: ".", with: "_")] = modules }
         return targets
     }
 

@@ -11,10 +11,20 @@ protocol LoadedNetworks: Sendable {
     func order(_ name: String, _ outputs: Int) -> [Int]?
     /// Another name that adapters use for the transformer's module; nil where there is none.
     func alias(_ module: String) -> String?
+    /// The name that adapters use for the transformer's module together with others; nil where there is none.
+    func fused(_ module: String) -> FusedName?
+}
+
+/// A name for several matrices whose outputs lie one after the other.
+struct FusedName: Sendable, Equatable {
+    let name: String
+    /// Place among them.
+    let part: Int
 }
 
 extension LoadedNetworks {
     func alias(_ module: String) -> String? { nil }
+    func fused(_ module: String) -> FusedName? { nil }
     var byteCount: Int { stores.reduce(0) { $0 + $1.byteCount } }
 }
 

@@ -9,7 +9,8 @@ extension Graph {
         try require(weight.dimensions[2...] == [1, 1] && weight[0] == x[0], "linear", "weight \(weight.label) for \(x.label)")
         let plain = try multiplied(x, weight, bias: bias)
         return try deltas[weight].reduce(plain) { sum, delta in
-            try add(sum, scale(multiplied(multiplied(x, delta.down), delta.up), by: delta.scale))
+            let up = try delta.outputs.map { try slice(delta.up, axis: 1, $0) } ?? delta.up
+            return try add(sum, scale(multiplied(multiplied(x, delta.down), up), by: delta.scale))
         }
     }
 

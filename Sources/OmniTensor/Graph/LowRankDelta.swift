@@ -4,8 +4,9 @@ import CLlama
 public struct LowRankDelta: Sendable {
     /// `[in, rank]`.
     let down: Tensor
-    /// `[rank, out]`.
+    /// `[rank, out]`, of which these outputs are the matrix's; nil where all are.
     let up: Tensor
+    let outputs: Range<Int>?
     let scale: Float
 }
 
@@ -20,12 +21,15 @@ public struct LowRankDeltas: Sendable {
 
     /// Adds `scale · up · down` to `weight [in, out]` wherever it is used.
     ///
+    /// - Parameter outputs: of `up`, where it is for several matrices together.
     /// - Throws: `TensorError.shape` where the three do not fit.
-    public mutating func add(to weight: Tensor, down: Tensor, up: Tensor, scale: Float) throws {
-        guard down[0] == weight[0], up[1] == weight[1], down[1] == up[0], weight[2] == 1 else {
+    public mutating func add(to weight: Tensor, down: Tensor, up: Tensor, outputs: Range<Int>? = nil, scale: Float) throws {
+        guard down[0] == weight[0], outputs?.count ?? up[1] == weight[1], outputs?.upperBound ?? 0 <= up[1], down[1] == up[0],
+            weight[2] == 1
+        else {
             throw TensorError.shape(operation: "adapter", reason: "\(down.label) and \(up.label) for \(weight.label)")
         }
-        byWeight[Self.key(weight), default: []].append(LowRankDelta(down: down, up: up, scale: scale))
+        byWeight[Self.key(weight), default: []].append(LowRankDelta(down: down, up: up, outputs: outputs, scale: scale))
     }
 
     subscript(weight: Tensor) -> [LowRankDelta] { byWeight[Self.key(weight)] ?? [] }
