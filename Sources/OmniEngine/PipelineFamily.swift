@@ -23,7 +23,8 @@ public struct PipelineFamily: Sendable, Equatable {
         PipelineFamily("Qwen-Image-Edit", .image, ["QwenImageEditPipeline", "QwenImageEditPlusPipeline"]),
         PipelineFamily("Qwen-Image-Layered", .image, ["QwenImageLayeredPipeline"]),
         PipelineFamily("FLUX.1", .image, ["FluxPipeline", "FluxKontextPipeline", "FluxFillPipeline"], gguf: ["flux"]),
-        PipelineFamily("FLUX.2", .image, ["Flux2Pipeline", "Flux2KleinPipeline"]),
+        PipelineFamily("FLUX.2", .image, ["Flux2Pipeline", "Flux2KleinKVPipeline"]),
+        PipelineFamily("FLUX.2 klein", .image, ["Flux2KleinPipeline"]),
         PipelineFamily("Stable Diffusion 3", .image, ["StableDiffusion3Pipeline"], gguf: ["sd3"]),
         PipelineFamily(
             "Stable Diffusion XL", .image, ["StableDiffusionXLPipeline"], gguf: ["sdxl"],

@@ -59,14 +59,18 @@ def texts(data):
     return {c.split(b"\0", 1)[0].decode(): c.split(b"\0", 1)[1].decode() for k, c in chunks(data) if k == b"tEXt"}
 
 
-def golden(path, name):
-    """Width, height and the RGB bytes of the first picture of a tensor `[n, height, width, 3]` with values in 0…1."""
+def tensor(path, name):
+    """Shape and values of a golden tensor."""
     data = path.read_bytes()
     size = struct.unpack("<Q", data[:8])[0]
     entry = json.loads(data[8:8 + size])[name]
     start, end = entry["data_offsets"]
-    values = struct.unpack(f"<{(end - start) // 4}f", data[8 + size + start:8 + size + end])
-    _, height, width, channels = entry["shape"]
+    return entry["shape"], struct.unpack(f"<{(end - start) // 4}f", data[8 + size + start:8 + size + end])
+
+
+def golden(path, name):
+    """Width, height and the RGB bytes of the first picture of a tensor `[n, height, width, 3]` with values in 0…1."""
+    (_, height, width, channels), values = tensor(path, name)
     assert channels == 3
     return width, height, bytes(round(max(0, min(1, value)) * 255) for value in values[:width * height * 3])
 

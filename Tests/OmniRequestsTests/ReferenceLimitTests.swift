@@ -1,3 +1,4 @@
+import Foundation
 import OmniAPI
 import OmniEngine
 import OmniRequests
@@ -13,6 +14,19 @@ import Testing
         }
         #expect(sizes(1024, 1024) == [[1024, 1024], [1024, 1024]] && sizes(97, 71) == [[97, 71], [96, 64]])
         #expect(sizes(2000, 1000) == [[1448, 724], [1440, 720]])
+    }
+
+    /// What the reference's image processor makes of them (Tools/goldens/flux2_klein.py).
+    @Test func sizesEqualTheReferences() throws {
+        struct Described: Decodable { let sizes: [[[Int]]] }
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Fixtures/flux2-klein/small.json")
+        let table = try JSONDecoder().decode(Described.self, from: Data(contentsOf: file)).sizes
+        #expect(table.count > 5)
+        for sizes in table {
+            let (resized, kept) = limits.sizes(of: ImageSize(width: sizes[0][0], height: sizes[0][1]), multiple: 16)
+            #expect([[resized.width, resized.height], [kept.width, kept.height]] == Array(sizes.dropFirst()), "\(sizes[0])")
+        }
     }
 
     @Test func picturesThatAreTooSmallOrTooLongAreRefused() throws {

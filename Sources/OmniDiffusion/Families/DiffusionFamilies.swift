@@ -6,6 +6,7 @@ enum DiffusionFamilies {
         ZImageFamily.self,
         WanFamily.self,
         QwenImageFamily.self,
+        Flux2KleinFamily.self,
     ]
 
     /// Loads a checkpoint of a family that makes pictures.
