@@ -120,6 +120,20 @@ private struct Recording {
         #expect(pieces.last?.end == recording.length && held < 70 * Self.second)
     }
 
+    @Test("speech up to the last sample, in a frame that is not whole, is one piece and the end", arguments: [1, 300, 428, 511, 512])
+    func spokenToTheEnd(rest: Int) {
+        let length = 3 * Self.second / 512 * 512 + rest
+        let recording = Recording(runs: [4800..<length + 512], length: length)
+        var cutter = SpeechCutter()
+        cutter.add(
+            (0..<length).map { Float($0) },
+            probabilities: stride(from: 0, to: length, by: 512).map { start in recording.runs[0].contains(start + 256) ? 0.9 : 0.05 })
+        cutter.finish()
+        let piece = cutter.next()
+        #expect(piece?.end == length && piece?.count ?? 0 > 2 * Self.second)
+        #expect(cutter.next() == nil)
+    }
+
     @Test("how sound comes does not matter", arguments: [1, 7, 31, 400]) func chunks(chunk: Int) {
         var held = 0
         let recording = Self.talk(40, speech: 3.1, pause: 0.4)

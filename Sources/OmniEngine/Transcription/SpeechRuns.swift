@@ -34,8 +34,8 @@ package struct SpeechRuns {
         if let silence, position - silence >= pause { close(at: silence) }
     }
 
-    /// The sound ends here.
-    package mutating func finish() { if open != nil { close(at: silence ?? position) } }
+    /// The sound ends after `length` samples; its last frame may be a short one.
+    package mutating func finish(at length: Int) { if open != nil { close(at: min(silence ?? position, length)) } }
 
     /// Takes away what lies before `place`, and cuts what lies on both sides of it.
     package mutating func drop(before place: Int) {

@@ -53,7 +53,7 @@ struct SpeechCutter {
     mutating func finish() {
         guard !isFinished else { return }
         isFinished = true
-        runs.finish()
+        runs.finish(at: position)
     }
 
     /// The next piece, once it is known where it ends; nil until then, and at the end.
