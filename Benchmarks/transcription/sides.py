@@ -22,7 +22,8 @@ class Server:
     """`omni serve` with the starter voice and Whisper base."""
     name = "swift-omni"
 
-    def __init__(self, folder):
+    def __init__(self, folder, *others):
+        """`others` are starters beside these two."""
         folder.mkdir(parents=True, exist_ok=True)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -30,7 +31,7 @@ class Server:
         program = os.environ.get("OMNI_BIN", str(ROOT / ".build/release/omni"))
         self.log = open(folder / "log", "wb")
         self.process = subprocess.Popen(
-            [program, "serve", str(HOME / "models/whisper-base"), str(HOME / "models/joe"), "--port", str(self.port), "--data-dir", str(folder / "data"),
+            [program, "serve", str(HOME / "models/whisper-base"), str(HOME / "models/joe"), *(str(HOME / "models" / name) for name in others), "--port", str(self.port), "--data-dir", str(folder / "data"),
              "--threads", str(THREADS)], stdout=self.log, stderr=self.log)
 
     def __enter__(self):

@@ -37,6 +37,17 @@ private final class ScriptedModel: Backend {
         return UpstreamResponse(status: 200, headers: [], body: UpstreamBody(.stream(stream)))
     }
 
+    var kind: ModelKind {
+        switch status.capabilities {
+        case [.chat]: .text
+        case [.transcription]: .transcription
+        default: .speech
+        }
+    }
+
+    /// Waits until it was asked so many times.
+    func wasAsked(_ count: Int) async throws { while asked.withLock({ $0.count < count }) { try await Task.sleep(for: .milliseconds(5)) } }
+
     func sleep() async -> Bool { false }
     func wake() async throws -> Bool { false }
     func shutdown() async {}
@@ -63,7 +74,7 @@ struct RealtimeConnectionTests {
             self.source = source
             frames = sent.makeAsyncIterator()
             let socket = WebSocketSession(inbound: inbound, outbound: outbound)
-            let entries = models.map { CatalogueEntry(id: $0, kind: $1.status.capabilities == [.chat] ? .text : .speech, backend: $1) }
+            let entries = models.map { CatalogueEntry(id: $0, kind: $1.kind, backend: $1) }
             let cascade = try RealtimeCascade(
                 Catalogue(entries), VoiceResolver(store: MemoryVoiceStore()), [], model: nil, logger: socket.logger)
             let connection = RealtimeConnection(socket, cascade, settings: cascade.settings, dialect: .current, limits: limits)
@@ -120,6 +131,63 @@ struct RealtimeConnectionTests {
         client.say(#"{"type":"response.create"}"#)
         #expect(try await client.next("response.done")["response"]?["status"] == "completed")
         #expect(chat.asked.withLock { $0.last }?.contains("One. Two. Three.") ?? false, "the first answer is part of the conversation")
+        client.source.finish()
+        try await client.running.value
+    }
+
+    private static func heard(_ text: String) -> Result<[String], APIError> {
+        .success(["data: {\"type\":\"transcript.text.done\",\"text\":\"\(text)\"}\n\n", "data: [DONE]\n\n"])
+    }
+
+    /// µ-law.
+    private static func silence(milliseconds: Int) -> [UInt8] { [UInt8](repeating: 0xFF, count: milliseconds * 8) }
+
+    /// Three times the same word, without a pause.
+    private static let speech: [UInt8] = {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/speech/weather.ulaw")
+        let word = ((try? Data(contentsOf: file)) ?? Data()).dropFirst(320).prefix(1920)
+        return Array(word) + Array(word) + Array(word)
+    }()
+
+    private static func append(_ sound: some Collection<UInt8>) -> String {
+        #"{"type":"input_audio_buffer.append","audio":"\#(Data(sound).base64EncodedString())"}"#
+    }
+
+    private static let telephone =
+        #"{"type":"session.update","session":{"audio":{"input":{"format":{"type":"audio/pcmu"},"#
+        + #""transcription":{"model":"ears"},"turn_detection":{"type":"server_vad","silence_duration_ms":700}}}}}"#
+
+    @Test("an answer is begun in a pause, and is there when the turn is over")
+    func headStart() async throws {
+        let chat = ScriptedModel(
+            .chat, .success(Self.words("It rains. ", "Take a coat.")), .success(Self.words("It rains. ", "Take a coat.")))
+        let voice = ScriptedModel(.speech, .success(["ab"]), .success(["ab"]), .success(["cd"]), .success(["ef"]))
+        let ears = ScriptedModel(.transcription, Self.heard("What is the weather?"), Self.heard("What is the weather? Please."))
+        var client = try Client([("chat", chat), ("voice", voice), ("ears", ears)])
+        #expect(try await client.next()?["type"] == "session.created")
+        client.say(Self.telephone)
+        client.say(Self.append(Self.silence(milliseconds: 400) + Self.speech + Self.silence(milliseconds: 400)))
+        try await ears.wasAsked(1)
+        try await chat.wasAsked(1)
+        try await voice.wasAsked(1)
+        // The user speaks on: what was begun was for nothing.
+        client.say(Self.append(Self.speech + Self.silence(milliseconds: 400)))
+        try await ears.wasAsked(2)
+        try await chat.wasAsked(2)
+        try await voice.wasAsked(2)
+        client.say(Self.append(Self.silence(milliseconds: 1000)))
+        var types: [String] = []
+        var sound = Data()
+        while let event = try await client.next(), let type = event["type"]?.stringValue {
+            types.append(type)
+            if type == "response.output_audio.delta" { sound += Base64.decode(event["delta"]?.stringValue ?? "") ?? Data() }
+            if type.hasSuffix("transcription.completed") { #expect(event["transcript"] == "What is the weather? Please.") }
+            if type == "response.done" { break }
+        }
+        #expect(types.count { $0 == "response.created" } == 1 && types.count { $0.hasSuffix("transcription.completed") } == 1)
+        #expect(String(decoding: sound, as: UTF8.self) == "abcd")
+        #expect(ears.asked.withLock(\.count) == 2 && chat.asked.withLock(\.count) == 2, "nothing is computed twice")
+        #expect(voice.asked.withLock { $0.map { (try? JSONValue.parse($0))?["input"] } } == ["It rains.", "It rains.", "Take a coat."])
         client.source.finish()
         try await client.running.value
     }

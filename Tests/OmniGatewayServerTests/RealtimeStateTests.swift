@@ -21,7 +21,7 @@ struct RealtimeScript {
     var types: [String] { events.map { $0["type"]?.stringValue ?? "" } }
     /// What is to be answered.
     var plans: [RealtimePlan] { work.compactMap { if case .answer(let plan) = $0 { plan } else { nil } } }
-    var transcribing: [String] { work.compactMap { if case .transcribe(let item, _, _) = $0 { item } else { nil } } }
+    var transcribing: [String] { work.compactMap { if case .transcribe(let item, _, _, _) = $0 { item } else { nil } } }
     var isStopped: Bool { work.contains { if case .stopAnswer = $0 { true } else { false } } }
     /// The last wait that was asked for, milliseconds.
     var wait: Int? { work.compactMap { action -> Int?? in if case .wait(let time) = action { time } else { nil } }.last ?? nil }

@@ -23,8 +23,14 @@ private struct Noise {
 
 @Suite("Turns are told from silence and noise")
 struct TurnDetectorTests {
-    /// What is found in two seconds of noise, the voice in it, and noise behind; at 8 kHz or a multiple.
+    /// Where turns begin and end in two seconds of noise, the voice in it, and noise behind; at 8 kHz or a multiple.
     private func events(_ settings: RealtimeTurnDetection, noise loudness: Int, rate: Int = 1, voice: [Int16] = recorded) -> [TurnDetector
+        .Event]
+    {
+        all(settings, noise: loudness, rate: rate, voice: voice).filter { $0 != .paused && $0 != .resumed }
+    }
+
+    private func all(_ settings: RealtimeTurnDetection, noise loudness: Int, rate: Int = 1, voice: [Int16] = recorded) -> [TurnDetector
         .Event]
     {
         var noise = Noise()
@@ -53,6 +59,13 @@ struct TurnDetectorTests {
         #expect((5500...6100).contains(stop), "it ends at 5 s, and 0.8 s of silence tell so")
         guard noise <= 100 else { return }
         #expect(events(settings(pause: 300), noise: noise, rate: rate).count == 4, "the sentences are turns of their own")
+    }
+
+    @Test("a pause within a turn is told before the turn is over, and that it was none", arguments: [0, 100])
+    func pauses(noise: Int) throws {
+        let found = all(settings(pause: 800), noise: noise)
+        #expect(found.count >= 5 && found.count % 2 == 1)
+        for (place, event) in found.dropFirst().dropLast().enumerated() { #expect(event == (place % 2 == 0 ? .paused : .resumed)) }
     }
 
     @Test("steady noise, hum and silence are no turns")
@@ -127,7 +140,7 @@ struct RealtimeTurnTests {
         #expect(script.events[0]["item_id"] == .string(item) && script.events[2]["item_id"] == .string(item))
         let start = try #require(script.events[0]["audio_start_ms"]?.intValue)
         #expect((1600...1900).contains(start), "300 ms before the voice")
-        guard case .transcribe(_, let sound, _)? = script.work.first(where: { if case .transcribe = $0 { true } else { false } }) else {
+        guard case .transcribe(_, let sound, _, _)? = script.work.first(where: { if case .transcribe = $0 { true } else { false } }) else {
             return
         }
         #expect(RealtimeAudioFormat.pcmu.milliseconds(bytes: sound.count) == (script.events[1]["audio_end_ms"]?.intValue ?? 0) - start)
@@ -136,6 +149,43 @@ struct RealtimeTurnTests {
         script.do(script.state.transcribed(item, done))
         #expect(script.types.last == "conversation.item.input_audio_transcription.completed")
         #expect(script.state.chat(script.plans[0])?.messages.map { $0.content?.text } == ["What is the weather?"])
+    }
+
+    @Test("what may be all of a turn is given out in advance, and taken back when more is said")
+    func anticipation() throws {
+        var script = script { $0.silence = 700 }
+        try hear(Self.silence + Self.silence + speech, &script)
+        var anticipated: [[UInt8]] = []
+        var kinds: [String] = []
+        try hear(Self.silence, &script)
+        for action in script.work {
+            switch action {
+            case .anticipate(let sound, _):
+                anticipated.append(sound)
+                kinds.append("anticipate")
+            case .speakOn: kinds.append("speak on")
+            case .transcribe(_, let sound, _, let wasAnticipated):
+                kinds.append("transcribe")
+                let last = try #require(anticipated.last)
+                #expect(wasAnticipated && sound.starts(with: last) && sound.count > last.count)
+            default: break
+            }
+        }
+        #expect(kinds.first == "anticipate" && kinds.suffix(2) == ["anticipate", "transcribe"], "\(kinds)")
+        for (one, next) in zip(kinds, kinds.dropFirst()) where one == "anticipate" { #expect(next == "speak on" || next == "transcribe") }
+    }
+
+    @Test("a turn that is committed while somebody speaks was not anticipated")
+    func committedInSpeech() throws {
+        var script = script()
+        try hear(Self.silence + speech.prefix(8000), &script)
+        try script.take(#"{"type":"input_audio_buffer.commit"}"#)
+        guard case .transcribe(_, _, _, let wasAnticipated)? = script.work.last(where: { if case .transcribe = $0 { true } else { false } })
+        else {
+            Issue.record("nothing is transcribed")
+            return
+        }
+        #expect(!wasAnticipated)
     }
 
     @Test("who speaks ends the answer, and what cannot have been heard is cut")

@@ -42,4 +42,15 @@ struct LinkedPicturesTests {
         _ = try await LinkedPictures(folder: folder).keep([1], contentType: "image/png")
         #expect(!FileManager.default.fileExists(atPath: old.path))
     }
+
+    @Test("the first pictures may come side by side")
+    func sideBySide() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let pictures = LinkedPictures(folder: folder)
+        let kept = try await withThrowingTaskGroup(of: LinkedPictures.Picture.self) { group in
+            for index in 0..<20 { group.addTask { try await pictures.keep([UInt8(index)], contentType: "image/png") } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        for picture in kept { #expect(FileManager.default.fileExists(atPath: picture.path)) }
+    }
 }

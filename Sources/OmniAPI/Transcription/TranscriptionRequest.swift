@@ -46,6 +46,7 @@ public struct TranscriptionRequest: WireObject, Equatable {
     public var chunking: VoiceActivity?
     public var stream = false
     public var toLanguage: String?
+    public var lowLatency = false
 
     public init() {}
 
@@ -73,6 +74,9 @@ public struct TranscriptionRequest: WireObject, Equatable {
             .with(
                 default: false, "stream", \.stream, .bool,
                 "Answer with events while the sound is heard; with `verbose_json` also segments with their times."),
+            .with(
+                default: false, "low_latency", \.lowLatency, .bool,
+                "Short sound is heard several times as fast; a few more words are misheard. No other server has this field."),
             .optional("to_language", \.toLanguage, .string, "Of translations: English, the only one there is."),
         ]
     }

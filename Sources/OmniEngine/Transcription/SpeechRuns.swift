@@ -17,6 +17,8 @@ package struct SpeechRuns {
     private var silence: Int?
     /// Samples of all frames so far.
     package private(set) var position = 0
+    /// Samples without speech at the end of the stretch that goes on.
+    package var quiet: Int { silence.map { position - $0 } ?? 0 }
 
     package init(frame: Int, threshold: Float, pause: Int, shortest: Int) {
         (self.frame, self.threshold, self.pause, self.shortest) = (frame, threshold, pause, shortest)

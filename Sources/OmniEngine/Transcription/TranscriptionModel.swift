@@ -57,6 +57,8 @@ public struct SpeechRecognition: Sendable {
     /// 0 takes the likeliest, and rises by itself where that fails.
     public var temperature: Double
     public var timesWords: Bool
+    /// Short sound is heard quickly, where that can be understood.
+    public var lowLatency = false
     public var voiceActivity: VoiceActivitySettings
 
     public init(

@@ -102,7 +102,11 @@ struct RealtimeCascade: Sendable {
     ) async throws -> TranscriptionStreamEvent.Done {
         let entry = try recognizer(named: asked?.model)
         var form = MultipartWriter()
-        for (name, value) in [("language", asked?.language), ("prompt", asked?.prompt), ("response_format", "json"), ("stream", "true")] {
+        for (name, value) in [
+            ("language", asked?.language), ("prompt", asked?.prompt), ("response_format", "json"), ("stream", "true"),
+            // Another server may refuse a field of ours.
+            ("low_latency", entry.kind == nil ? nil : "true"),
+        ] {
             if let value { form.add(name, text: value) }
         }
         form.add(TranscriptionRequest.fileName, fileName: "speech.wav", contentType: "audio/wav", file)

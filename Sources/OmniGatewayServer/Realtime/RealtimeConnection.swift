@@ -33,13 +33,18 @@ actor RealtimeConnection {
     private var waiting: Task<Void, Never>?
     /// Speech that is being written down, by item; what failed stays until an answer has told so.
     private var transcribing: [String: Task<Void, any Error>] = [:]
+    private let headStarts: HeadStart.Places
+    /// Of the turn that goes on, while it pauses.
+    private var headStart: HeadStart?
+    /// To the turn that has just ended.
+    private var earlyAnswer: EarlyAnswer?
     private var closeCode: UInt16 = 1000
 
     init(
         _ session: WebSocketSession, _ cascade: RealtimeCascade, settings: RealtimeSession, dialect: RealtimeDialect,
-        limits: Limits = Limits()
+        headStarts: HeadStart.Places = HeadStart.Places(), limits: Limits = Limits()
     ) {
-        (self.session, self.cascade, self.dialect, self.limits) = (session, cascade, dialect, limits)
+        (self.session, self.cascade, self.dialect, self.headStarts, self.limits) = (session, cascade, dialect, headStarts, limits)
         state = RealtimeState(settings)
         outbox = BoundedQueue(limit: limits.waiting)
         silence = SilenceWatch(limits.silence, now: .now)
@@ -76,6 +81,7 @@ actor RealtimeConnection {
         answering?.cancel()
         waiting?.cancel()
         for task in transcribing.values { task.cancel() }
+        (headStart, earlyAnswer) = (nil, nil)
     }
 
     // MARK: Out
@@ -178,8 +184,12 @@ actor RealtimeConnection {
         for action in actions {
             switch action {
             case .send(let event): send(event)
-            case .transcribe(let item, let sound, let format): transcribe(item, sound, format)
-            case .answer(let plan): answering = Task { await self.answer(plan) }
+            case .anticipate(let sound, let format): anticipate(sound, format)
+            case .speakOn: headStart = nil
+            case .transcribe(let item, let sound, let format, let wasAnticipated): transcribe(item, sound, format, wasAnticipated)
+            case .answer(let plan):
+                answering = Task { [early = earlyAnswer] in await self.answer(plan, early) }
+                earlyAnswer = nil
             case .stopAnswer: answering?.cancel()
             case .wait(let milliseconds): wait(milliseconds)
             }
@@ -198,11 +208,29 @@ actor RealtimeConnection {
 
     // MARK: Work
 
-    private func transcribe(_ item: String, _ sound: [UInt8], _ format: RealtimeAudioFormat) {
+    private func anticipate(_ sound: [UInt8], _ format: RealtimeAudioFormat) {
+        headStart = nil
+        guard let start = HeadStart(cascade, sound, format, state.session.audio.input.transcription, in: headStarts) else { return }
+        headStart = start
+        Task { [weak start, transcript = start.transcript] in
+            guard let heard = try? await transcript.value, let start else { return }
+            self.answer(start, heard)
+        }
+    }
+
+    /// Begins the answer to a turn that has not ended.
+    private func answer(_ start: HeadStart, _ heard: HeadStart.Transcript) {
+        guard headStart === start, let (plan, request) = state.anticipatedAnswer(to: heard.done.text) else { return }
+        start.answer(plan, request, cascade)
+    }
+
+    private func transcribe(_ item: String, _ sound: [UInt8], _ format: RealtimeAudioFormat, _ wasAnticipated: Bool) {
         let asked = state.session.audio.input.transcription
+        let start = wasAnticipated && headStart?.asked == asked ? headStart : nil
+        (headStart, earlyAnswer) = (nil, start?.takeAnswer())
         transcribing[item] = Task {
             do {
-                let done = try await self.cascade.transcribe(format.wav(sound), asked) { await self.heard($0, of: item) }
+                let done = try await self.transcript(of: item, sound, format, asked, start)
                 self.perform(self.state.transcribed(item, done))
                 self.transcribing[item] = nil
             } catch is CancellationError {
@@ -215,6 +243,21 @@ actor RealtimeConnection {
         }
     }
 
+    private func transcript(
+        of item: String, _ sound: [UInt8], _ format: RealtimeAudioFormat, _ asked: RealtimeTranscription?, _ start: HeadStart?
+    ) async throws -> TranscriptionStreamEvent.Done {
+        guard let start else {
+            return try await cascade.transcribe(format.wav(sound), asked) { await self.heard($0, of: item) }
+        }
+        let heard = try await withTaskCancellationHandler {
+            try await start.transcript.value
+        } onCancel: {
+            start.transcript.cancel()
+        }
+        for piece in heard.pieces { self.heard(piece, of: item) }
+        return heard.done
+    }
+
     private func heard(_ delta: String, of item: String) { perform(state.heard(delta, of: item)) }
 
     func told(_ error: any Error) -> APIError {
@@ -223,10 +266,10 @@ actor RealtimeConnection {
         return .unexpected(requestID: cascade.requestID)
     }
 
-    private func answer(_ plan: RealtimePlan) async {
+    private func answer(_ plan: RealtimePlan, _ early: EarlyAnswer?) async {
         do {
             try await waitForTranscripts(plan)
-            if !state.saysNothing(plan), let request = state.chat(plan) { try await answer(plan, request) }
+            if !state.saysNothing(plan), let request = state.chat(plan) { try await answer(plan, request, early) }
             perform(state.finish(plan.id, at: .now))
         } catch {
             // An answer that was given up is over in the state already, and no failure of it is news.
@@ -250,22 +293,29 @@ actor RealtimeConnection {
     /// Sentences that may wait to be spoken before the text waits for them.
     private static let mostSentences = 64
 
-    private func answer(_ plan: RealtimePlan, _ request: ChatCompletionRequest) async throws {
+    private func answer(_ plan: RealtimePlan, _ request: ChatCompletionRequest, _ early: EarlyAnswer?) async throws {
+        let early = early?.answers(request) ?? false ? early : nil
         let sentences = BoundedQueue<String>(limit: Self.mostSentences)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { sentences.finish() }
-                try await self.read(plan, request, into: sentences)
+                try await self.read(plan, request, early, into: sentences)
             }
-            group.addTask { while let sentence = try await sentences.next() { try await self.speak(sentence, plan) } }
+            group.addTask { while let sentence = try await sentences.next() { try await self.speak(sentence, plan, early) } }
             // Whoever fails ends the other.
             while try await group.next() != nil {}
         }
     }
 
-    private func read(_ plan: RealtimePlan, _ request: ChatCompletionRequest, into sentences: BoundedQueue<String>) async throws {
+    private func read(
+        _ plan: RealtimePlan, _ request: ChatCompletionRequest, _ early: EarlyAnswer?, into sentences: BoundedQueue<String>
+    ) async throws {
         splitter = .ofAnswers
-        try await cascade.answer(request) { try await self.take($0, of: plan, sentences) }
+        if let early {
+            try await early.read { try await self.take($0, of: plan, sentences) }
+        } else {
+            try await cascade.answer(request) { try await self.take($0, of: plan, sentences) }
+        }
         try Task.checkCancellation()
         for sentence in splitter.flush() where plan.speaks { try await sentences.put(sentence) }
     }
@@ -279,9 +329,12 @@ actor RealtimeConnection {
         for sentence in splitter.push(text) { try await sentences.put(sentence) }
     }
 
-    private func speak(_ sentence: String, _ plan: RealtimePlan) async throws {
+    private func speak(_ sentence: String, _ plan: RealtimePlan, _ early: EarlyAnswer?) async throws {
         state.begin(sentence: sentence, of: plan.id)
-        try await cascade.speak(sentence, plan.audio) { try await self.play($0, of: plan) }
+        guard let early = early?.sound(of: sentence, plan.audio) else {
+            return try await cascade.speak(sentence, plan.audio) { try await self.play($0, of: plan) }
+        }
+        while let sound = try await early.next() { try await play(sound, of: plan) }
     }
 
     private func play(_ sound: [UInt8], of plan: RealtimePlan) async throws {

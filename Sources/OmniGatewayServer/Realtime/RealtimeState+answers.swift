@@ -10,6 +10,16 @@ extension RealtimeState {
         return begin(plan)
     }
 
+    /// The answer that a turn would get if it ended now with these words; nil for none, or where another is being made.
+    func anticipatedAnswer(to transcript: String) -> (RealtimePlan, ChatCompletionRequest)? {
+        let answersTurns = session.audio.input.turnDetection?.createsResponse ?? false
+        guard answersTurns, session.kind == .realtime, answer == nil, !transcript.allSatisfy(\.isWhitespace) else { return nil }
+        var ahead = self
+        _ = ahead.appendTurn(RequestID.make("item_", digits: 24), transcript: transcript)
+        guard let plan = try? RealtimePlan(session, in: ahead.conversation) else { return nil }
+        return (plan, plan.chat(ahead.conversation))
+    }
+
     mutating func begin(_ plan: RealtimePlan) -> [Action] {
         let answer = RealtimeAnswer(plan, conversationID: conversationID)
         (self.answer, soundBegan) = (answer, nil)

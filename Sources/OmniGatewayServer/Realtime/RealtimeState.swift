@@ -6,8 +6,12 @@ import OmniHTTP
 struct RealtimeState {
     enum Action {
         case send(JSONObject)
-        /// What was said is to be written down.
-        case transcribe(item: String, sound: [UInt8], RealtimeAudioFormat)
+        /// The turn may be over: what was said can be written down, and answered, in advance.
+        case anticipate(sound: [UInt8], RealtimeAudioFormat)
+        /// The turn is not over: what was begun in advance is to be given up.
+        case speakOn
+        /// What was said is to be written down. Where it was anticipated, nothing has been said since.
+        case transcribe(item: String, sound: [UInt8], RealtimeAudioFormat, wasAnticipated: Bool)
         /// An answer is to be made, once what was said before is written down.
         case answer(RealtimePlan)
         /// The answer that is being made is to be given up.
@@ -22,6 +26,8 @@ struct RealtimeState {
     private static let lookBack = 400
     /// Milliseconds of sound that can be committed.
     private static let shortestCommit = 100
+    /// Milliseconds of a turn that is anticipated, at most: a longer one takes the recognizer several looks.
+    private static let longestAnticipated = 28_000
 
     var session: RealtimeSession
     var conversation = RealtimeConversation()
@@ -35,6 +41,8 @@ struct RealtimeState {
     private var rest: [UInt8] = []
     /// The item that the turn which goes on will become.
     var turnID: String?
+    /// What was said so far was given out to be anticipated, and nothing has been said since.
+    private var isAnticipated = false
     /// A turn ended while an answer was made that it does not interrupt.
     var owesAnswer = false
     /// When the first sound of the answer went out.
@@ -67,7 +75,7 @@ struct RealtimeState {
 
     /// From here on a new turn is waited for.
     mutating func awaitTurn() {
-        (turnID, detectorStart) = (nil, input.end)
+        (turnID, detectorStart, isAnticipated) = (nil, input.end, false)
         detector?.restart()
     }
 
@@ -98,6 +106,13 @@ struct RealtimeState {
             input.add(bytes)
             switch detector?.add(input.format.samples(of: bytes)) {
             case .started(let start): actions += turnBegan(detection, start: detectorStart + start, at: now)
+            case .paused:
+                guard input.length <= Self.longestAnticipated else { continue }
+                isAnticipated = true
+                actions.append(.anticipate(sound: input.bytes, input.format))
+            case .resumed:
+                isAnticipated = false
+                actions.append(.speakOn)
             case .stopped: actions += turnEnded(detection, at: now)
             case nil:
                 if turnID == nil {
@@ -134,8 +149,8 @@ struct RealtimeState {
 
     /// Makes an item of the sound that is there.
     private mutating func commit(as id: String) -> [Action] {
-        let sound = input.takeAll()
-        return appendTurn(id, transcript: nil) + [.transcribe(item: id, sound: sound, input.format)]
+        let (sound, wasAnticipated) = (input.takeAll(), isAnticipated)
+        return appendTurn(id, transcript: nil) + [.transcribe(item: id, sound: sound, input.format, wasAnticipated: wasAnticipated)]
     }
 
     /// Puts a turn of the user's at the end of the conversation, and waits for the next one.
@@ -206,7 +221,7 @@ struct RealtimeState {
         }
         guard sounds.count <= 1 else { throw APIError.invalid("item.content", "An item has one part of sound at most.") }
         try conversation.insert(item, after: previous)
-        let transcriptions = sounds.map { Action.transcribe(item: item.id, sound: $0, session.audio.input.format) }
+        let transcriptions = sounds.map { Action.transcribe(item: item.id, sound: $0, session.audio.input.format, wasAnticipated: false) }
         return told(item, after: conversation.previous(of: item.id)) + transcriptions
     }
 

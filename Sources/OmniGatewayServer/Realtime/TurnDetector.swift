@@ -6,6 +6,10 @@ struct TurnDetector {
     enum Event: Equatable {
         /// Somebody began to speak: milliseconds of the sound so far, up to the beginning.
         case started(Int)
+        /// Nobody speaks for the moment: the turn may be over.
+        case paused
+        /// It is not.
+        case resumed
         /// The turn is over, at the end of the silence that tells so.
         case stopped(Int)
     }
@@ -14,6 +18,8 @@ struct TurnDetector {
     static let frame = VoiceActivity.frame * 1000 / VoiceActivity.sampleRate
     /// Milliseconds of speech that make a turn: clicks are shorter.
     static let shortest = 80
+    /// Milliseconds without speech after which a turn may be over: gaps between words are shorter.
+    static let hesitation = 140
 
     private var activity = VoiceActivity()
     private var runs: SpeechRuns
@@ -23,6 +29,7 @@ struct TurnDetector {
     private var spoken = 0
     /// A turn has begun and is not over.
     private(set) var isSpeaking = false
+    private var isPaused = false
 
     init(_ settings: RealtimeTurnDetection) {
         self.settings = settings
@@ -37,7 +44,7 @@ struct TurnDetector {
     /// Counts from here on, and waits for a new turn. What is known of the background stays.
     mutating func restart() {
         runs = Self.runs(settings, threshold)
-        (spoken, isSpeaking) = (0, false)
+        (spoken, isSpeaking, isPaused) = (0, false, false)
     }
 
     /// Takes the next 20 ms, at any multiple of 8 kHz.
@@ -48,13 +55,20 @@ struct TurnDetector {
         guard let start = runs.open else {
             spoken = 0
             guard isSpeaking else { return nil }
-            isSpeaking = false
+            (isSpeaking, isPaused) = (false, false)
             return .stopped(runs.position)
         }
         if probability >= threshold { spoken += 1 }
-        guard !isSpeaking, spoken * Self.frame >= Self.shortest else { return nil }
+        guard !isSpeaking else { return hesitates() }
+        guard spoken * Self.frame >= Self.shortest else { return nil }
         isSpeaking = true
         return .started(start)
+    }
+
+    private mutating func hesitates() -> Event? {
+        guard isPaused != (runs.quiet >= (isPaused ? 1 : Self.hesitation)) else { return nil }
+        isPaused.toggle()
+        return isPaused ? .paused : .resumed
     }
 
     /// The mean of each group of samples: 8 kHz.

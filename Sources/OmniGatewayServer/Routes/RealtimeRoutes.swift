@@ -51,7 +51,8 @@ struct RealtimeRoutes: RouteGroup {
             let (cascade, settings) = try await opening(socket)
             let beta = socket.request.header("openai-beta")?.contains("realtime=v1") ?? false
             let isBeta = beta || socket.request.protocols.contains("openai-beta.realtime-v1")
-            let connection = RealtimeConnection(socket, cascade, settings: settings, dialect: isBeta ? .beta : .current)
+            let connection = RealtimeConnection(
+                socket, cascade, settings: settings, dialect: isBeta ? .beta : .current, headStarts: service.headStarts)
             await connection.begin()
             try await connection.run()
         } catch let error as APIError {
@@ -93,6 +94,7 @@ final class RealtimeService: Sendable {
     static let most = 256
 
     let secrets = RealtimeSecrets()
+    let headStarts = HeadStart.Places()
     private let open = Mutex<Set<String>>([])
 
     /// Throws 503 when there are as many sessions as there may be.

@@ -23,7 +23,7 @@ public actor LinkedPictures {
     private let now: @Sendable () -> Double
     /// The oldest first.
     private var pictures: [Picture] = []
-    private var isClean = false
+    private var cleaning: Task<Void, any Error>?
 
     public init(folder: URL, quota: Int = 256 << 20, now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }) {
         (self.folder, self.quota, self.now) = (folder, quota, now)
@@ -61,19 +61,27 @@ public actor LinkedPictures {
         }
     }
 
-    /// What an earlier server left has no link any more.
+    /// What an earlier server left has no link any more. Whoever comes meanwhile waits too; after a failure the next one tries again.
     private func clean() async throws {
-        guard !isClean else { return }
-        isClean = true
-        let folder = folder
-        try await onDisk {
-            try? FileManager.default.removeItem(at: folder)
-            do {
-                try FileManager.default.createDirectory(
-                    at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            } catch {
-                throw APIError(.insufficientStorage, "The folder for pictures cannot be made: \(error.localizedDescription)")
+        let work =
+            cleaning
+            ?? Task { [folder] in
+                try await onDisk {
+                    try? FileManager.default.removeItem(at: folder)
+                    do {
+                        try FileManager.default.createDirectory(
+                            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                    } catch {
+                        throw APIError(.insufficientStorage, "The folder for pictures cannot be made: \(error.localizedDescription)")
+                    }
+                }
             }
+        cleaning = work
+        do {
+            try await work.value
+        } catch {
+            cleaning = nil
+            throw error
         }
     }
 }

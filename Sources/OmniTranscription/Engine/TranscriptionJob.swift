@@ -98,7 +98,7 @@ final class TranscriptionJob: @unchecked Sendable {
             var settings = WhisperModel.Settings(language: language, translates: request.translates, temperature: request.temperature)
             settings.prompt = Array((history ?? []).suffix(model.longestPrompt))
             (settings.beams, settings.threads) = (recognizer.beams, recognizer.threads)
-            let window = try model.hear(piece.samples, from: from, settings, for: owners)
+            let window = try hear(piece.samples, from: from, settings, model)
             if language == nil {
                 language = window.language
                 events.post(.language(window.language))
@@ -116,6 +116,21 @@ final class TranscriptionJob: @unchecked Sendable {
             return
         }
     }
+
+    /// Hears a window; for a request in a hurry with a look that is hardly longer than its sound, where the model is sure of what it heard.
+    private func hear(_ samples: [Float], from: Int, _ settings: WhisperModel.Settings, _ model: WhisperModel) throws -> WhisperModel.Window
+    {
+        guard request.lowLatency else { return try model.hear(samples, from: from, settings, for: owners) }
+        var quick = settings
+        let frames = (samples.count / 160 - from) / 2 + Self.quietFrames
+        quick.encoderFrames = (frames + Self.frameStep - 1) / Self.frameStep * Self.frameStep
+        let window = try model.hear(samples, from: from, quick, for: owners)
+        return window.isDoubtful ? try model.hear(samples, from: from, settings, for: owners) : window
+    }
+
+    /// Frames of 20 ms behind the sound that a quick look has, and of which its length is a multiple.
+    private static let quietFrames = 64
+    private static let frameStep = 64
 
     private func emit(
         _ segments: [WhisperModel.Window.Segment], at index: Int, of piece: SoundPiece, _ window: WhisperModel.Window, from: Int

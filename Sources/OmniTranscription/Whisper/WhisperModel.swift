@@ -17,6 +17,8 @@ final class WhisperModel {
         var prompt: [Int32] = []
         var beams = 1
         var threads = 1
+        /// Frames of 20 ms that the encoder sees of the window; nil for all 30 seconds, whatever the length of the sound.
+        var encoderFrames: Int?
     }
 
     /// What was heard in a window.
@@ -41,6 +43,10 @@ final class WhisperModel {
         var segments: [Segment]
         var language: String
         var temperature: Double
+
+        /// Whisper's own thresholds (what is said over and over, words that hardly fit the sound) made it try again at a higher temperature,
+        /// or it heard nothing.
+        var isDoubtful: Bool { temperature > 0 || segments.allSatisfy(\.tokens.isEmpty) }
     }
 
     private let context: OpaquePointer
@@ -102,6 +108,7 @@ final class WhisperModel {
         var parameters = whisper_full_default_params(settings.beams > 1 ? WHISPER_SAMPLING_BEAM_SEARCH : WHISPER_SAMPLING_GREEDY)
         parameters.n_threads = Int32(settings.threads)
         parameters.offset_ms = Int32(offset * 10)
+        if let frames = settings.encoderFrames, frames < whisper_n_audio_ctx(context) { parameters.audio_ctx = Int32(frames) }
         parameters.translate = settings.translates
         parameters.no_context = true
         parameters.print_progress = false

@@ -53,6 +53,7 @@ struct TranscriptionRoutes: RouteGroup {
             var recognition = SpeechRecognition(
                 sound: FileSound(reader: reader), language: asked.language, translates: task == .translate, prompt: asked.prompt,
                 temperature: asked.temperature, timesWords: asked.timesWords)
+            recognition.lowLatency = asked.lowLatency
             if let activity = asked.chunking {
                 let standard = VoiceActivitySettings()
                 recognition.voiceActivity = VoiceActivitySettings(
