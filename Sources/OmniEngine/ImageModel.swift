@@ -20,12 +20,14 @@ public struct ImageDefaults: Sendable, Equatable {
     public var multiple: Int
     /// The pictures that the model looks at; nil where it takes none, only one to start from.
     public var references: ReferenceLimits?
+    /// Whether guidance and negative prompts change anything; they do not where a model was distilled to draw without.
+    public var takesGuidance: Bool
     /// What requests may ask for.
     public var limits: DenoisingLimits
 
     public init(
         width: Int, height: Int, steps: Int, guidanceScale: Float, strength: Float, multiple: Int, references: ReferenceLimits? = nil,
-        limits: DenoisingLimits = DenoisingLimits()
+        takesGuidance: Bool = true, limits: DenoisingLimits = DenoisingLimits()
     ) {
         self.width = width
         self.height = height
@@ -34,6 +36,7 @@ public struct ImageDefaults: Sendable, Equatable {
         self.strength = strength
         self.multiple = multiple
         self.references = references
+        self.takesGuidance = takesGuidance
         self.limits = limits
     }
 }

@@ -125,3 +125,13 @@ def test_how_many_pictures_there_may_be_is_told(served):
     with pytest.raises(BadRequestError) as refused:
         client.images.edit(model=client.models.list().data[0].id, image=("a.png", small), prompt=PROMPT)
     assert refused.value.param == "body.image" and "64 pixels" in refused.value.message
+
+
+def test_what_a_distilled_model_does_not_do_is_told(served):
+    server, client, goldens = served
+    distilled = b'"is_distilled": true' in (goldens.parent / goldens.name.split(".")[0] / "model_index.json").read_bytes()
+    reply = client.images.with_raw_response.generate(
+        model=client.models.list().data[0].id, prompt=PROMPT, size=size(goldens, "text.image"),
+        extra_body={"seed": 1, "num_inference_steps": 1, "guidance_scale": 3.0, "negative_prompt": "dull", "extra_params": {"cfg_truncation": 0.5}})
+    told = set(filter(None, reply.headers.get("x-ignored-params", "").split(",")))
+    assert told == ({"guidance_scale", "negative_prompt", "extra_params.cfg_truncation"} if distilled else set())

@@ -16,9 +16,10 @@ struct ImageChats: Sendable {
 
     /// A chat answered with pictures.
     func answer(_ json: JSONValue, _ context: OmniContext) async throws -> Response {
-        let (asked, ignored) = try context.decodeImageChat(json)
+        let (asked, unused) = try context.decodeImageChat(json)
         let service = try images.service()
         let job = try await context.cancelOnDisconnect { try await Self.job(asked, service) }
+        let ignored = service.ignored(unused, by: job)
         let reply = ImageChatReply(id: asked.chat.requestID ?? context.requestID, model: images.worker.servedName)
         if asked.chat.stream { return try await streamChat(job, asked, service, reply, context: context, ignored: ignored) }
         let pictures = try await context.cancelOnDisconnect { try await service.draw(job, output: ImageOutput(), id: context.requestID) }

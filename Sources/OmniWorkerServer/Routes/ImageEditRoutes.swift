@@ -14,9 +14,10 @@ struct ImageEditRoutes: RouteGroup {
     func add(to table: inout RouteTable) {
         table.add(.post, "/v1/images/edits", "Pictures changed after a prompt.") { request, context in
             let (_, form) = try await context.collectForm(request)
-            let (edit, ignored) = try context.decodeDrawing(ImageEditRequest.self, from: try form.editBody())
+            let (edit, unused) = try context.decodeDrawing(ImageEditRequest.self, from: try form.editBody())
             let service = try images.service()
             let job = try await context.cancelOnDisconnect { try await Self.job(edit, form, service) }
+            let ignored = service.ignored(unused, by: job)
             let reply = ImagesReply(kind: .edit, output: edit.output, detailed: edit.returnStageMetrics)
             if edit.stream { return try await service.stream(job, reply, context: context, ignored: ignored) }
             let pictures = try await context.cancelOnDisconnect { try await service.draw(job, output: edit.output, id: context.requestID) }

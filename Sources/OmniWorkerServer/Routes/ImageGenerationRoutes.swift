@@ -12,7 +12,7 @@ struct ImageGenerationRoutes: RouteGroup {
 
     func add(to table: inout RouteTable) {
         table.add(.post, "/v1/images/generations", "Pictures from a prompt.") { request, context in
-            let (asked, ignored) = try context.decodeDrawing(ImageGenerationRequest.self, from: try await context.collectImageJSON(request))
+            let (asked, unused) = try context.decodeDrawing(ImageGenerationRequest.self, from: try await context.collectImageJSON(request))
             let service = try images.service()
             var unknown = IgnoredFields()
             let size = asked.size ?? ImageSize(width: service.model.imageDefaults.width, height: service.model.imageDefaults.height)
@@ -20,6 +20,7 @@ struct ImageGenerationRoutes: RouteGroup {
             var job = ImageJob(
                 prompt: asked.prompt, count: asked.n, size: size, drawing: asked.drawing, extras: try asked.extras(ignored: &unknown),
                 seed: ImageJob.seed(asked.drawing.seed), adapters: try service.limits.adapters(asked.drawing))
+            let ignored = service.ignored(unused, by: job)
             let reply = ImagesReply(kind: .generation, output: asked.output, detailed: asked.returnStageMetrics)
             if asked.stream {
                 job.previews = asked.partialImages

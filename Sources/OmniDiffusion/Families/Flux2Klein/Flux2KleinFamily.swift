@@ -67,7 +67,7 @@ struct Flux2KleinFamily: ImageFamily {
         return ImageDefaults(
             width: own.width ?? side, height: own.height ?? side, steps: options.steps ?? own.steps ?? (isDistilled ? 4 : 50),
             guidanceScale: options.guidanceScale ?? own.guidance_scale ?? (isDistilled ? 1 : 4), strength: own.strength ?? 1,
-            multiple: vae.scale, references: references)
+            multiple: vae.scale, references: references, takesGuidance: !isDistilled)
     }
 
     var adaptable: WeightStore { stores[1] }
