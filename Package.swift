@@ -125,16 +125,18 @@ let package = Package(
                 "OmniAPI", "OmniConversion", "OmniEngine", "OmniGGUF", crypto, httpClient, logging, nioCore, nioHTTP1, nioPosix,
             ]),
         .target(name: "OmniStore", dependencies: ["OmniAPI", "OmniWorkerAPI", .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(name: "OmniAccess", dependencies: ["OmniAPI", crypto]),
         .target(
             name: "OmniGateway",
             dependencies: [
-                "OmniAPI", "OmniEngine", "OmniStore", "OmniWorkerAPI", httpClient, logging, nioCore, subprocess,
+                "OmniAPI", "OmniAccess", "OmniEngine", "OmniStore", "OmniWorkerAPI", httpClient, logging, nioCore, subprocess,
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .target(
             name: "OmniHTTP",
             dependencies: [
-                "CZlib", "OmniAPI", "OmniEngine", httpClient, hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
+                "CZlib", "OmniAPI", "OmniAccess", "OmniEngine", httpClient, hummingbird, logging, nioCore, nioHTTP1, nioPosix,
+                serviceLifecycle,
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
@@ -150,7 +152,8 @@ let package = Package(
         .target(
             name: "OmniGatewayServer",
             dependencies: [
-                "CPlayground", "OmniAPI", "OmniAnswerSchema", "OmniEngine", "OmniGateway", "OmniHTTP", "OmniMedia", "OmniRequests",
+                "CPlayground", "OmniAPI", "OmniAccess", "OmniAnswerSchema", "OmniEngine", "OmniGateway", "OmniHTTP", "OmniMedia",
+                "OmniRequests",
                 "OmniStore", "OmniWorkerAPI", crypto,
                 hummingbird, logging, nioCore, nioPosix, serviceLifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -158,7 +161,8 @@ let package = Package(
         .executableTarget(
             name: "omni",
             dependencies: [
-                "CLlama", "OmniClient", "OmniConversion", "OmniDevices", "OmniDiffusion", "OmniGateway", "OmniGatewayServer", "OmniHTTP",
+                "CLlama", "OmniAccess", "OmniClient", "OmniConversion", "OmniDevices", "OmniDiffusion", "OmniGateway", "OmniGatewayServer",
+                "OmniHTTP",
                 "OmniTranscription",
                 "OmniKernelCheck", "OmniMedia", "OmniModels", "OmniRequests", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText",
                 "OmniWorkerServer", httpClient, nioCore, nioHTTP1, nioPosix, subprocess,
@@ -218,6 +222,7 @@ let package = Package(
         .testTarget(
             name: "OmniGatewayTests",
             dependencies: ["OmniGateway", "OmniTestSupport", httpClient, logging, nioCore, nioPosix, nioHTTP1]),
+        .testTarget(name: "OmniAccessTests", dependencies: ["OmniAccess", "OmniAPI"]),
         .testTarget(
             name: "OmniHTTPTests",
             dependencies: [

@@ -74,6 +74,8 @@ public struct GatewayServer: Sendable {
         routes.trustsChatTemplates = trustsChatTemplates
         if let pictures { routes.pictures = pictures }
         routes.servesReference = servesReference
+        routes.keys = listener.keys
+        registry.beforeText { [keys = listener.keys] in keys.report(to: $0) }
         let listener = HTTPListener(
             configuration: listener, routes: routes.table, sockets: routes.sockets,
             metrics: HTTPMetrics(registry: registry), logger: logger

@@ -27,9 +27,22 @@ package enum ErrorShape: Sendable {
 
     func json(_ error: APIError) -> JSONValue {
         switch self {
-        // The peer's one reply outside the envelope that clients may have learnt to read.
-        case .openAI: error.code == .unauthorized ? ["error": "Unauthorized"] : error.json
+        case .openAI where error.code == .unauthorized:
+            // The peer's one reply outside the envelope that clients may have learnt to read.
+            ["error": "Unauthorized"]
+        case .openAI where error.code == .invalidAPIKey:
+            // The peer has no such keys; clients know OpenAI's word for them.
+            ["error": error.json["error"]?.with("code", .string(error.code.name)) ?? .null]
+        case .openAI: error.json
         case .anthropic: MessageErrorReply(error).json
         }
+    }
+}
+
+extension JSONValue {
+    fileprivate func with(_ name: String, _ value: JSONValue) -> JSONValue {
+        var members = objectValue ?? JSONObject()
+        members[name] = value
+        return .object(members)
     }
 }

@@ -6,6 +6,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import OmniAPI
+import OmniAccess
 import OmniEngine
 import ServiceLifecycle
 
@@ -21,24 +22,24 @@ public struct HTTPListener: Sendable {
         public var address: Address
         public var limits: RequestLimits
         /// Keys that open `/v1`; none means open to all.
-        public var apiKeys: [String]
-        /// `*`, or the origins that browsers may call from.
-        public var allowedOrigins: [String]
+        public var keys: KeyStore
+        /// Which pages may call, and under which names.
+        public var pages: OriginPolicy
         /// Whether replies carry the request id, and requests are logged and counted.
         public var isPublic: Bool
         /// Time and size on connections.
         public var connections: ConnectionLimits
 
         public init(
-            address: Address, limits: RequestLimits = .init(), apiKeys: [String] = [], allowedOrigins: [String] = ["*"],
+            address: Address, limits: RequestLimits = .init(), keys: KeyStore = .none, pages: OriginPolicy = .init(),
             isPublic: Bool = true,
             connections: ConnectionLimits = .init()
         ) {
             self.address = address
             self.limits = limits
             self.connections = connections
-            self.apiKeys = apiKeys
-            self.allowedOrigins = allowedOrigins
+            self.keys = keys
+            self.pages = pages
             self.isPublic = isPublic
         }
     }
@@ -67,7 +68,7 @@ public struct HTTPListener: Sendable {
     /// The server as a service; `onRunning` is told the bound port once it listens (0 for a Unix socket).
     public func service(group: any EventLoopGroup, onRunning: @escaping @Sendable (Int) async -> Void) throws -> any Service {
         let responder = routes.responder()
-        let gate = AccessGate(apiKeys: configuration.apiKeys, origins: configuration.allowedOrigins)
+        let gate = AccessGate(keys: configuration.keys, pages: configuration.pages)
         let date = HTTPDate()
         let address: BindAddress =
             switch configuration.address {
@@ -92,13 +93,21 @@ public struct HTTPListener: Sendable {
             let id = RequestID.accepted(request.headers[.xRequestID]) ?? RequestID.make()
             let context = OmniContext(source: .init(logger: logger, channel: channel, requestID: id, limits: configuration.limits))
             var response: Response
+            var lease: KeyLease?
+            defer { lease?.end() }
             if request.method == .options, request.uri.path == "*" {
                 response = Response(status: .noContent, headers: [.allow: "GET, HEAD, POST, DELETE, OPTIONS"])
-            } else if let refusal = gate.refusal(of: request) {
-                response = refusal
             } else {
-                try await HTTPChannel.inviteBody(request, limit: configuration.limits.maxBodySize, writer: writer)
-                response = await respond(to: request, context: context, responder: responder)
+                switch gate.decide(on: request, isForSocket: self.sockets.serve(path: request.uri.path)) {
+                case .answered(let answer): response = answer
+                case .passes(let admitted):
+                    lease = admitted
+                    try await HTTPChannel.inviteBody(request, limit: configuration.limits.maxBodySize, writer: writer)
+                    response = await KeyLease.$current.withValue(admitted) {
+                        await respond(to: request, context: context, responder: responder)
+                    }
+                    if let admitted { Self.account(&response, to: admitted) }
+                }
             }
             response.headers[.date] = date.now
             if configuration.isPublic {
@@ -110,14 +119,24 @@ public struct HTTPListener: Sendable {
             let status = response.status.code
             do {
                 try await writer.write(response: response.head, body: response.body)
-                finished(request, context, status: status, started: started)
+                finished(request, context, lease?.key, status: status, started: started)
             } catch {
                 // The status has gone out; 499 marks a client that left, as in nginx.
-                finished(request, context, status: 499, started: started)
+                finished(request, context, lease?.key, status: 499, started: started)
                 throw error
             }
         } onServerRunning: { channel in
             await onRunning(channel.localAddress?.port ?? 0)
+        }
+    }
+
+    /// The rate limits' headers; what the body still does is done for the key.
+    private static func account(_ response: inout Response, to lease: KeyLease) {
+        AccessGate.add(lease.headers, to: &response)
+        let body = response.body
+        response.body = ResponseBody(contentLength: body.contentLength) { writer in
+            let inner = writer
+            try await KeyLease.$current.withValue(lease) { try await body.write(inner) }
         }
     }
 
@@ -168,17 +187,17 @@ public struct HTTPListener: Sendable {
 
     private static let serverName = "swift-omni"
 
-    private func finished(_ request: Request, _ context: OmniContext, status: Int, started: ContinuousClock.Instant) {
+    private func finished(_ request: Request, _ context: OmniContext, _ key: APIKey?, status: Int, started: ContinuousClock.Instant) {
         guard configuration.isPublic else { return }
         let elapsed = ContinuousClock.now - started
         metrics.record(method: request.method.rawValue, path: context.endpointPath ?? "unmatched", status: status, seconds: elapsed.seconds)
         // What balancers and scrapers ask all day is no news.
         let isRoutine = request.uri.path.hasPrefix("/health") || ["/metrics", "/ping", "/load"].contains(request.uri.path)
-        context.requestLogger.log(
-            level: isRoutine ? .debug : .info, "request",
-            metadata: [
-                "method": .string(request.method.rawValue), "path": .string(request.uri.path), "status": .stringConvertible(status),
-                "ms": .stringConvertible((elapsed.seconds * 10000).rounded() / 10),
-            ])
+        var facts: Logger.Metadata = [
+            "method": .string(request.method.rawValue), "path": .string(request.uri.path), "status": .stringConvertible(status),
+            "ms": .stringConvertible((elapsed.seconds * 10000).rounded() / 10),
+        ]
+        if let key { facts["key"] = .string(key.name) }
+        context.requestLogger.log(level: isRoutine ? .debug : .info, "request", metadata: facts)
     }
 }

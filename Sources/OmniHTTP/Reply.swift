@@ -15,7 +15,7 @@ extension Response {
     package static func error(_ error: APIError, as shape: ErrorShape = .openAI) -> Response {
         var response = Response.json(shape.json(error), status: .init(code: shape.status(error.code)))
         if let seconds = error.retryAfter { response.headers[.retryAfter] = String(seconds) }
-        if error.code == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
+        if [.unauthorized, .invalidAPIKey].contains(error.code) { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }
 

@@ -66,5 +66,5 @@ def refusal(data):
 def post(path, body, *fields, version="1.1"):
     """The bytes of a request."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"POST {path} HTTP/{version}", "Host: x", "Content-Type: application/json", f"Content-Length: {len(data)}", *fields]
+    lines = [f"POST {path} HTTP/{version}", "Host: localhost", "Content-Type: application/json", f"Content-Length: {len(data)}", *fields]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data

@@ -248,7 +248,7 @@ class Socket:
         self.raw.settimeout(LIMIT)
         key = base64.b64encode(os.urandom(16)).decode()
         self.raw.sendall((
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {key}\r\n\r\n").encode())
         self.file = self.raw.makefile("rb")
         status = self.file.readline()

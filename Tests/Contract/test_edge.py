@@ -12,7 +12,7 @@ import pytest
 from edge import exchange, post, refusal, replies
 from harness import ENDLESS, LIMIT, chat_body, wait_until
 
-GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def hasty(tmp_path_factory):
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), "TLS"),
     (b"hello there\r\n", "method"), (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""), (b"GET / HTTP/9.9\r\n\r\n", "version"), (b"\0" * 1000, "method"),
     (b"GET / HTTP/1.1\r\nno colon here\r\n\r\n", ""), (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", ""), (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "Content-Length"),
-    (b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ""),
+    (b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ""),
     (b"GET /\x01 HTTP/1.1\r\n\r\n", ""),
 ])
 def test_what_is_no_http_is_told_so(server, junk, says):
@@ -51,7 +51,7 @@ def test_a_head_that_is_too_large_is_told_so(server, head):
 
 
 def test_a_large_head_within_the_limit_is_served(server):
-    head = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: " + b"a" * 60_000 + b"\r\n\r\n"
+    head = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: " + b"a" * 60_000 + b"\r\n\r\n"
     assert [r[1] for r in replies(exchange(server, head))] == [200]
 
 
@@ -63,7 +63,7 @@ def test_a_broken_request_after_good_ones_is_refused_in_its_turn(server):
 
 
 def test_a_body_that_breaks_is_refused_in_place_of_its_answer(server):
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert refusal(exchange(server, head + b"3\r\n{\"m\r\nzz\r\n"))["code"] == 400
     server.wait_idle()
 
@@ -71,7 +71,7 @@ def test_a_body_that_breaks_is_refused_in_place_of_its_answer(server):
 # MARK: - What does not come
 
 
-@pytest.mark.parametrize("part", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: x\r\n", GET[:-2]])
+@pytest.mark.parametrize("part", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost\r\n", GET[:-2]])
 def test_a_request_that_does_not_come_is_408(hasty, part):
     error = refusal(exchange(hasty, part))
     assert error["code"] == 408 and ("--timeout-request-head" if part else "--timeout-first-byte") in error["message"]
@@ -79,7 +79,7 @@ def test_a_request_that_does_not_come_is_408(hasty, part):
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
 def test_a_body_that_does_not_come_is_408(hasty, framing):
-    error = refusal(exchange(hasty, b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + framing))
+    error = refusal(exchange(hasty, b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + framing))
     assert error["code"] == 408 and "--timeout-request-body" in error["message"]
     hasty.wait_idle()
 
@@ -87,7 +87,7 @@ def test_a_body_that_does_not_come_is_408(hasty, framing):
 def test_a_body_that_only_drips_is_408(hasty):
     """Bytes that come all the time, and never enough of them; chunk extensions are none."""
     raw = hasty.connect()
-    raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+    raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
     raw.setblocking(False)
     data, sent = b"", 0
 
@@ -129,7 +129,7 @@ def test_a_slow_and_honest_upload_is_taken(hasty):
     """Slower than every limit in all, but never silent for long."""
     body = json.dumps(chat_body("Say hi.", max_tokens=1, user="x" * 30_000)).encode()
     raw = hasty.connect()
-    raw.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+    raw.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode())
     begin = time.monotonic()
     for place in range(0, len(body), 2000):
         raw.sendall(body[place:place + 2000])
@@ -206,7 +206,7 @@ def test_a_connection_serves_on_after_rare_requests(server):
 def test_an_offer_to_speak_another_protocol_is_passed_over(server, fields):
     """Java's HttpClient offers HTTP/2 with its first request."""
     data = json.dumps(chat_body(max_tokens=1)).encode()
-    sent = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n{fields}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+    sent = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n{fields}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
     (_, status, headers, body), = replies(exchange(server, sent))
     assert status == 200 and json.loads(body)["choices"] and headers["connection"] == "close"
 
@@ -219,7 +219,7 @@ SOCKET = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIH
     ("/v1/audio/speech/stream", SOCKET.replace("13", "8"), 426), ("/v1/audio/speech/stream", SOCKET + "\r\nContent-Length: 5", 426),
 ])
 def test_an_upgrade_that_is_not_to_be_had_gets_a_status(server, path, fields, status):
-    (_, got, headers, body), = replies(exchange(server, f"GET {path} HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\nhello".encode(), half_close=True)[:100_000])[:1]
+    (_, got, headers, body), = replies(exchange(server, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\nhello".encode(), half_close=True)[:100_000])[:1]
     assert got == status and (status < 400 or json.loads(body)["error"]["code"] == status)
     assert status != 426 or (headers["upgrade"] == "websocket" and headers["sec-websocket-version"] == "13")
 
@@ -227,7 +227,7 @@ def test_an_upgrade_that_is_not_to_be_had_gets_a_status(server, path, fields, st
 def test_a_lone_upgrade_on_an_unknown_path_is_not_a_closed_line(server):
     """A client that waits for the answer before it sends more."""
     raw = server.connect()
-    raw.sendall(f"GET /v1/nowhere HTTP/1.1\r\nHost: x\r\n{SOCKET}\r\n\r\n".encode())
+    raw.sendall(f"GET /v1/nowhere HTTP/1.1\r\nHost: localhost\r\n{SOCKET}\r\n\r\n".encode())
     assert raw.recv(65536).startswith(b"HTTP/1.1 404 ")
     raw.close()
 

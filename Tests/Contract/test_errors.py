@@ -258,12 +258,16 @@ def test_ignored_fields_are_named_on_streams(client, model):
     list(raw.parse())
 
 
-def test_browsers_may_call(server):
-    reply = server.get("/v1/models", Origin="https://example.com")
-    assert reply.headers["Access-Control-Allow-Origin"] == "*" and reply.headers["Vary"] == "Origin"
+@pytest.mark.parametrize("origin, flags", [("http://localhost:5173", ()), ("vscode-webview://1a2b", ()), ("https://example.com", ("--allowed-origins", '["*"]'))])
+def test_browsers_may_call(shared, origin, flags):
+    """On loopback without keys from pages of this machine; from all by flag."""
+    server, told = shared(*flags), "*" if flags else origin
+    reply = server.get("/v1/models", Origin=origin)
+    assert reply.headers["Access-Control-Allow-Origin"] == told and reply.headers["Vary"] == "Origin"
     preflight = server.request("OPTIONS", "/v1/chat/completions", headers={
-        "Origin": "https://example.com", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"})
+        "Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"})
     assert preflight.status == 200 and "POST" in preflight.headers["Access-Control-Allow-Methods"]
+    assert preflight.headers["Access-Control-Allow-Origin"] == told
     assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
 
 

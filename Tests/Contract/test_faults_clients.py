@@ -13,7 +13,7 @@ LONG = "Read this and say what it is about: " + " ".join(f"item {i} costs {i * 7
 
 def raw_post(path, body, *headers):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(data)}", *headers]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", f"Content-Length: {len(data)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
@@ -243,7 +243,7 @@ def test_a_client_that_reads_slowly_slows_nobody_else(server):
 def test_pipelined_requests_are_answered_in_order(server):
     raw = server.connect()
     raw.sendall(b"".join([
-        raw_post("/v1/chat/completions", chat_body(max_tokens=2), "X-Request-Id: p1"), b"GET /health HTTP/1.1\r\nHost: x\r\nX-Request-Id: p2\r\n\r\n",
+        raw_post("/v1/chat/completions", chat_body(max_tokens=2), "X-Request-Id: p1"), b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: p2\r\n\r\n",
         raw_post("/v1/chat/completions", {}, "X-Request-Id: p3"), raw_post("/v1/chat/completions", chat_body(max_tokens=2, stream=True), "X-Request-Id: p4")]))
     file = raw.makefile("rb")
     replies = [read_reply(file) for _ in range(4)]
@@ -267,7 +267,7 @@ def test_a_connection_is_used_again_after_streams_and_errors(server):
 def test_head_sends_no_body(server, path):
     """A body after HEAD would be read as the next reply."""
     raw = server.connect()
-    raw.sendall(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    raw.sendall(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     data = raw.makefile("rb").read()
     head, _, rest = data.partition(b"\r\n\r\n")
     assert rest.startswith(b"HTTP/1.1 200"), data
@@ -276,13 +276,13 @@ def test_head_sends_no_body(server, path):
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(start):
     server = start("--max-body-size", "1000000")
     raw = server.connect()
-    raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\n\r\n{")
+    raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\n\r\n{")
     status, headers, body = read_reply(raw)
     assert status == 413 and b"--max-body-size" in body and b"1000000" in body
     raw.close()
     # Without a declared length: refused where the limit is passed, not at the end.
     raw = server.connect()
-    raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+    raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
     chunk = b"%x\r\n" % 200_000 + b"x" * 200_000 + b"\r\n"
     for _ in range(6):
         raw.sendall(chunk)
@@ -300,7 +300,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(start):
 
 def test_expect_continue(server):
     body = json.dumps(chat_body(max_tokens=1)).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     raw = server.connect()
     raw.sendall(head.encode())
     file = raw.makefile("rb")
@@ -314,7 +314,7 @@ def test_expect_continue_is_not_given_to_a_body_that_will_be_refused(start):
     server = start("--max-body-size", "1000", "--api-key", "sekret")
     for extra, expected in (("Authorization: Bearer sekret\r\nContent-Length: 5000", 413), ("Content-Length: 10", 401)):
         raw = server.connect()
-        raw.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{extra}\r\nExpect: 100-continue\r\n\r\n".encode())
+        raw.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{extra}\r\nExpect: 100-continue\r\n\r\n".encode())
         assert read_reply(raw)[0] == expected
         raw.close()
 
@@ -323,7 +323,7 @@ def test_expect_continue_is_not_given_to_a_body_that_will_be_refused(start):
     b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
     b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"POST /v1/completions HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"\0" * 1000, b"GET /%zz%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"\0" * 1000, b"GET /%zz%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ])
 def test_what_is_no_http_hurts_nobody(server, junk):
     raw = server.connect()
@@ -345,7 +345,7 @@ def test_half_a_request_holds_nothing_up(server):
     held = []
     for _ in range(50):
         raw = server.connect()
-        raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
         held.append(raw)
     assert server.chat(max_tokens=1).status == 200
     for raw in held:

@@ -39,7 +39,7 @@ def test_a_client_that_reads_nothing_does_not_hold_others_up(speaking):
     slow.settimeout(LIMIT)
     slow.connect(("127.0.0.1", speaking.port))
     body = json.dumps({"input": LONG, "response_format": "pcm", "stream_format": "audio", "sample_rate": 48_000}).encode()
-    slow.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-Id: slow-one\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    slow.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Request-Id: slow-one\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     wait_until(lambda: sentences_spoken(speaking, "slow-one") > 0, "the slow one's first sentence")
     for _ in range(3):
         speak(speaking, "Hi.")

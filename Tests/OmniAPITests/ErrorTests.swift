@@ -6,7 +6,8 @@ struct ErrorTests {
     /// The whole table of the contract: SEED.md's statuses and API.md, section 2.
     static let table: [(code: APIError.Code, status: Int, type: String)] = [
         (.badRequest, 400, "Bad Request"), (.invalidRequest, 400, "BadRequestError"), (.unauthorized, 401, "AuthenticationError"),
-        (.notFound, 404, "NotFoundError"),
+        (.invalidAPIKey, 401, "invalid_request_error"), (.permissionDenied, 403, "PermissionDeniedError"),
+        (.rateLimited, 429, "RateLimitError"), (.notFound, 404, "NotFoundError"),
         (.methodNotAllowed, 405, "Method Not Allowed"), (.requestTimeout, 408, "Request Timeout"), (.conflict, 409, "Conflict"),
         (.tooLarge, 413, "RequestTooLargeError"),
         (.unsupportedMediaType, 415, "Unsupported Media Type"), (.unprocessable, 422, "Unprocessable Entity"),

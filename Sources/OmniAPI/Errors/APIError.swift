@@ -59,6 +59,10 @@ extension APIError.Code {
     /// The request is well-formed but cannot be served as asked.
     public static let invalidRequest = Self(name: "invalid_request", status: 400, type: "BadRequestError")
     public static let unauthorized = Self(name: "unauthorized", status: 401, type: "AuthenticationError")
+    /// A key that is unknown or has expired, where keys have names. OpenAI's words: `invalid_api_key` stands as the wire's `code` too.
+    public static let invalidAPIKey = Self(name: "invalid_api_key", status: 401, type: "invalid_request_error")
+    /// Something that the request's key may not do, or a page of an origin that may not call.
+    public static let permissionDenied = Self(name: "permission_denied", status: 403, type: "PermissionDeniedError")
     /// The model, or something else that the request names, does not exist.
     public static let notFound = Self(name: "not_found", status: 404, type: "NotFoundError")
     public static let methodNotAllowed = Self(name: "method_not_allowed", status: 405, type: "Method Not Allowed")
@@ -73,6 +77,8 @@ extension APIError.Code {
     public static let unprocessable = Self(name: "unprocessable", status: 422, type: "Unprocessable Entity")
     /// A path that speaks WebSocket only.
     public static let upgradeRequired = Self(name: "upgrade_required", status: 426, type: "Upgrade Required")
+    /// The key's rate limit; `retryAfter` says when it lets the next one in.
+    public static let rateLimited = Self(name: "rate_limited", status: 429, type: "RateLimitError")
     /// The head of a request over a limit.
     public static let headTooLarge = Self(name: "head_too_large", status: 431, type: "Request Header Fields Too Large")
     /// Nobody is left to read this; it stands in the log and the metrics. The number is nginx's.
@@ -87,9 +93,10 @@ extension APIError.Code {
 
     /// Every code there is, for documentation and tests.
     public static let all: [Self] = [
-        .badRequest, .invalidRequest, .unauthorized, .notFound, .methodNotAllowed, .requestTimeout, .conflict, .tooLarge,
+        .badRequest, .invalidRequest, .unauthorized, .invalidAPIKey, .permissionDenied, .notFound, .methodNotAllowed, .requestTimeout,
+        .conflict, .tooLarge,
         .unsupportedMediaType, .unprocessable, .upgradeRequired,
-        .headTooLarge, .clientGone, .internalError, .notImplemented, .unavailable, .timeout, .insufficientStorage,
+        .rateLimited, .headTooLarge, .clientGone, .internalError, .notImplemented, .unavailable, .timeout, .insufficientStorage,
     ]
 }
 

@@ -84,6 +84,9 @@ public struct UpstreamRequest: Sendable {
     /// Whether it wants something of the model. What the gateway asks for itself keeps no model awake.
     var isWork: Bool { path != "/metrics" && !path.hasPrefix(WorkerProtocol.capabilitiesPath) }
 
+    /// Whether tokens follow; what speaks an answer that has begun is not held up.
+    var opensAnswer: Bool { path.hasPrefix("/v1/chat/completions") || path.hasPrefix("/v1/completions") }
+
     /// A JSON body for `path`; with the id of the request that it is part of.
     public init(posting json: JSONValue, to path: String, requestID: String? = nil) {
         self.init(

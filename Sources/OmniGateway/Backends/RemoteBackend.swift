@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import OmniAPI
+import OmniAccess
 import Synchronization
 
 /// One or more servers elsewhere that serve the same model: ours, vLLM-Omni, or any that speaks the API. The one with the
@@ -55,6 +56,7 @@ public final class RemoteBackend: Backend {
     }
 
     public func send(_ request: UpstreamRequest) async throws -> UpstreamResponse {
+        if request.opensAnswer { try KeyLease.current?.checkDebt() }
         var tried: Set<Int> = []
         var request = request
         if let apiKey { request.headers.append(("Authorization", "Bearer \(apiKey)")) }

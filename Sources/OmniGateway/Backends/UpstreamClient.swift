@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import OmniAPI
+import OmniAccess
 import Synchronization
 
 /// Sends requests to backends. One for the whole gateway.
@@ -34,14 +35,18 @@ public final class UpstreamClient: Sendable {
     func send(_ request: UpstreamRequest, to base: String, headTimeout: TimeAmount = .hours(24)) async throws(UpstreamFailure)
         -> UpstreamResponse
     {
+        let lease = request.isWork && request.method == "POST" ? KeyLease.current : nil
+        let (request, isAsking) = lease == nil ? (request, false) : request.askingForUsage()
         var outgoing = HTTPClientRequest(url: base + request.path)
         outgoing.method = HTTPMethod(rawValue: request.method)
         for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
         if let body = request.body { outgoing.body = .bytes(body) }
         do {
             let response = try await client.execute(outgoing, timeout: headTimeout)
-            return UpstreamResponse(
+            var reply = UpstreamResponse(
                 status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: UpstreamBody(response.body))
+            if let lease, reply.status == 200 { reply.meter(for: lease, strips: isAsking) }
+            return reply
         } catch {
             throw UpstreamFailure(error)
         }
@@ -65,47 +70,6 @@ enum UpstreamFailure: Error {
         case let error as IOError where [ECONNREFUSED, ENOENT].contains(error.errnoCode): self = .refused
         default: self = .broken("\(error)")
         }
-    }
-}
-
-/// A reply's body, chunk by chunk.
-public struct UpstreamBody: AsyncSequence, Sendable {
-    public typealias Element = ByteBuffer
-
-    private let body: HTTPClientResponse.Body
-    private let lease: OutstandingLease?
-    private let onEnd: @Sendable () -> Void
-
-    init(_ body: HTTPClientResponse.Body, lease: OutstandingLease? = nil, onEnd: @escaping @Sendable () -> Void = {}) {
-        self.body = body
-        self.lease = lease
-        self.onEnd = onEnd
-    }
-
-    /// The same body, holding `lease` until it has been read or dropped. `onEnd` is called when it has been read to its end.
-    func holding(_ lease: OutstandingLease, onEnd: @escaping @Sendable () -> Void = {}) -> UpstreamBody {
-        UpstreamBody(body, lease: lease, onEnd: onEnd)
-    }
-
-    public struct AsyncIterator: AsyncIteratorProtocol {
-        var iterator: HTTPClientResponse.Body.AsyncIterator
-        let lease: OutstandingLease?
-        let onEnd: @Sendable () -> Void
-
-        public mutating func next() async throws -> ByteBuffer? {
-            let chunk = try await iterator.next()
-            if chunk == nil { onEnd() }
-            return chunk
-        }
-    }
-
-    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(iterator: body.makeAsyncIterator(), lease: lease, onEnd: onEnd) }
-
-    /// The whole body, up to `limit` bytes.
-    func collect(upTo limit: Int) async throws -> ByteBuffer {
-        let whole = try await body.collect(upTo: limit)
-        onEnd()
-        return whole
     }
 }
 

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import OmniAPI
+import OmniAccess
 import OmniEngine
 import OmniWorkerAPI
 import Synchronization
@@ -96,6 +97,7 @@ public final class WorkerBackend: Backend {
     public func start() { apply(.wakeRequested) }
 
     public func send(_ request: UpstreamRequest) async throws -> UpstreamResponse {
+        if request.opensAnswer { try KeyLease.current?.checkDebt() }
         let lease = OutstandingLease(counter, isWork: request.isWork)
         let run = try await request.isWork ? readyToSend() : servingRun()
         do {

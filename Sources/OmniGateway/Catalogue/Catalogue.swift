@@ -1,4 +1,5 @@
 import OmniAPI
+import OmniAccess
 import OmniEngine
 
 /// A model that the gateway offers.
@@ -49,23 +50,34 @@ public struct Catalogue: Sendable {
         self.takesOpenAINames = takesOpenAINames
     }
 
+    /// Those that the request's key may use; all where there are no keys.
+    public var offered: [CatalogueEntry] {
+        guard let lease = KeyLease.current else { return entries }
+        return entries.filter { lease.allows(model: $0.names) }
+    }
+
     /// The entry for a request that needs one of `wanted`, the preferred one first.
     ///
-    /// A named model must exist (404, `param: model`) and be able. Without a name the default among those with the most preferred
-    /// capability is taken, else the first of them; 404 when there is none.
+    /// A named model must exist (404, `param: model`), be able, and be one that the request's key may use (403). Without a name the default
+    /// among those with the most preferred capability is taken, else the first of them; 404 when there is none.
     public func entry(named name: String?, able wanted: [ModelCapability], task: String) throws -> CatalogueEntry {
         if let name, !name.isEmpty {
             let entry = try entry(named: name)
             guard entry.capabilities.map({ !$0.isDisjoint(with: wanted) }) ?? true else {
                 throw APIError(.notFound, "The model `\(name)` cannot do \(task).", remedy: able(wanted), param: "model")
             }
+            try KeyLease.current?.check(model: entry.names + [entry.standsInFor].compactMap(\.self))
             return entry
         }
+        let entries = offered
         for capability in wanted {
             let able = entries.filter { $0.capabilities?.contains(capability) ?? false }
             if let entry = able.first(where: \.isDefault) ?? able.first { return entry }
         }
         if let remote = entries.first(where: { $0.kind == nil }) { return remote }
+        // The key's scope is the reason where another key would find one.
+        let able = { (entry: CatalogueEntry) in wanted.contains { entry.can($0) } }
+        if let other = self.entries.first(where: able) { try KeyLease.current?.check(model: other.names) }
         throw APIError(.notFound, "No served model can do \(task).", remedy: servedKinds, param: "model")
     }
 
@@ -74,7 +86,7 @@ public struct Catalogue: Sendable {
         if let entry = entries.first(where: { $0.names.contains(name) }) { return entry }
         guard let capability = OpenAIModelNames.capability(of: name) else { throw APIError.modelNotFound(name, served: entries.map(\.id)) }
         // A server elsewhere would be asked for the name itself, which it may not have.
-        let able = entries.filter { $0.capabilities?.contains(capability) ?? false }
+        let able = offered.filter { $0.capabilities?.contains(capability) ?? false }
         guard takesOpenAINames, var entry = able.first(where: \.isDefault) ?? able.first else {
             var error = APIError.modelNotFound(name, served: entries.map(\.id))
             if !takesOpenAINames {

@@ -1,4 +1,5 @@
 import Foundation
+import OmniAccess
 import OmniEngine
 import OmniGateway
 import OmniHTTP
@@ -22,6 +23,8 @@ public struct GatewayRoutes: Sendable {
         folder: FileManager.default.temporaryDirectory.appending(path: "omni-pictures-\(ProcessInfo.processInfo.processIdentifier)"))
     /// Whether requests may bring chat templates; `--trust-request-chat-template`.
     var trustsChatTemplates = false
+    /// What `/v1/usage` tells of.
+    var keys = KeyStore.none
     /// Whether `/docs` and `/openapi.json` are there.
     var servesReference = true
 
@@ -46,6 +49,7 @@ public struct GatewayRoutes: Sendable {
         let chats = ChatDecoder(trustsTemplates: trustsChatTemplates)
         var table = RouteTable()
         table.add(HealthRoutes(gateway: gateway, runner: videos.runner, metrics: metrics, version: version))
+        table.add(UsageRoutes(keys: keys))
         table.add(ModelRoutes(catalogue: catalogue))
         table.add(CapabilityRoutes(catalogue: catalogue, images: images))
         let spoken = SpokenChats(forwarder: forwarder, voices: voices, pipelines: pipelines, decoder: chats)

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import OmniAPI
+import OmniAccess
 import OmniEngine
 import OmniGateway
 import OmniHTTP
@@ -12,12 +13,12 @@ struct ModelRoutes: RouteGroup {
 
     func add(to table: inout RouteTable) {
         table.add(.get, "/v1/models", RouteDoc("The served models.", .models).answers(ModelList.self)) { _, _ in
-            let entries = catalogue.entries.flatMap { entry in entry.names.map { Self.modelObject($0, entry) } }
+            let entries = catalogue.offered.flatMap { entry in entry.names.map { Self.modelObject($0, entry) } }
             return .json(["object": "list", "data": .array(entries)])
         }
         let speaking = RouteDoc("The models that speak, as Open WebUI asks for them.", .speech).answers(AudioModelList.self)
         table.add(.get, "/v1/audio/models", speaking) { _, _ in
-            .json(AudioModelList(catalogue.entries.filter { $0.kind != nil && $0.can(.speech) }.flatMap(\.names)).json)
+            .json(AudioModelList(catalogue.offered.filter { $0.kind != nil && $0.can(.speech) }.flatMap(\.names)).json)
         }
         // Names of models may hold a slash, and clients differ in whether they escape it.
         let one = RouteDoc("One served model.", .models, path: "/v1/models/{model}")
@@ -26,6 +27,7 @@ struct ModelRoutes: RouteGroup {
             let escaped = context.parameters.getCatchAll().joined(separator: "/")
             let name = escaped.removingPercentEncoding ?? escaped
             let entry = try catalogue.entry(named: name)
+            try KeyLease.current?.check(model: entry.names)
             return .json(Self.modelObject(entry.standsInFor == nil ? name : entry.id, entry))
         }
     }

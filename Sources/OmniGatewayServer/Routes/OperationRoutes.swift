@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import OmniAPI
+import OmniAccess
 import OmniGateway
 import OmniHTTP
 
@@ -42,6 +43,7 @@ struct OperationRoutes: RouteGroup {
             guard let place = entries.firstIndex(where: { $0.names.contains(model) }) else {
                 throw APIError.modelNotFound(model, served: entries.map(\.id))
             }
+            try KeyLease.current?.check(model: entries[place].names)
             return [(place, entries[place])]
         }
         return try body.stageIDs.map { place in
@@ -50,6 +52,7 @@ struct OperationRoutes: RouteGroup {
                     .badRequest, "There is no stage \(place).", remedy: "Stages are the models of /v1/models, 0 to \(entries.count - 1).",
                     param: "body.stage_ids")
             }
+            try KeyLease.current?.check(model: entries[place].names)
             return (place, entries[place])
         }
     }

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import OmniAPI
+import OmniAccess
 import OmniEngine
 import OmniGateway
 import OmniHTTP
@@ -27,7 +28,7 @@ struct RealtimeRoutes: RouteGroup {
             reply.session = try cascade.settings.updated(with: named, at: path)
             try await cascade.check(reply.session)
             reply.session.id = RequestID.make("sess_", digits: 24)
-            reply.value = try service.secrets.make(settings, seconds: asked.expiry.seconds)
+            reply.value = try service.secrets.make(settings, seconds: asked.expiry.seconds, owner: KeyLease.current?.key.name)
             reply.expiresAt = Int(Date().timeIntervalSince1970) + asked.expiry.seconds
             return .json(reply.json, ignored: ignored)
         }
@@ -37,7 +38,7 @@ struct RealtimeRoutes: RouteGroup {
         let secrets = service.secrets
         sockets.add(
             "/v1/realtime", "A spoken conversation, in OpenAI's realtime events: sound in, sound and text out.",
-            protocols: ["realtime"], admits: { secrets.settings(of: $0) != nil }
+            protocols: ["realtime"], owner: { secrets.owner(of: $0) }
         ) { socket in
             // What a session computes itself must not hold up the loop that serves others.
             try await withTaskExecutorPreference(globalConcurrentExecutor) { try await serve(socket) }

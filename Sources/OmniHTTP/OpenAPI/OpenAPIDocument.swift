@@ -31,7 +31,10 @@ package struct OpenAPIDocument {
             "components": [
                 "schemas": .object(schemas),
                 "securitySchemes": [
-                    "key": ["type": "http", "scheme": "bearer", "description": "Needed under /v1 when the server runs with --api-key."]
+                    "key": [
+                        "type": "http", "scheme": "bearer",
+                        "description": "Needed under /v1 when the server runs with --api-key or --api-keys-file.",
+                    ]
                 ],
             ],
             "x-websockets": .object(JSONObject(sockets.summaries.map { ($0.path, ["summary": .string($0.summary)]) })),
@@ -90,7 +93,7 @@ package struct OpenAPIDocument {
             }
             responses[answer.status] = response
         }
-        let codes = doc.errors + [.internalError] + (isLocked ? [.unauthorized] : [])
+        let codes = doc.errors + [.internalError] + (isLocked ? [.unauthorized, .invalidAPIKey, .permissionDenied, .rateLimited] : [])
         for (status, codes) in Dictionary(grouping: codes, by: shape.status) {
             let failure = Self.failure(codes, shape, book)
             guard var both = responses[status] else {
@@ -113,7 +116,13 @@ package struct OpenAPIDocument {
         let schema: JSONValue =
             switch shape {
             // The one reply outside the envelope, which is the peer's.
-            case .openAI where status == 401: ["type": "object", "required": ["error"], "properties": ["error": ["const": "Unauthorized"]]]
+            case .openAI where status == 401:
+                [
+                    "anyOf": [
+                        ["type": "object", "required": ["error"], "properties": ["error": ["const": "Unauthorized"]]],
+                        book.reference(ErrorReply.self),
+                    ]
+                ]
             case .openAI: book.reference(ErrorReply.self)
             case .anthropic: book.reference(MessageErrorReply.self)
             }
@@ -121,7 +130,7 @@ package struct OpenAPIDocument {
             ("description", .string("\(meanings[status] ?? "An error.") `type` is \(types.map { "`\($0)`" }.joined(separator: " or "))."))
         ])
         response["content"] = ["application/json": ["schema": schema, "example": example(codes[0], shape)]]
-        if status == 503 {
+        if [429, 503].contains(status) {
             response["headers"] = ["Retry-After": ["description": "Seconds after which to try again.", "schema": ["type": "integer"]]]
         }
         return response
@@ -129,10 +138,12 @@ package struct OpenAPIDocument {
 
     private static let meanings = [
         400: "The request is wrong; `param` names the field.", 401: "A valid API key is required.",
+        403: "The key, or the page that calls, may not do this.",
         404: "What the request names does not exist.",
         405: "The path does not take this method.", 409: "It cannot be done in the state that things are in.",
         413: "Something is over a limit; the message names it.",
-        422: "What was asked for has failed.", 500: "Something broke in the server; its log has the request id.",
+        422: "What was asked for has failed.", 429: "The key is over its rate limit; `Retry-After` says when to come back.",
+        500: "Something broke in the server; its log has the request id.",
         501: "This server cannot do it.",
         503: "The queue is full, or the model is loading or being restarted.", 504: "It took too long.",
         507: "It would not fit into memory, or onto the disk; the message says what would.",

@@ -2,6 +2,8 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket
+import OmniAPI
+import OmniAccess
 
 /// The WebSockets of a server, by path.
 public struct WebSocketRoutes: Sendable {
@@ -12,13 +14,13 @@ public struct WebSocketRoutes: Sendable {
         let handler: Handler
         /// Protocols that it speaks, of which the first that a client offers is chosen (RFC 6455, 1.9).
         let protocols: [String]
-        /// Whether a key that is none of the server's opens it.
-        let admits: @Sendable (String) -> Bool
+        /// The name of the key in whose stead a key that is none of the server's opens it; nil where it does not.
+        let owner: @Sendable (String) -> String?
     }
 
     private var routes: [String: Route] = [:]
     /// API keys guard sockets as they guard requests.
-    var gate = AccessGate(apiKeys: [], origins: ["*"])
+    var gate = AccessGate(keys: .none, pages: OriginPolicy())
 
     public init() {}
 
@@ -26,10 +28,10 @@ public struct WebSocketRoutes: Sendable {
     private(set) var summaries: [(path: String, summary: String)] = []
 
     package mutating func add(
-        _ path: String, _ summary: String, protocols: [String] = [], admits: @escaping @Sendable (String) -> Bool = { _ in false },
+        _ path: String, _ summary: String, protocols: [String] = [], owner: @escaping @Sendable (String) -> String? = { _ in nil },
         _ handler: @escaping Handler
     ) {
-        routes[path] = Route(handler: handler, protocols: protocols, admits: admits)
+        routes[path] = Route(handler: handler, protocols: protocols, owner: owner)
         summaries.append((path, summary))
     }
 
@@ -48,10 +50,22 @@ public struct WebSocketRoutes: Sendable {
         }
         let request = WebSocketRequest(head)
         guard let route = routes[request.path] else { return false }
-        if gate.allows(path: request.path, authorization: head.headers.first(name: "authorization")) { return true }
+        let (origin, host) = (head.headers.first(name: "origin"), head.headers.first(name: "host"))
+        guard gate.pages.refusal(origin: origin, host: host) == nil else { return false }
+        guard gate.isLocked(request.path) else { return true }
+        guard let key = try? key(of: request, route) else { return false }
+        return gate.keys.wouldAdmit(key)
+    }
+
+    /// The server's key that a client brings, or in whose stead it was given another one. Throws 401, or 403 where it is not for this.
+    private func key(of request: WebSocketRequest, _ route: Route) throws -> APIKey {
+        let bearer = request.header("authorization").flatMap(AccessGate.bearer)
         // Protocols bring keys only where there are any.
-        guard !route.protocols.isEmpty, let key = request.key else { return false }
-        return gate.allows(path: request.path, authorization: "Bearer \(key)") || route.admits(key)
+        let secret = route.protocols.isEmpty ? bearer : request.key
+        let owner = route.protocols.isEmpty ? nil : secret.flatMap(route.owner)
+        let key = try owner.map(gate.keys.key(named:)) ?? gate.keys.key(secret)
+        try gate.check(key, path: request.path)
+        return key
     }
 
     /// What the answer to an accepted client says beside the upgrade itself: the protocol that is spoken, where it offered one.
@@ -63,10 +77,17 @@ public struct WebSocketRoutes: Sendable {
 
     func serve(_ channel: NIOAsyncChannel<WebSocketFrame, WebSocketFrame>, _ head: HTTPRequestHead, logger: Logger) async {
         let request = WebSocketRequest(head)
-        guard let handler = routes[request.path]?.handler else { return }
+        guard let route = routes[request.path] else { return }
         do {
             try await channel.executeThenClose { inbound, outbound in
-                try await handler(WebSocketSession(inbound: inbound, outbound: outbound, request: request, logger: logger))
+                let session = WebSocketSession(inbound: inbound, outbound: outbound, request: request, logger: logger)
+                guard gate.isLocked(request.path) else { return try await route.handler(session) }
+                guard let lease = try? gate.keys.begin(key(of: request, route), isSocket: true) else {
+                    // Another request took the last place since the socket was accepted.
+                    return try await session.close(code: 1013)
+                }
+                defer { lease.end() }
+                try await KeyLease.$current.withValue(lease) { try await route.handler(session) }
             }
         } catch {
             logger.debug("socket ended", metadata: ["path": .string(request.path), "error": "\(error)"])

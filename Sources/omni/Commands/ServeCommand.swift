@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NIOPosix
 import OmniAPI
+import OmniAccess
 import OmniConversion
 import OmniEngine
 import OmniGateway
@@ -41,9 +42,6 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(parsing: .upToNextOption, help: "Names of the one model on the command line.")
     var servedModelName: [String] = []
 
-    @Option(parsing: .upToNextOption, help: "Keys that open /v1. Also VLLM_API_KEY.")
-    var apiKey: [String] = []
-
     @Option(help: ArgumentHelp("Largest request body, bytes.", valueName: "bytes"))
     var maxBodySize: Int?
 
@@ -57,9 +55,6 @@ struct ServeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "How long running requests may go on after SIGTERM, or once a model is put to sleep; 30 by default.", valueName: "seconds"))
     var drainTimeout: Double?
-
-    @Option(help: "Browser origins that may call, as a JSON list; all by default.")
-    var allowedOrigins: String?
 
     @Flag(help: "Serve no API reference: /docs and /openapi.json are 404.")
     var disableFastapiDocs = false
@@ -82,6 +77,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "List the devices that --device may name, with their memory, and end.")
     var listDevices = false
 
+    @OptionGroup var access: AccessFlags
     @OptionGroup var connections: ConnectionLimitFlags
     @OptionGroup var jobs: JobFlags
     @OptionGroup var engine: EngineFlags
@@ -125,6 +121,12 @@ struct ServeCommand: AsyncParsableCommand {
         // What its workers would end with.
         _ = try KernelVariant.chosen()
         let plan = try ServePlan(command: self)
+        // Before it is read: what is written meanwhile is a change.
+        let stamp = access.file?.stamp
+        let keys = try access.store(configured: plan.keys)
+        let pages = try access.pages(bound: uds == nil ? host ?? "127.0.0.1" : nil, keys: keys)
+        if let file = access.file { KeysFile.warnIfReadable(file.path, logger) }
+        if !plan.keys.isEmpty, let config { KeysFile.warnIfReadable(config, logger) }
         let data = try DataDirectory(dataDir)
         try plan.checkConversions(in: data.conversions, logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -155,8 +157,8 @@ struct ServeCommand: AsyncParsableCommand {
             store: SQLiteJobStore(database), poster: poster, secret: try JobFlags.webhookSecret(in: data.url), logger: logger)
         var server = GatewayServer(
             listener: .init(
-                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), apiKeys: keys,
-                allowedOrigins: try origins, connections: connections.limits),
+                address: address, limits: .init(maxBodySize: maxBodySize ?? 64 << 20, strictParameters: strictParams), keys: keys,
+                pages: pages, connections: connections.limits),
             voices: VoiceResolver(store: try SQLiteVoiceStore(database), aliases: plan.voices),
             pipelines: plan.pipelines.map { SpeechPipeline(id: $0.id, chat: $0.chat, speech: $0.speech) }, videos: videos,
             webhooks: webhooks, drainTimeout: .seconds(drainTimeout ?? 30), version: Version.number, logger: logger)
@@ -165,6 +167,10 @@ struct ServeCommand: AsyncParsableCommand {
         server.pictures = LinkedPictures(folder: data.url.appending(path: "pictures"))
         server.trustsChatTemplates = trustRequestChatTemplate
         server.servesReference = !disableFastapiDocs
+        let watching = Task {
+            if let file = access.file, let stamp { await file.watch(since: stamp, into: keys, logger) }
+        }
+        defer { watching.cancel() }
         try await server.run(gateway, group: group) { [uds, host] port in
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
             logger.info("listening", metadata: ["address": .string(place), "models": .string(entries.map(\.id).joined(separator: ","))])
@@ -174,21 +180,6 @@ struct ServeCommand: AsyncParsableCommand {
 
     private var address: HTTPListener.Address {
         if let uds { .unix(path: uds) } else { .tcp(host: host ?? "127.0.0.1", port: port ?? 8091) }
-    }
-
-    private var keys: [String] {
-        let environment = ProcessInfo.processInfo.environment["VLLM_API_KEY"].map { [$0] } ?? []
-        return (apiKey.isEmpty ? environment : apiKey).filter { !$0.isEmpty }
-    }
-
-    private var origins: [String] {
-        get throws {
-            guard let allowedOrigins else { return ["*"] }
-            guard let list = try? JSONValue.parse(allowedOrigins).arrayValue?.compactMap(\.stringValue) else {
-                throw StartError("--allowed-origins must be a JSON list of origins, such as '[\"https://example.com\"]'.")
-            }
-            return list
-        }
     }
 
     private func entry(

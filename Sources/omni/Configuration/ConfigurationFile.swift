@@ -1,4 +1,5 @@
 import Foundation
+import OmniAccess
 import OmniEngine
 import Yams
 
@@ -13,7 +14,8 @@ import Yams
 /// pipelines:
 ///   - {id: talk, chat: chat, speech: joe}
 /// port: 8091
-/// api-key: [one, two]
+/// api-keys:
+///   - {name: ci, key: "sha256:…", requests-per-minute: 60}
 /// ```
 struct ConfigurationFile: Sendable, Equatable {
     /// A model served from this machine.
@@ -50,6 +52,8 @@ struct ConfigurationFile: Sendable, Equatable {
     /// Voice by alias.
     var voices: [String: String] = [:]
     var pipelines: [Pipeline] = []
+    /// API keys with names; see ``KeysFile`` for what can be said of one.
+    var keys: [APIKey] = []
     /// Serve flags by long name without dashes. A switch that is on has no values; one that is off is not here.
     var flags: [String: [String]] = [:]
     /// Flags of vLLM that mean nothing here.
@@ -76,30 +80,38 @@ extension ConfigurationFile {
 
     /// Reads and checks a file. `serveFlags` are the long names of `omni serve`'s flags, without dashes. Paths stay as written.
     static func load(_ path: String, serveFlags: Set<String>) throws -> ConfigurationFile {
-        let url = URL(filePath: path)
+        try parse(text(of: path), file: path, serveFlags: serveFlags)
+    }
+
+    /// A file's text. Throws ``ConfigurationError``.
+    static func text(of path: String) throws -> String {
         let data: Data
         do {
-            data = try Data(contentsOf: url)
+            data = try Data(contentsOf: URL(filePath: path))
         } catch {
             throw ConfigurationError(file: path, line: nil, problem: "cannot be read: \(error.localizedDescription)")
         }
         guard data.count <= maximumSize else {
             throw ConfigurationError(file: path, line: nil, problem: "is longer than \(maximumSize) bytes")
         }
-        return try parse(String(decoding: data, as: UTF8.self), file: path, serveFlags: serveFlags)
+        return String(decoding: data, as: UTF8.self)
     }
 
     /// Parses and checks YAML. Throws ``ConfigurationError``, which names the line.
     static func parse(_ text: String, file: String, serveFlags: Set<String>) throws -> ConfigurationFile {
-        let root: Node?
+        guard let root = try compose(text, file: file) else { return ConfigurationFile() }
+        var reader = ConfigurationReader(file: file, serveFlags: serveFlags)
+        return try reader.document(root)
+    }
+
+    /// The YAML of a file; nil where it says nothing. Throws ``ConfigurationError``.
+    static func compose(_ text: String, file: String) throws -> Node? {
         do {
-            root = try Yams.compose(yaml: text)
+            guard let root = try Yams.compose(yaml: text), root.scalar?.string != "" else { return nil }
+            return root
         } catch let error as YamlError {
             throw ConfigurationError(file: file, line: error.line, problem: error.plainText)
         }
-        guard let root, root.scalar?.string != "" else { return ConfigurationFile() }
-        var reader = ConfigurationReader(file: file, serveFlags: serveFlags)
-        return try reader.document(root)
     }
 }
 

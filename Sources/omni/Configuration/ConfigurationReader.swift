@@ -13,6 +13,8 @@ struct ConfigurationReader {
         self.serveFlags = serveFlags
     }
 
+    private static let sections = ["models", "backends", "voices", "pipelines", "api-keys"]
+
     mutating func document(_ root: Node) throws -> ConfigurationFile {
         var result = ConfigurationFile()
         for (key, value) in try members(root, of: "the file") {
@@ -24,7 +26,8 @@ struct ConfigurationReader {
                     result.voices[try self.text(alias, "an alias")] = try text(voice, "a voice")
                 }
             case "pipelines": result.pipelines = try list(value, "pipelines").map { try pipeline($0) }
-            case let flag: try self.flag(flag, key, value, into: &result.flags, beside: ["models", "backends", "voices", "pipelines"])
+            case "api-keys": result.keys = try keys(value)
+            case let flag: try self.flag(flag, key, value, into: &result.flags, beside: Self.sections)
             }
         }
         result.ignored = ignored
@@ -118,39 +121,39 @@ struct ConfigurationReader {
 
 /// Reading single values.
 extension ConfigurationReader {
-    private func members(_ node: Node, of place: String) throws -> [(Node, Node)] {
+    func members(_ node: Node, of place: String) throws -> [(Node, Node)] {
         guard let mapping = node.mapping else { throw fault(node, "\(place) must be a mapping of names to values") }
         return mapping.map { ($0.key, $0.value) }
     }
 
-    private func list(_ node: Node, _ place: String) throws -> [Node] {
+    func list(_ node: Node, _ place: String) throws -> [Node] {
         guard let sequence = node.sequence else { throw fault(node, "\(place) must be a list") }
         return Array(sequence)
     }
 
     /// A key; underscores count as dashes, as on the command line.
-    private func name(_ node: Node) throws -> String { try text(node, "a name").replacing("_", with: "-") }
+    func name(_ node: Node) throws -> String { try text(node, "a name").replacing("_", with: "-") }
 
-    private func text(_ node: Node, _ place: String) throws -> String {
+    func text(_ node: Node, _ place: String) throws -> String {
         guard let text = node.scalar?.string, !text.isEmpty else { throw fault(node, "\(place) must be a text") }
         return text
     }
 
-    private func texts(_ node: Node, _ place: String) throws -> [String] {
+    func texts(_ node: Node, _ place: String) throws -> [String] {
         if let sequence = node.sequence { return try sequence.map { try text($0, "an element of \(place)") } }
         return [try text(node, place)]
     }
 
-    private func bool(_ node: Node, _ place: String) throws -> Bool {
+    func bool(_ node: Node, _ place: String) throws -> Bool {
         guard let value = node.scalar.flatMap(Bool.construct(from:)) else { throw fault(node, "\(place) must be true or false") }
         return value
     }
 
-    private func unknown(_ name: String, _ key: Node, known: some Collection<String>) -> ConfigurationError {
+    func unknown(_ name: String, _ key: Node, known: some Collection<String>) -> ConfigurationError {
         fault(key, "\(name) is not known" + (NearestName.of(name, among: Array(known)).map { "; did you mean \($0)?" } ?? ""))
     }
 
-    private func fault(_ node: Node, _ problem: String) -> ConfigurationError {
+    func fault(_ node: Node, _ problem: String) -> ConfigurationError {
         ConfigurationError(file: file, line: node.mark?.line, problem: problem)
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import NIOConcurrencyHelpers
+import OmniAccess
 import OmniEngine
 import OmniModels
 import OmniText
@@ -57,11 +58,14 @@ struct ServePlan {
     let voices: [String: String]
     /// Chat models whose answers a voice speaks.
     let pipelines: [ConfigurationFile.Pipeline]
+    /// API keys of the configuration file.
+    let keys: [APIKey]
 
     init(command: ServeCommand) throws {
         let file = try command.config.map { try ConfigurationFile.load($0, serveFlags: ServeArguments.ownFlags) } ?? ConfigurationFile()
         voices = file.voices
         pipelines = file.pipelines
+        keys = file.keys
         backends = try command.backend.map { try BackendPlan(flag: $0) } + file.backends.map { try BackendPlan(id: $0.id, urls: $0.urls) }
         let names = command.models + command.modelOptions
         // A server with a data folder of its own still finds the user's models.
