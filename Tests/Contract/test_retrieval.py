@@ -2,6 +2,8 @@
 through the official clients of OpenAI and Cohere and LangChain's."""
 import json
 import math
+import threading
+import time
 
 import openai
 import pytest
@@ -30,6 +32,29 @@ def retrieving(tmp_path_factory):
 def sdk(retrieving):
     with openai.OpenAI(base_url=retrieving.base_url + "/v1", api_key="unused", max_retries=0, timeout=LIMIT) as client:
         yield client
+
+
+def test_a_short_request_does_not_wait_for_a_long_one(retrieving):
+    ended = []
+
+    def ask(name, inputs):
+        assert retrieving.post("/v1/embeddings", {"model": "all-minilm-l6-v2", "input": inputs}).status == 200
+        ended.append(name)
+
+    long = threading.Thread(target=ask, args=("long", ["word " * 200] * 60))
+    long.start()
+    time.sleep(0.3)
+    short = threading.Thread(target=ask, args=("short", "hi"))
+    short.start()
+    short.join(LIMIT)
+    long.join(LIMIT)
+    assert ended == ["short", "long"]
+
+
+def test_a_value_under_two_names_is_told(retrieving):
+    body = {"queries": "panda", "items": ["bear"], "text_1": "a", "text_2": "b"}
+    reply = retrieving.post("/score", body)
+    assert reply.status == 200 and set(reply.headers["x-ignored-params"].split(",")) == {"queries", "items"}
 
 
 def test_the_starter_s_vectors_are_those_of_transformers(sdk):

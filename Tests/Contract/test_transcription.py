@@ -196,6 +196,19 @@ def test_fields_without_effect_are_named(ears):
     assert set(reply.headers["x-ignored-params"].split(",")) == {"top_k", "include"}
 
 
+def test_a_quick_look_does_not_see_what_was_heard_before(ears, sound):
+    """Whisper's caches lie by the length of the look: none may read what one of another length has left."""
+    def told(data, quick):
+        told = hear(ears, data, response_format="verbose_json", language="en", low_latency=quick).json
+        return told["text"], [segment["avg_logprob"] for segment in told["segments"]]
+
+    sounds = {"short": sound, "long": spoken(ears, " ".join([TEXT] * 3)), "middle": spoken(ears, f"{TEXT} {TEXT}")}
+    first = {(name, quick): told(data, quick) for quick in ("false", "true") for name, data in sounds.items()}
+    assert understood(first["short", "true"][0])
+    for name, quick in [("long", "true"), ("short", "true"), ("middle", "true"), ("long", "false"), ("short", "true"), ("short", "false"), ("long", "false")]:
+        assert told(sounds[name], quick) == first[name, quick], (name, quick)
+
+
 # MARK: - The playground
 
 

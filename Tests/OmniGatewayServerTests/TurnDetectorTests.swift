@@ -175,6 +175,49 @@ struct RealtimeTurnTests {
         for (one, next) in zip(kinds, kinds.dropFirst()) where one == "anticipate" { #expect(next == "speak on" || next == "transcribe") }
     }
 
+    @Test("settings that change within a turn lose nothing of it, and end it by the new rules", arguments: [300, 1500])
+    func changedSettings(silence: Int) throws {
+        var script = script()
+        // In the middle of the first sentence, and again in the pause behind the second.
+        try hear(Self.silence + Self.silence + speech.prefix(8000), &script)
+        var session = script.state.session
+        session.audio.input.turnDetection?.createsResponse = false
+        script.do(script.state.use(session))
+        try hear(Array(speech.dropFirst(8000)) + Self.silence.prefix(1600), &script)
+        session.audio.input.turnDetection?.silence = silence
+        script.do(script.state.use(session))
+        try hear(Self.silence.prefix(5600) + [], &script)
+        #expect(script.types.filter { $0.hasSuffix("speech_started") }.count == 1)
+        #expect(script.transcribing.count == (silence < 1000 ? 1 : 0))
+        try hear(Self.silence + Self.silence, &script)
+        guard
+            case .transcribe(let item, let sound, let format, _)? = script.work.last(where: {
+                if case .transcribe = $0 { true } else { false }
+            })
+        else {
+            Issue.record("the turn never ends")
+            return
+        }
+        #expect(format.milliseconds(bytes: sound.count) > 3000 && script.transcribing == [item])
+        #expect(script.events[0]["item_id"] == .string(item) && script.plans.isEmpty)
+    }
+
+    @Test("a turn whose detection is turned off waits for the client's commit, whole")
+    func detectionOff() throws {
+        var script = script()
+        try hear(Self.silence + speech.prefix(8000), &script)
+        var session = script.state.session
+        session.audio.input.turnDetection = nil
+        script.do(script.state.use(session))
+        try hear(Array(speech.dropFirst(8000)), &script)
+        try script.take(#"{"type":"input_audio_buffer.commit"}"#)
+        guard case .transcribe(let item, let sound, let format, false)? = script.work.last else {
+            Issue.record("nothing is transcribed")
+            return
+        }
+        #expect(format.milliseconds(bytes: sound.count) > 3000 && script.events[0]["item_id"] == .string(item))
+    }
+
     @Test("a turn that is committed while somebody speaks was not anticipated")
     func committedInSpeech() throws {
         var script = script()

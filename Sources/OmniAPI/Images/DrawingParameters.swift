@@ -33,10 +33,14 @@ extension DrawingRequest {
 public protocol StreamedDrawingRequest: DrawingRequest {
     var stream: Bool { get }
     var partialImages: Int { get }
+    var responseFormat: ImageResponseFormat { get }
 }
 
 extension StreamedDrawingRequest {
-    public var idleNames: [String] { partialImages > 0 && !stream ? ["partial_images"] : [] }
+    public var idleNames: [String] {
+        // Events carry their pictures.
+        (partialImages > 0 && !stream ? ["partial_images"] : []) + (stream && responseFormat != .base64 ? ["response_format"] : [])
+    }
 }
 
 extension DrawingRequest {

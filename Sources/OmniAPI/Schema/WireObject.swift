@@ -27,20 +27,22 @@ extension WireObject {
     public init(json: JSONValue, at path: WirePath = .body, ignored: inout IgnoredFields) throws {
         guard case .object(let object) = json else { throw APIError.field(path, "must be an object, not \(json.typeName).") }
         self.init()
-        var known = Set<String>()
+        var known = Set<String>(), idle: [String] = []
         for field in Self.fields {
             for name in field.names { known.insert(name) }
             let given = field.names.compactMap { name in object[name].map { (name, $0) } }
             // Under two names, one of them null: the other is the one that was given.
             if let (name, value) = given.first(where: { !$0.1.isNull }) ?? given.first {
                 try field.decode(&self, value, path.appending(name))
+                // What is said twice counts once.
+                idle += given.lazy.filter { $0.0 != name && !$0.1.isNull && $0.1 != value }.map(\.0)
             } else if field.isRequired {
                 throw APIError.field(path.appending(field.name), "is required.")
             }
         }
         for member in object.members where !known.contains(member.key) { ignored.names.append(member.key) }
         try validate(at: path)
-        ignored.names += withoutEffect
+        ignored.names += idle + withoutEffect
     }
 
     /// Fields at their default are left out, except those marked `always`.

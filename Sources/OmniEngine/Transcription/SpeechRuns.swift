@@ -3,9 +3,9 @@
 package struct SpeechRuns {
     /// Samples of a frame.
     let frame: Int
-    let threshold: Float
+    private(set) var threshold: Float
     /// Samples without speech that end a stretch.
-    let pause: Int
+    private(set) var pause: Int
     /// Samples that a stretch must have: clicks are shorter.
     let shortest: Int
 
@@ -23,6 +23,9 @@ package struct SpeechRuns {
     package init(frame: Int, threshold: Float, pause: Int, shortest: Int) {
         (self.frame, self.threshold, self.pause, self.shortest) = (frame, threshold, pause, shortest)
     }
+
+    /// Counts by these from the next frame on.
+    package mutating func use(threshold: Float, pause: Int) { (self.threshold, self.pause) = (threshold, pause) }
 
     package mutating func add(_ probability: Float) {
         let start = position

@@ -11,7 +11,7 @@ enum OpenAIModelNames {
             "gpt-4o-realtime-preview", "gpt-4o-mini-realtime-preview",
         ],
         .embeddings: ["text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"],
-        .images: ["gpt-image-1", "gpt-image-1-mini", "dall-e-3", "dall-e-2"],
+        .images: ["gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "dall-e-3", "dall-e-2"],
         .video: ["sora-2", "sora-2-pro"],
         .speech: ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"],
         .transcription: ["whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"],

@@ -65,10 +65,17 @@ struct RealtimeState {
             input = InputAudio(session.audio.input.format)
             rest = []
         }
-        if old.turnDetection != session.audio.input.turnDetection || old.format != session.audio.input.format {
+        let detection = session.audio.input.turnDetection
+        if old.format != session.audio.input.format || old.turnDetection == nil && detection != nil {
             flush()
-            detector = session.audio.input.turnDetection.map(TurnDetector.init)
+            detector = detection.map(TurnDetector.init)
             awaitTurn()
+        } else if let detection {
+            // A turn that goes on keeps what was said, and ends by the new rules.
+            detector?.use(detection)
+        } else if old.turnDetection != nil {
+            flush()
+            (detector, isAnticipated) = (nil, false)
         }
         return [.send(RealtimeEvents.event("session.updated", [("session", session.json)]))]
     }

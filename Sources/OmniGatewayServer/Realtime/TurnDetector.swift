@@ -23,8 +23,8 @@ struct TurnDetector {
 
     private var activity = VoiceActivity()
     private var runs: SpeechRuns
-    private let settings: RealtimeTurnDetection
-    private let threshold: Double
+    private var settings: RealtimeTurnDetection
+    private var threshold: Double
     /// Frames of speech in the stretch that is open.
     private var spoken = 0
     /// A turn has begun and is not over.
@@ -33,8 +33,18 @@ struct TurnDetector {
 
     init(_ settings: RealtimeTurnDetection) {
         self.settings = settings
-        threshold = settings.kind == .semanticVAD ? RealtimeTurnDetection().threshold : settings.threshold
+        threshold = Self.threshold(settings)
         runs = Self.runs(settings, threshold)
+    }
+
+    private static func threshold(_ settings: RealtimeTurnDetection) -> Double {
+        settings.kind == .semanticVAD ? RealtimeTurnDetection().threshold : settings.threshold
+    }
+
+    /// Goes on by other settings, also within a turn.
+    mutating func use(_ settings: RealtimeTurnDetection) {
+        (self.settings, threshold) = (settings, Self.threshold(settings))
+        runs.use(threshold: Float(threshold), pause: settings.pause)
     }
 
     private static func runs(_ settings: RealtimeTurnDetection, _ threshold: Double) -> SpeechRuns {

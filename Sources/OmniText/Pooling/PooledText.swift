@@ -13,4 +13,6 @@ struct PoolingJob: Sendable {
     let texts: [PooledText]
     let cancellation: CancellationToken
     let done: @Sendable (Result<[[Float]], any Error>) -> Void
+    /// Of the first texts.
+    var rows: [[Float]] = []
 }

@@ -27,29 +27,31 @@ final class PoolingLoop {
         vectors = segments.map { VectorBatch(capacity: longest, width: $0.width) }
     }
 
-    func run(_ job: PoolingJob) {
-        job.done(
-            Result {
-                var rows: [[Float]] = []
-                for pass in Self.passes(job.texts.map(\.tokens.count), room: min(tokens.capacity, Self.mostTokens)) {
-                    rows += try self.rows(of: job.texts[pass], cancellation: job.cancellation)
-                }
-                return rows
-            })
+    /// Computes the request's next rows, and hands all of them over when these were the last. What is left to do; nil for nothing.
+    func step(_ job: PoolingJob) -> PoolingJob? {
+        var job = job
+        do {
+            let start = job.rows.count
+            let count = Self.pass(job.texts[start...].lazy.map(\.tokens.count), room: min(tokens.capacity, Self.mostTokens))
+            if count > 0 { job.rows += try rows(of: job.texts[start..<start + count], cancellation: job.cancellation) }
+            guard job.rows.count == job.texts.count else { return job }
+            job.done(.success(job.rows))
+        } catch {
+            job.done(.failure(error))
+        }
+        return nil
     }
 
-    /// Which texts go into one pass, by their lengths: in their order, so that equal requests give equal bits. One that has no room beside
-    /// others goes alone.
-    static func passes(_ lengths: [Int], room: Int) -> [Range<Int>] {
-        var passes: [Range<Int>] = [], start = 0, sum = 0
-        for (place, length) in lengths.enumerated() {
-            if place > start, sum + length > room || place - start == mostTexts {
-                passes.append(start..<place)
-                (start, sum) = (place, 0)
-            }
+    /// How many of the next texts go into one pass, by their lengths: in their order, so that equal requests give equal bits. One that has
+    /// no room beside others goes alone.
+    static func pass(_ lengths: some Swift.Sequence<Int>, room: Int) -> Int {
+        var count = 0, sum = 0
+        for length in lengths {
             sum += length
+            guard count == 0 || sum <= room && count < mostTexts else { break }
+            count += 1
         }
-        return lengths.isEmpty ? [] : passes + [start..<lengths.count]
+        return count
     }
 
     private func rows(of texts: ArraySlice<PooledText>, cancellation: CancellationToken) throws -> [[Float]] {

@@ -34,7 +34,12 @@ final class PoolingRunner: Sendable {
             let loop = PoolingLoop(
                 context: context, abortHandle: abortHandle, longest: length, width: width,
                 segments: classes ? SegmentRows(path: model.path) : nil)
-            return { while let job = queue.take() { loop.run(job) } }
+            return {
+                // A pass of each in turn: a short request does not wait for all of a long one.
+                while let job = queue.take() {
+                    if let rest = loop.step(job) { queue.putBack(rest) } else { queue.release() }
+                }
+            }
         }
         reservation = reserved.value
     }

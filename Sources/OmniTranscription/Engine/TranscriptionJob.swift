@@ -121,16 +121,18 @@ final class TranscriptionJob: @unchecked Sendable {
     private func hear(_ samples: [Float], from: Int, _ settings: WhisperModel.Settings, _ model: WhisperModel) throws -> WhisperModel.Window
     {
         guard request.lowLatency else { return try model.hear(samples, from: from, settings, for: owners) }
+        let frames = ((samples.count / 160 - from) / 2 + Self.quietFrames + Self.frameStep - 1) / Self.frameStep * Self.frameStep
+        guard frames < model.windowFrames else { return try model.hear(samples, from: from, settings, for: owners) }
         var quick = settings
-        let frames = (samples.count / 160 - from) / 2 + Self.quietFrames
-        quick.encoderFrames = (frames + Self.frameStep - 1) / Self.frameStep * Self.frameStep
+        quick.encoderFrames = frames
         let window = try model.hear(samples, from: from, quick, for: owners)
         return window.isDoubtful ? try model.hear(samples, from: from, settings, for: owners) : window
     }
 
-    /// Frames of 20 ms behind the sound that a quick look has, and of which its length is a multiple.
+    /// Frames of 20 ms behind the sound that a quick look has at least.
     private static let quietFrames = 64
-    private static let frameStep = 64
+    /// Of which its length is a multiple: whisper.cpp's attention reads up to the next one.
+    private static let frameStep = 256
 
     private func emit(
         _ segments: [WhisperModel.Window.Segment], at index: Int, of piece: SoundPiece, _ window: WhisperModel.Window, from: Int

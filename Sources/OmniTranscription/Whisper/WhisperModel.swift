@@ -55,6 +55,8 @@ final class WhisperModel {
     let isMultilingual: Bool
     /// Tokens of a prompt, at most.
     let longestPrompt: Int
+    /// Frames of 20 ms that the encoder sees of a whole window.
+    let windowFrames: Int
 
     /// Loads a checked file. Blocks for as long as reading it takes.
     ///
@@ -81,6 +83,7 @@ final class WhisperModel {
         (self.context, self.state, self.turn) = (context, state, turn)
         isMultilingual = whisper_is_multilingual(context) != 0
         longestPrompt = Int(whisper_n_text_ctx(context)) / 2 - 1
+        windowFrames = Int(whisper_n_audio_ctx(context))
     }
 
     deinit {
@@ -108,7 +111,7 @@ final class WhisperModel {
         var parameters = whisper_full_default_params(settings.beams > 1 ? WHISPER_SAMPLING_BEAM_SEARCH : WHISPER_SAMPLING_GREEDY)
         parameters.n_threads = Int32(settings.threads)
         parameters.offset_ms = Int32(offset * 10)
-        if let frames = settings.encoderFrames, frames < whisper_n_audio_ctx(context) { parameters.audio_ctx = Int32(frames) }
+        if let frames = settings.encoderFrames { parameters.audio_ctx = Int32(min(frames, windowFrames)) }
         parameters.translate = settings.translates
         parameters.no_context = true
         parameters.print_progress = false
