@@ -19,7 +19,8 @@ import Testing
         #expect(
             distilled.imageDefaults
                 == ImageDefaults(
-                    width: 512, height: 512, steps: 4, guidanceScale: 1, strength: 1, multiple: 8, references: limits))
+                    width: 512, height: 512, steps: 4, guidanceScale: 1, strength: 1, multiple: 8, references: limits,
+                    takesGuidance: false))
         #expect(distilled.card.kind == .image && distilled.card.details["pipeline"]?.stringValue == "Flux2KleinPipeline")
         let base = try await Self.engine("\(Flux2KleinFixtures.root)/other")
         #expect(
