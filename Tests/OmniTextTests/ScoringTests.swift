@@ -4,6 +4,7 @@ import OmniAPI
 import OmniConversion
 import OmniEngine
 import OmniTestSupport
+import Synchronization
 import Testing
 
 @testable import OmniText
@@ -114,6 +115,27 @@ struct ScoringTests {
         #expect(PoolingLoop.pass([3, 4, 4, 20, 1], room: 10) == 2)
         #expect(PoolingLoop.pass([20, 1], room: 10) == 1)
         #expect(PoolingLoop.pass(Array(repeating: 1, count: 40), room: 100) == 32)
+    }
+
+    @Test("a request between two of its passes is told when the queue closes")
+    func closing() throws {
+        let queue = PoolingQueue(maxQueue: 3)
+        let ends = Mutex<[APIError?]>([])
+        func job() -> PoolingJob {
+            PoolingJob(texts: [], cancellation: CancellationToken()) { result in
+                guard case .failure(let error) = result else { return }
+                ends.withLock { $0.append(error as? APIError) }
+            }
+        }
+        for _ in 0..<2 { try queue.add(job()) }
+        let taken = try #require(queue.take())
+        // Behind the one that waits for its turn.
+        for _ in 0..<2 { try queue.add(job()) }
+        #expect(throws: APIError.self) { try queue.add(job()) }
+        queue.close()
+        queue.putBack(taken)
+        #expect(queue.take() == nil)
+        #expect(ends.withLock { $0.map(\.?.status) } == [503, 503, 503, 503])
     }
 
     @Test("a judge's score is the probability of yes, as transformers has it behind the same prompt")

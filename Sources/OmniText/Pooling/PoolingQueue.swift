@@ -34,7 +34,11 @@ final class PoolingQueue: Sendable {
     func take() -> PoolingJob? {
         let waits = begun.withLock(\.isEmpty)
         if waits { busySince.withLock { $0 = nil } }
-        guard let newcomers = queue.take(waiting: waits) else { return nil }
+        guard let newcomers = queue.take(waiting: waits) else {
+            // Only here: what the thread puts back once the queue is closed must not be forgotten.
+            for job in begun.withLock({ $0 }) { job.done(.failure(Inbox.closing)) }
+            return nil
+        }
         busySince.withLock { $0 = .now }
         return begun.withLock { jobs in
             jobs += newcomers
@@ -50,10 +54,6 @@ final class PoolingQueue: Sendable {
 
     func close() {
         queue.finish()
-        let left = begun.withLock { jobs in
-            defer { jobs = [] }
-            return jobs
-        }
-        for job in queue.drain() + left { job.done(.failure(Inbox.closing)) }
+        for job in queue.drain() { job.done(.failure(Inbox.closing)) }
     }
 }

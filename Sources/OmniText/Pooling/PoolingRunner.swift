@@ -1,6 +1,7 @@
 import OmniAPI
 import OmniEngine
 import OmniLlama
+import Synchronization
 
 /// A model whose states become one row of numbers for each text, with the thread that computes them.
 final class PoolingRunner: Sendable {
@@ -30,7 +31,7 @@ final class PoolingRunner: Sendable {
             shape.classes = classes
             shape.exactAttention = length * length * model.headCount * MemoryLayout<Float>.stride <= Self.mostAttentionBytes
             let context = try LlamaContext(model: model, shape: shape, abortHandle: abortHandle)
-            reserved.value = context.reservation
+            reserved.value.withLock { $0 = context.reservation }
             let loop = PoolingLoop(
                 context: context, abortHandle: abortHandle, longest: length, width: width,
                 segments: classes ? SegmentRows(path: model.path) : nil)
@@ -41,7 +42,7 @@ final class PoolingRunner: Sendable {
                 }
             }
         }
-        reservation = reserved.value
+        reservation = reserved.value.withLock { $0 }
     }
 
     /// Memory for the attention of one pass up to which it is computed exactly.
@@ -68,9 +69,7 @@ final class PoolingRunner: Sendable {
     func shutdown() async { await thread.stop() }
 
     /// Carries a value out of the thread's start.
-    ///
-    /// Unchecked: written before ``EngineThread``'s initialiser returns, read after it.
-    private final class Reserved: @unchecked Sendable {
-        var value = MemoryReservation()
+    private final class Reserved: Sendable {
+        let value = Mutex(MemoryReservation())
     }
 }
