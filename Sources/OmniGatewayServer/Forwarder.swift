@@ -52,9 +52,7 @@ struct Forwarder: Sendable {
         }
         if let ignored = entry.telling(ignored) {
             // The backend may name some too, mostly the same ones.
-            var names = ignored.split(separator: ",")
-            for name in headers[.xIgnoredParams]?.split(separator: ",") ?? [] where !names.contains(name) { names.append(name) }
-            headers[.xIgnoredParams] = names.joined(separator: ",")
+            headers[.xIgnoredParams] = IgnoredParams.joined(ignored, headers[.xIgnoredParams])
         }
         let isEvents = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
         let length = headers[.contentLength].flatMap { Int($0) }
@@ -85,9 +83,7 @@ struct Forwarder: Sendable {
 
 extension CatalogueEntry {
     /// `x-ignored-params` with `model`, where the one that was asked for is one of OpenAI's and this one answers.
-    func telling(_ ignored: String?) -> String? {
-        standsInFor == nil ? ignored : [ignored, "model"].compactMap(\.self).joined(separator: ",")
-    }
+    func telling(_ ignored: String?) -> String? { standsInFor == nil ? ignored : IgnoredParams.joined(ignored, "model") }
 }
 
 /// How a stream of events tells that its backend broke.

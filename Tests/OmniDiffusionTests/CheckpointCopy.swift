@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 @testable import OmniTensor
 
@@ -17,6 +18,14 @@ final class CheckpointCopy {
         try FileManager.default.copyItem(atPath: "\(root)/\(name)", toPath: folder)
     }
     deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// Puts other words in the place of those that a file has. Throws where it does not have them.
+    func replace(_ words: String, with others: String, in file: String) throws {
+        let path = "\(folder)/\(file)"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        try #require(text.contains(words))
+        try text.replacingOccurrences(of: words, with: others).write(toFile: path, atomically: true, encoding: .utf8)
+    }
 
     /// Rewrites every file of tensors of a component, or of all.
     func rewrite(_ component: String? = nil, _ change: (inout [String: Stored]) -> Void) throws {

@@ -37,20 +37,13 @@ struct ImageLinks: Sendable {
             data.append(.object(link))
         }
         members["data"] = .array(data)
-        return .json(.object(members), ignored: entry.telling(Self.joined(ignored, reply.header("x-ignored-params"))))
+        return .json(.object(members), ignored: entry.telling(IgnoredParams.joined(ignored, reply.header("x-ignored-params"))))
     }
 
     /// Under the name by which the client reached this server, or the proxy before it.
     private static func address(of id: String, asked request: Request) -> String {
         let isSecure = request.headers[.init("X-Forwarded-Proto")!]?.lowercased() == "https"
         return "\(isSecure ? "https" : "http")://\(request.head.authority ?? "localhost")/v1/images/\(id)/content"
-    }
-
-    private static func joined(_ own: String?, _ other: String?) -> String? {
-        let names = [own, other].compactMap(\.self).flatMap { $0.split(separator: ",") }
-        var seen = Set<Substring>()
-        let all = names.filter { seen.insert($0).inserted }
-        return all.isEmpty ? nil : all.joined(separator: ",")
     }
 }
 

@@ -1,5 +1,6 @@
 import OmniAPI
 import OmniEngine
+import OmniHTTP
 
 extension ImageService {
     /// The value of `x-ignored-params`: the names that are there already, and those of the job's fields that this model does nothing with.
@@ -11,7 +12,6 @@ extension ImageService {
             ("negative_prompt", drawing.negativePrompt != nil), ("extra_params.cfg_normalization", extras.guidanceNormalization != 0),
             ("extra_params.cfg_truncation", extras.guidanceTruncation != 1),
         ]
-        let all = [names].compactMap(\.self) + fields.filter(\.1).map(\.0)
-        return all.isEmpty ? nil : all.joined(separator: ",")
+        return IgnoredParams.joined(names, fields.filter(\.1).map(\.0).joined(separator: ","))
     }
 }

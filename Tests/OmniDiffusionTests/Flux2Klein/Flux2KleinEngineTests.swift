@@ -83,10 +83,7 @@ import Testing
         ("model_index.json", "Flux2KleinPipeline", "Flux2Pipeline", "Flux2Pipeline"),
     ]) func checkpointsThatAreNotBuiltAreRefusedAndNamed(file: String, from: String, to: String, words: String) async throws {
         let copy = try CheckpointCopy("small", in: Flux2KleinFixtures.root)
-        let path = "\(copy.folder)/\(file)"
-        let text = try String(contentsOfFile: path, encoding: .utf8)
-        #expect(text.contains(from))
-        try text.replacingOccurrences(of: from, with: to).write(toFile: path, atomically: true, encoding: .utf8)
+        try copy.replace(from, with: to, in: file)
         do {
             _ = try await Self.engine(copy.folder)
             Issue.record("loaded")

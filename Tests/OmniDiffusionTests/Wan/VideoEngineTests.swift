@@ -319,11 +319,7 @@ import Testing
             } catch { return "\(error)" }
         }
         func change(_ file: String, _ from: String, _ to: String) -> (CheckpointCopy) throws -> Void {
-            { copy in
-                let path = "\(copy.folder)/\(file)"
-                let text = try String(contentsOfFile: path, encoding: .utf8)
-                try text.replacingOccurrences(of: from, with: to).write(toFile: path, atomically: true, encoding: .utf8)
-            }
+            { try $0.replace(from, with: to, in: file) }
         }
         #expect(
             try await complaint(change("transformer_2/config.json", "\"text_dim\": 48", "\"text_dim\": 44")).contains("do not fit together")
