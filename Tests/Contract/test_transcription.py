@@ -155,7 +155,8 @@ def test_what_is_no_sound_is_refused(ears, sound, message):
 
 
 def test_a_file_that_is_cut_off_gives_what_is_there(ears, sound):
-    text = hear(ears, sound[:len(sound) * 11 // 20], language="en").json["text"]
+    # The voice never speaks twice alike, and the same sound is written as one word or two.
+    text = hear(ears, sound[:len(sound) * 11 // 20], language="en").json["text"].replace(" ", "")
     assert "lighthouse" in text and "clock" not in text
 
 
