@@ -110,7 +110,10 @@ let package = Package(
 
         // The engines; none knows another
         .target(
-            name: "OmniText", dependencies: ["CLlama", "CLlamaChat", "OmniAnswerSchema", "OmniEngine", "OmniGGUF", "OmniLlama", logging],
+            name: "OmniText",
+            dependencies: [
+                "CLlama", "CLlamaChat", "OmniAnswerSchema", "OmniEngine", "OmniGGUF", "OmniLlama", "OmniMedia", crypto, logging,
+            ],
             linkerSettings: nativeLink),
         .target(name: "OmniDiffusion", dependencies: ["OmniDevices", "OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
         .target(name: "OmniSpeech", dependencies: ["CLlama", "CSherpa", "OmniEngine", "OmniLlama", "OmniMedia", logging]),

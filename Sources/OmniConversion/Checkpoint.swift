@@ -6,7 +6,9 @@ import OmniTensor
 /// `config.json` and the headers of the weights, nothing else.
 public struct Checkpoint: Sendable {
     public let folder: String
+    /// What `config.json` says of the language model, and what it says at its top.
     let config: Config
+    let root: Config
     let architecture: Architecture
     let weights: WeightFiles
 
@@ -24,16 +26,20 @@ public struct Checkpoint: Sendable {
         guard let object = json.objectValue else { throw ConversionError(.damaged, path, "It is no JSON object.") }
         let plain = Config(object, path: path)
         architecture = try Architecture.of(class: plain.className, path: path)
-        config = Config(object, path: path, defaults: architecture.defaults)
+        root = plain
+        config = Config(Config.merged(object, architecture.sections), path: path, defaults: architecture.defaults)
         if let method = config["quantization_config"]?["quant_method"]?.stringValue {
             throw plain.unsupported("The weights are quantized by \(method), which is not read; take the checkpoint that it was made from.")
         }
         try architecture.check(config)
+        try architecture.projector?.check(plain)
         weights = try Self.weights(folder)
     }
 
     /// `general.architecture` of its GGUF.
     public var architectureName: String { architecture.name }
+    /// Sees pictures or hears sound: an mmproj belongs to its GGUF.
+    public var hasProjector: Bool { architecture.projector != nil }
     /// Tells classes of texts, or how well a pair fits.
     public var isClassifier: Bool { architecture.isClassifier }
     /// Makes vectors: by its class, or because sentence-transformers' `modules.json` says how.

@@ -15,6 +15,20 @@ struct Config: Sendable {
         return defaults[key]
     }
 
+    /// All that is said at the top, and in place of it what the first of `sections` says that is there. Empty for no sections.
+    static func merged(_ root: JSONObject, _ sections: [[String]]) -> JSONObject {
+        let own = sections.lazy.compactMap { keys in keys.reduce(JSONValue.object(root)) { $0?[$1] ?? .null }?.objectValue }.first
+        var all = root
+        for (key, value) in own?.members ?? [] { all[key] = value }
+        return all
+    }
+
+    /// What stands under `key`, with errors that name the file.
+    func section(_ key: String, _ defaults: [String: JSONValue] = [:]) throws(ConversionError) -> Config {
+        guard let own = self[key]?.objectValue else { throw wrong(key, "an object") }
+        return Config(own, path: path, defaults: defaults)
+    }
+
     /// The class of the model, as `architectures` names it.
     var className: String? { object["architectures"]?[0]?.stringValue }
 

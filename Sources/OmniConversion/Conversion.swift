@@ -17,21 +17,48 @@ public struct Conversion: Sendable {
     }
 
     /// How most weights will be stored.
-    public var typeName: String { quantization == .source ? "\(TensorMap.mainType(checkpoint))" : quantization.description }
+    public var typeName: String {
+        guard quantization == .source, let table = try? checkpoint.architecture.table(checkpoint.config) else {
+            return quantization.description
+        }
+        return "\(TensorMap.mainType(checkpoint, table))"
+    }
 
     /// Reads everything but the weights. Throws ``ConversionError`` for all that stands in the way, also too full a disk.
     @discardableResult
     public func plan(for path: String) throws(ConversionError) -> ConversionPlan {
         let plan = try ConversionPlan(checkpoint, type: quantization.stored.map { "\($0)" })
-        try ConversionPlan.checkSpace(for: quantization.fileType == nil ? plan.byteCount : plan.byteCount * 2, at: path)
+        let encoders = try encoderPlan()
+        let bytes = quantization.fileType == nil ? plan.byteCount : plan.byteCount * 2
+        try ConversionPlan.checkSpace(for: bytes + (encoders?.byteCount ?? 0), at: path)
         return plan
     }
 
+    /// The same for the encoders of pictures and sound; nil for a checkpoint without. They are not quantized.
+    func encoderPlan() throws(ConversionError) -> ConversionPlan? {
+        try ConversionPlan(encodersOf: checkpoint, type: quantization.fileType == nil ? quantization.stored.map { "\($0)" } : nil)
+    }
+
     /// Writes the GGUF, telling how far it is from 0 to 1. Blocks for as long as a disk takes to read and write that much. What is at
-    /// `path` is replaced when all is done; nothing is left behind otherwise.
-    public func run(to path: String, progress: @escaping @Sendable (Double) -> Void = { _ in }) throws(ConversionError) {
-        let plan = try plan(for: path)
-        try write(plan, to: GGUFFile(path: path), progress: progress)
+    /// `path` is replaced when all is done; nothing is left behind otherwise. With `encoders` those of pictures and sound are written
+    /// there, where the checkpoint has any.
+    public func run(to path: String, encoders: String? = nil, progress: @escaping @Sendable (Double) -> Void = { _ in })
+        throws(ConversionError)
+    {
+        let plan = try plan(for: path), further = try encoders == nil ? nil : encoderPlan()
+        let share = Self.share(plan, further)
+        if let further, let encoders { try write(encoders: further, to: GGUFFile(path: encoders)) { progress($0 * share) } }
+        try write(plan, to: GGUFFile(path: path)) { progress(share + $0 * (1 - share)) }
+    }
+
+    /// What the encoders take of the time.
+    static func share(_ plan: ConversionPlan, _ encoders: ConversionPlan?) -> Double {
+        Double(encoders?.byteCount ?? 0) / Double(max(plan.byteCount + (encoders?.byteCount ?? 0), 1))
+    }
+
+    func write(encoders plan: ConversionPlan, to file: GGUFFile, progress: @escaping @Sendable (Double) -> Void) throws(ConversionError) {
+        try plan.write(file, threads: threads, progress: progress)
+        try file.finish()
     }
 
     func write(_ plan: ConversionPlan, to file: GGUFFile, progress: @escaping @Sendable (Double) -> Void) throws(ConversionError) {

@@ -21,38 +21,58 @@ public struct ConversionCache: Sendable {
     /// Where the GGUF of `checkpoint` is, or will be.
     public func path(of conversion: Conversion) -> String { "\(prefix(conversion))\(Self.contents(conversion.checkpoint.folder)).gguf" }
 
+    /// Where the GGUF of its encoders of pictures and sound is, or will be; nil for a checkpoint without.
+    public func encoderPath(of conversion: Conversion) -> String? {
+        conversion.checkpoint.hasProjector ? path(of: conversion).dropLast(5) + ".mmproj.gguf" : nil
+    }
+
+    private func isThere(_ path: String, _ encoders: String?) -> Bool {
+        [path, encoders].compactMap(\.self).allSatisfy(FileManager.default.fileExists(atPath:))
+    }
+
     /// Throws ``ConversionError`` where the checkpoint cannot be converted; quick where it has been.
     public func check(_ conversion: Conversion) throws(ConversionError) {
         let path = path(of: conversion)
-        guard !FileManager.default.fileExists(atPath: path) else { return }
+        guard !isThere(path, encoderPath(of: conversion)) else { return }
         try makeFolder()
         try conversion.plan(for: path)
     }
 
-    /// The path of the GGUF, which is made first where it is not there, and whether it was. Blocks; two processes make it once.
-    public func file(of conversion: Conversion, logger: Logger, progress: @escaping @Sendable (Double) -> Void) throws(ConversionError)
-        -> (path: String, isNew: Bool)
+    /// What was made of a checkpoint.
+    public struct Files: Sendable {
+        public let path: String
+        /// Of its encoders of pictures and sound, where it has any.
+        public let encoders: String?
+        /// They were made just now.
+        public let isNew: Bool
+    }
+
+    /// The GGUFs, which are made first where they are not there. Blocks; two processes make them once.
+    public func files(of conversion: Conversion, logger: Logger, progress: @escaping @Sendable (Double) -> Void) throws(ConversionError)
+        -> Files
     {
-        let path = path(of: conversion)
-        guard !FileManager.default.fileExists(atPath: path) else { return (path, false) }
+        let path = path(of: conversion), encoders = encoderPath(of: conversion)
+        guard !isThere(path, encoders) else { return Files(path: path, encoders: encoders, isNew: false) }
         try makeFolder()
         removeLeftovers()
-        let plan = try conversion.plan(for: path)
+        let plan = try conversion.plan(for: path), further = try conversion.encoderPlan()
         let file = try GGUFFile(path: path)
-        guard !FileManager.default.fileExists(atPath: path) else { return (path, false) }
-        let start = ContinuousClock.now
+        guard !isThere(path, encoders) else { return Files(path: path, encoders: encoders, isNew: false) }
+        let start = ContinuousClock.now, share = Conversion.share(plan, further)
         let facts: Logger.Metadata = [
-            "checkpoint": .string(conversion.checkpoint.folder), "bytes": .stringConvertible(plan.byteCount),
+            "checkpoint": .string(conversion.checkpoint.folder), "bytes": .stringConvertible(plan.byteCount + (further?.byteCount ?? 0)),
             "type": .string("\(conversion.quantization)"),
         ]
         logger.notice("converting the checkpoint to GGUF, once", metadata: facts.merging(["file": .string(path)]) { $1 })
-        try conversion.write(plan, to: file) { [steps = ProgressSteps()] done in
+        let tell: @Sendable (Double) -> Void = { [steps = ProgressSteps()] done in
             progress(done)
             if let percent = steps.next(done) { logger.info("converting", metadata: ["percent": .stringConvertible(percent)]) }
         }
+        if let further, let encoders { try conversion.write(encoders: further, to: GGUFFile(path: encoders)) { tell($0 * share) } }
+        try conversion.write(plan, to: file) { tell(share + $0 * (1 - share)) }
         logger.notice("converted", metadata: facts.merging(["seconds": .string("\((ContinuousClock.now - start) / .seconds(1))")]) { $1 })
-        removeOlder(than: path, conversion)
-        return (path, true)
+        removeOlder(than: [path, encoders].compactMap(\.self), conversion)
+        return Files(path: path, encoders: encoders, isNew: true)
     }
 
     private func makeFolder() throws(ConversionError) {
@@ -104,11 +124,11 @@ public struct ConversionCache: Sendable {
         }
     }
 
-    private func removeOlder(than path: String, _ conversion: Conversion) {
+    private func removeOlder(than paths: [String], _ conversion: Conversion) {
         let prefix = prefix(conversion)
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             let other = "\(folder)/\(name)"
-            if other.hasPrefix(prefix), other.hasSuffix(".gguf"), other != path { unlink(other) }
+            if other.hasPrefix(prefix), other.hasSuffix(".gguf"), !paths.contains(other) { unlink(other) }
         }
     }
 }

@@ -23,14 +23,12 @@ public struct ConversionPlan: Sendable {
         guard count > 0, count <= 1 << 22 else { throw ConversionError(.damaged, config.path, "vocab_size is \(count).") }
         if source.model["byte_fallback"] == .bool(true) { source.dropAdded(from: count) }
         let vocabulary = try Vocabulary(source, count: count, architecture: architecture)
-        self.type = type.flatMap { name in [StoredType.f32, .f16, .bf16].first { "\($0)" == name } } ?? TensorMap.mainType(checkpoint)
-        tensors = try TensorMap.plan(checkpoint, type: self.type, tokens: count)
+        let table = try architecture.table(config)
+        self.type = Self.named(type) ?? TensorMap.mainType(checkpoint, table)
+        tensors = try TensorMap.plan(checkpoint, table, type: self.type, tokens: count)
 
         var metadata = Metadata(architecture: architecture.name)
-        metadata["general.name"] = .string(Self.safeName(checkpoint.name, source))
-        metadata["general.size_label"] = .string(SizeLabel.text(tensors))
-        metadata["general.file_type"] = .uint32(self.type == .f32 ? 0 : self.type == .f16 ? 1 : 32)
-        metadata["general.quantization_version"] = .uint32(2)
+        Self.describe(tensors, self.type, name: Self.safeName(checkpoint.name, source), in: &metadata)
         try architecture.metadata(config, &metadata)
         if let pooling = try Pooling(checkpoint) { metadata.set("pooling_type", .uint32(pooling.rawValue)) }
         // True is what libllama takes anyway, or what it would do wrongly.
@@ -48,6 +46,34 @@ public struct ConversionPlan: Sendable {
         }
         self.metadata = metadata
         layout = GGUFLayout(metadata, tensors)
+    }
+
+    /// The encoders that belong to it, as an mmproj; nil for a checkpoint without. `type` as above. Throws ``ConversionError``.
+    public init?(encodersOf checkpoint: Checkpoint, type: String? = nil) throws(ConversionError) {
+        guard let projector = checkpoint.architecture.projector else { return nil }
+        let file = "\(checkpoint.folder)/preprocessor_config.json"
+        guard let preprocessor = try Checkpoint.json(file)?.objectValue else {
+            throw ConversionError(.missing, file, "It is not there, and says how pictures are prepared.", remedy: "Fetch the model again.")
+        }
+        let table = try projector.table(checkpoint.root)
+        self.type = Self.named(type) ?? TensorMap.mainType(checkpoint, table)
+        tensors = try TensorMap.plan(checkpoint, table, type: self.type, tokens: 0)
+        var metadata = Metadata(architecture: "clip", type: "mmproj")
+        Self.describe(tensors, self.type, name: checkpoint.name, in: &metadata)
+        metadata["clip.projector_type"] = .string(projector.name)
+        try projector.metadata(checkpoint.root, Config(preprocessor, path: file), &metadata)
+        try GenerationDefaults(folder: checkpoint.folder).write(to: &metadata)
+        self.metadata = metadata
+        layout = GGUFLayout(metadata, tensors)
+    }
+
+    private static func named(_ type: String?) -> StoredType? { [StoredType.f32, .f16, .bf16].first { "\($0)" == type } }
+
+    private static func describe(_ tensors: [TensorPlan], _ type: StoredType, name: String, in metadata: inout Metadata) {
+        metadata["general.name"] = .string(name)
+        metadata["general.size_label"] = .string(SizeLabel.text(tensors))
+        metadata["general.file_type"] = .uint32(type == .f32 ? 0 : type == .f16 ? 1 : 32)
+        metadata["general.quantization_version"] = .uint32(2)
     }
 
     /// libllama lets the special tokens of models called Phi-3 take the white space behind them, and looks for `</s>` in them.

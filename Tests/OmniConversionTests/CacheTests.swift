@@ -19,17 +19,18 @@ import Testing
         let (source, _) = try Fixture.checkpoint("llama3")
         let data = try TemporaryFolder(), cache = ConversionCache(folder: data.url.path)
         let steps = Mutex<[Double]>([])
-        let first = try cache.file(of: try Fixture.conversion(source.url.path), logger: logger) { done in steps.withLock { $0.append(done) }
+        let first = try cache.files(of: try Fixture.conversion(source.url.path), logger: logger) { done in
+            steps.withLock { $0.append(done) }
         }.path
         #expect(steps.withLock { $0.max() } == 1 && steps.withLock { $0.count } > 5)
         let time = try FileManager.default.attributesOfItem(atPath: first)[.modificationDate] as? Date
-        let second = try cache.file(of: try Fixture.conversion(source.url.path), logger: logger) { _ in Issue.record("converted twice") }
+        let second = try cache.files(of: try Fixture.conversion(source.url.path), logger: logger) { _ in Issue.record("converted twice") }
             .path
         #expect(first == second)
         #expect(try FileManager.default.attributesOfItem(atPath: first)[.modificationDate] as? Date == time)
 
         try source.write("chat_template.jinja", "{{ messages }}")
-        let third = try cache.file(of: try Fixture.conversion(source.url.path), logger: logger) { _ in }.path
+        let third = try cache.files(of: try Fixture.conversion(source.url.path), logger: logger) { _ in }.path
         #expect(third != first)
         #expect(try names(data) == [URL(filePath: third).lastPathComponent], "the older one is gone")
     }
@@ -39,7 +40,7 @@ import Testing
         let data = try TemporaryFolder(), cache = ConversionCache(folder: data.url.path)
         try data.write("old.gguf.incomplete", "half")
         let paths = try ["f32", "q8_0"].map {
-            try cache.file(of: try Fixture.conversion(source.url.path, $0), logger: logger) { _ in }.path
+            try cache.files(of: try Fixture.conversion(source.url.path, $0), logger: logger) { _ in }.path
         }
         #expect(try names(data) == paths.map { URL(filePath: $0).lastPathComponent }.sorted())
     }
@@ -49,7 +50,7 @@ import Testing
         let data = try TemporaryFolder(), cache = ConversionCache(folder: data.url.path)
         let conversion = try Fixture.conversion(source.url.path), logger = logger
         let paths = await withTaskGroup(of: String?.self) { group in
-            for _ in 0..<4 { group.addTask { try? cache.file(of: conversion, logger: logger) { _ in }.path } }
+            for _ in 0..<4 { group.addTask { try? cache.files(of: conversion, logger: logger) { _ in }.path } }
             return await group.reduce(into: []) { $0.append($1) }
         }
         #expect(Set(paths).count == 1 && paths.count == 4 && paths.first != .some(nil))

@@ -50,26 +50,32 @@ struct GGUFContents {
         default: break
         }
         let count = Int(gguf_get_arr_n(file, id))
-        var parts: [[UInt8]] = [], name = "string"
+        var parts: [[UInt8]] = [], name = "string", few: [JSONValue] = []
         switch gguf_get_arr_type(file, id) {
         case GGUF_TYPE_STRING: parts = (0..<count).map { Array(String(cString: gguf_get_arr_str(file, id, $0)).utf8) }
         case GGUF_TYPE_UINT8:
             name = "uint8"
             let values = UnsafeRawBufferPointer(start: gguf_get_arr_data(file, id), count: count)
             parts = values.map { value in withUnsafeBytes(of: Int64(value)) { Array($0) } }
+        case GGUF_TYPE_BOOL:
+            name = "bool"
+            few = UnsafeRawBufferPointer(start: gguf_get_arr_data(file, id), count: count).prefix(16).map { .bool($0 != 0) }
         case GGUF_TYPE_INT32:
             name = "int32"
             let values = UnsafeRawBufferPointer(start: gguf_get_arr_data(file, id), count: count * 4).assumingMemoryBound(to: Int32.self)
             parts = values.map { value in withUnsafeBytes(of: Int64(value)) { Array($0) } }
+            few = values.prefix(16).map { .integer(Int64($0)) }
         case GGUF_TYPE_FLOAT32:
             name = "float32"
             let values = UnsafeRawBufferPointer(start: gguf_get_arr_data(file, id), count: count * 4).assumingMemoryBound(to: Float.self)
             parts = values.map { value in withUnsafeBytes(of: value) { Array($0) } }
+            few = values.prefix(16).map { .number(Double($0)) }
         default: return .null
         }
         if count <= 16, name == "string" {
             return typed("array:string", .array(parts.map { .string(String(decoding: $0, as: UTF8.self)) }))
         }
+        if count <= 16, !few.isEmpty { return typed("array:\(name)", .array(few)) }
         let hash = hex(Array(parts.joined(separator: [0])).fnv1a)
         return typed("array:\(name)", .object(JSONObject([("count", .int(count)), ("fnv1a", .string(hash))])))
     }

@@ -47,9 +47,9 @@ def fnv1a(data):
     return f"{value:016x}"
 
 
-def convert(folder, out, pre, outtype):
+def convert(folder, out, pre, outtype, *flags):
     script = CONVERT.replace("lambda self, tokenizer: sys.argv.pop(1)", f"lambda self, tokenizer: {pre!r}").replace("pre = sys.argv[1]\n", "")
-    command = [sys.executable, "-c", script, str(folder), "--outfile", str(out), "--outtype", outtype]
+    command = [sys.executable, "-c", script, str(folder), "--outfile", str(out), "--outtype", outtype, *flags]
     subprocess.run(command, cwd=LLAMA, check=True, capture_output=True, env={"PYTHONPATH": f"{LLAMA}:{LLAMA}/gguf-py", "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})
 
 

@@ -10,6 +10,10 @@ struct Architecture: Sendable {
     var isEmbedding = false
     /// Tells classes of texts or of pairs.
     var isClassifier = false
+    /// Where `config.json` describes the language model, where that is not the whole of it; the first that is there.
+    var sections: [[String]] = []
+    /// The encoders of pictures and sound that belong to it.
+    var projector: Projector?
     /// What `config.json` may leave out: the class's own choice.
     var defaults: [String: JSONValue] = [:]
     /// What the names of all tensors may begin with.
@@ -30,13 +34,25 @@ struct Architecture: Sendable {
     let metadata: @Sendable (Config, inout Metadata) throws(ConversionError) -> Void
     /// Tensors that are computed from `config.json`.
     var generated: @Sendable (Config) throws(ConversionError) -> [String: [Float]] = { _ throws(ConversionError) in [:] }
+
+    /// The tensors of the language model that `config` describes.
+    func table(_ config: Config) throws(ConversionError) -> TensorTable {
+        let values = try generated(config).sorted { $0.key < $1.key }
+        return TensorTable(
+            network: name, prefixes: prefixes, unused: unused + (projector?.used ?? []),
+            generated: values.map { TensorPlan(name: $0.key, shape: [$0.value.count], type: .f32, content: .values($0.value)) },
+            tensors: tensors,
+            layers: [.init(source: layers.prefix, target: "blk", count: try config.integer("num_hidden_layers"), rules: layers.rules)],
+            wantsHead: tensors.contains { $0.source == "lm_head" } && !config.flag("tie_word_embeddings"))
+    }
 }
 
 extension Architecture {
     /// The registry.
     static let all: [Architecture] = [
         .llama, .qwen2, .qwen3, .qwen3Embedding, .qwen3MoE, .gemma3, .phi3, .smolLM3, .granite, .bert, .bertClassifier,
-        .xlmRoberta, .xlmRobertaClassifier,
+        .xlmRoberta, .xlmRobertaClassifier, .qwen2VL,
+        .qwen25VL, .qwen3VL, .qwen25Omni,
     ]
 
     /// The architecture of a class. Throws ``ConversionError`` with the known ones.
@@ -87,6 +103,7 @@ extension Architecture {
         if let base = rope.base { metadata.set("rope.freq_base", base) }
         switch rope.type {
         case "default", "llama3", "longrope", "su": break
+        case "mrope" where metadata.architecture.hasSuffix("vl"): break
         case "linear":
             metadata.set("rope.scaling.type", .string("linear"))
             metadata.set("rope.scaling.factor", rope.number("factor") ?? 1)

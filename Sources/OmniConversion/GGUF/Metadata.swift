@@ -5,10 +5,11 @@ struct Metadata: Sendable {
     /// `general.architecture`, which most keys begin with.
     let architecture: String
 
-    init(architecture: String) {
+    /// `type` is `model` or `mmproj`.
+    init(architecture: String, type: String = "model") {
         self.architecture = architecture
         self["general.architecture"] = .string(architecture)
-        self["general.type"] = .string("model")
+        self["general.type"] = .string(type)
     }
 
     subscript(key: String) -> MetadataValue? {

@@ -9,6 +9,7 @@ enum MetadataValue: Sendable, Equatable {
     case int32s([Int32])
     case float32s([Float])
     case uint8s([UInt8])
+    case bools([Bool])
 
     /// Types of the format.
     private var type: UInt32 {
@@ -17,7 +18,7 @@ enum MetadataValue: Sendable, Equatable {
         case .uint32: 4
         case .int32, .int32s: 5
         case .float32, .float32s: 6
-        case .bool: 7
+        case .bool, .bools: 7
         case .string, .strings: 8
         }
     }
@@ -43,6 +44,9 @@ enum MetadataValue: Sendable, Equatable {
         case .float32s(let values):
             output.addArray(of: type, count: values.count)
             values.forEach { output.add($0.bitPattern) }
+        case .bools(let values):
+            output.addArray(of: type, count: values.count)
+            output.bytes += values.map { $0 ? 1 : 0 }
         case .uint8s(let values):
             output.addArray(of: type, count: values.count)
             output.bytes += values

@@ -1,9 +1,10 @@
 import OmniTensor
 
-/// Lays an architecture's table over the tensors of a checkpoint: each is used once, and none is left over.
+/// Lays a table over the tensors of a checkpoint: each is used once, and none is left over.
 struct TensorMap {
-    private let checkpoint: Checkpoint
-    private let type: StoredType
+    let checkpoint: Checkpoint
+    private let table: TensorTable
+    let type: StoredType
     /// Tokens of the vocabulary.
     private let count: Int
     private let available: [String: WeightEntry]
@@ -11,24 +12,25 @@ struct TensorMap {
 
     /// The tensors of the GGUF in the order of the network. Throws ``ConversionError`` for a tensor that is missing, has another element
     /// type than numbers, or has no place in the table.
-    static func plan(_ checkpoint: Checkpoint, type: StoredType, tokens: Int) throws(ConversionError) -> [TensorPlan] {
-        var map = try TensorMap(checkpoint, type: type, tokens: tokens)
+    static func plan(_ checkpoint: Checkpoint, _ table: TensorTable, type: StoredType, tokens: Int) throws(ConversionError)
+        -> [TensorPlan]
+    {
+        var map = try TensorMap(checkpoint, table, type: type, tokens: tokens)
         return try map.plan()
     }
 
-    /// The type that most of the weights have.
-    static func mainType(_ checkpoint: Checkpoint) -> StoredType {
-        func bytes(_ type: StoredType) -> Int {
-            checkpoint.weights.entries.values.filter { $0.shape.count > 1 && $0.encoding == type.encoding }.reduce(0) { $0 + $1.byteCount }
-        }
+    /// The type that most of the weights of `table` have.
+    static func mainType(_ checkpoint: Checkpoint, _ table: TensorTable) -> StoredType {
+        let entries = checkpoint.weights.entries.values.filter { $0.shape.count > 1 && table.plainName($0.name) != nil }
+        func bytes(_ type: StoredType) -> Int { entries.filter { $0.encoding == type.encoding }.reduce(0) { $0 + $1.byteCount } }
         return [StoredType.bf16, .f16, .f32].max { bytes($0) < bytes($1) } ?? .bf16
     }
 
-    private init(_ checkpoint: Checkpoint, type: StoredType, tokens: Int) throws(ConversionError) {
-        (self.checkpoint, self.type, count) = (checkpoint, type, tokens)
+    private init(_ checkpoint: Checkpoint, _ table: TensorTable, type: StoredType, tokens: Int) throws(ConversionError) {
+        (self.checkpoint, self.table, self.type, count) = (checkpoint, table, type, tokens)
         var available: [String: WeightEntry] = [:]
         for (name, entry) in checkpoint.weights.entries {
-            guard let name = Self.plainName(name, checkpoint.architecture) else { continue }
+            guard let name = table.plainName(name) else { continue }
             guard [.f32, .f16, .bf16].contains(where: { (type: StoredType) in type.encoding == entry.encoding }) else {
                 throw ConversionError(
                     .unsupported, checkpoint.folder, "Its tensor \(entry.name) is stored as \(entry.encoding), which is not converted.")
@@ -38,37 +40,22 @@ struct TensorMap {
         self.available = available
     }
 
-    /// The name without what all have before it, in today's words; nil for what no network needs.
-    private static func plainName(_ name: String, _ architecture: Architecture) -> String? {
-        var name = Substring(name)
-        if let prefix = architecture.prefixes.first(where: name.hasPrefix) { name = name.dropFirst(prefix.count) }
-        if name.hasSuffix(".rotary_emb.inv_freq") || architecture.unused.contains(where: name.hasPrefix) { return nil }
-        if name.hasSuffix(".gamma") { return name.dropLast(6) + ".weight" }
-        if name.hasSuffix(".beta") { return name.dropLast(5) + ".bias" }
-        return String(name)
-    }
-
     private mutating func plan() throws(ConversionError) -> [TensorPlan] {
-        let (architecture, config) = (checkpoint.architecture, checkpoint.config)
-        var plans: [TensorPlan] = []
-        for (name, values) in try architecture.generated(config).sorted(by: { $0.key < $1.key }) {
-            plans.append(TensorPlan(name: name, shape: [values.count], type: .f32, content: .values(values)))
-        }
-        for rule in architecture.tensors { plans += try plan(rule, before: "", target: "") }
-        for layer in 0..<(try config.integer("num_hidden_layers")) {
-            for rule in architecture.layers.rules {
-                plans += try plan(rule, before: "\(architecture.layers.prefix).\(layer).", target: "blk.\(layer).")
+        var plans = table.generated
+        for rule in table.tensors { plans += try plan(rule, before: "", target: "") }
+        for group in table.layers {
+            for layer in 0..<group.count {
+                let number = group.numbers?[layer] ?? layer
+                for rule in group.rules {
+                    plans += try plan(rule, before: "\(group.source).\(layer).", target: "\(group.target).\(number).")
+                }
             }
         }
-        if available["lm_head.weight"] == nil, architecture.tensors.contains(where: { $0.source == "lm_head" }),
-            !config.flag("tie_word_embeddings")
-        {
-            throw missing("lm_head.weight")
-        }
+        if table.wantsHead, available["lm_head.weight"] == nil { throw missing("lm_head.weight") }
         if let odd = available.keys.filter({ !used.contains($0) }).min() {
             throw ConversionError(
                 .unsupported, checkpoint.folder,
-                "Its tensor \(available[odd]?.name ?? odd) has no place in the architecture \(architecture.name): the network is another one."
+                "Its tensor \(available[odd]?.name ?? odd) has no place in the architecture \(table.network): the network is another one."
             )
         }
         return plans
@@ -82,7 +69,7 @@ struct TensorMap {
                 if suffix == ".weight" { plans.append(try experts(rule, source: source, name: name)) }
             } else if let entry = available[source] {
                 used.insert(source)
-                plans.append(try plan(rule, entry, name: name))
+                plans += try plan(rule, entry, name: name)
             } else if suffix == ".weight", !rule.isOptional {
                 throw missing(source)
             }
@@ -90,8 +77,16 @@ struct TensorMap {
         return plans
     }
 
-    private func plan(_ rule: TensorRule, _ entry: WeightEntry, name: String) throws(ConversionError) -> TensorPlan {
-        var (shape, rows, first, order) = (entry.shape, entry.rows, 0, RowOrder.asIs)
+    private func plan(_ rule: TensorRule, _ entry: WeightEntry, name: String) throws(ConversionError) -> [TensorPlan] {
+        switch rule.rows {
+        case .thirds(let names): return try thirds(entry, name: name, target: rule.target, names)
+        case .frames where entry.shape.count > 1: return try frames(entry, name: name)
+        default: return [try whole(rule, entry, name: name)]
+        }
+    }
+
+    private func whole(_ rule: TensorRule, _ entry: WeightEntry, name: String) throws(ConversionError) -> TensorPlan {
+        var (shape, rows, first, order) = (entry.shape, entry.sliceCount, 0, RowOrder.asIs)
         let (config, isVector) = (checkpoint.config, entry.shape.count == 1)
         switch rule.rows {
         case .tokens where !isVector:
@@ -111,14 +106,13 @@ struct TensorMap {
         case .queries, .keys:
             let heads = try rule.rows == .queries ? config.heads : config.keyValueHeads
             order = .pairs(heads: heads)
-            // A bias has a number for each row.
-            let length = isVector ? shape[0] : rows
-            guard length % (2 * heads) == 0 else {
-                throw damaged("Its tensor \(entry.name) has \(length) rows, which the heads do not share evenly.")
+            guard rows % (2 * heads) == 0 else {
+                throw damaged("Its tensor \(entry.name) has \(rows) rows, which the heads do not share evenly.")
             }
+        case .channels where isVector: shape = [1] + shape
         default: break
         }
-        let stored = TensorRule.isFull(name, axes: shape.count) ? .f32 : type
+        let stored = TensorRule.isFull(name, axes: entry.shape.count) ? .f32 : rule.rows == .channels ? .f16 : type
         return TensorPlan(
             name: name, shape: shape, type: stored,
             content: .weights([.init(entry: entry, rows: first..<rows)], order: order, plus: rule.plus))
@@ -141,7 +135,7 @@ struct TensorMap {
         return TensorPlan(name: name, shape: shape + [slices.count], type: type, content: .weights(slices, order: .asIs, plus: 0))
     }
 
-    private func damaged(_ problem: String) -> ConversionError { ConversionError(.damaged, checkpoint.folder, problem) }
+    func damaged(_ problem: String) -> ConversionError { ConversionError(.damaged, checkpoint.folder, problem) }
 
     private func missing(_ name: String) -> ConversionError {
         ConversionError(.damaged, checkpoint.folder, "The tensor \(name) is in none of its files.", remedy: "Fetch it again.")

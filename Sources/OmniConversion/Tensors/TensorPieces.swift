@@ -17,16 +17,13 @@ struct TensorPiece: Sendable {
         guard case .weights(let slices, let order, let plus) = tensor.content else { return [] }
         var pieces: [TensorPiece] = [], place = 0
         for slice in slices {
-            // A vector is one row; its numbers take the places of rows.
-            let isVector = slice.entry.shape.count == 1
-            let width = (isVector ? 1 : tensor.rowLength) * tensor.type.width
-            let rows = isVector ? 0..<tensor.rowLength : slice.rows
+            let width = slice.entry.sliceLength * tensor.type.width, rows = slice.rows
             let block = order.block(of: rows.count)
             let step = max(bytes / max(width * block, 1), 1) * block
             for start in stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
                 let some = start..<min(start + step, rows.upperBound)
                 pieces.append(TensorPiece(tensor: tensor, entry: slice.entry, rows: some, order: order, plus: plus, place: place))
-                place += some.count * width
+                place += order.stored(of: some.count) * width
             }
         }
         return pieces
@@ -34,9 +31,8 @@ struct TensorPiece: Sendable {
 
     /// The bytes as they are stored. Throws ``TensorError`` where the file ends early.
     func stored(_ scratch: inout PieceScratch) throws -> UnsafeRawBufferPointer {
-        let isVector = entry.shape.count == 1
-        let length = isVector ? 1 : tensor.rowLength, count = rows.count * length
-        let sourceRow = isVector ? entry.byteCount / max(tensor.rowLength, 1) : entry.byteCount / max(entry.rows, 1)
+        let length = entry.sliceLength, count = rows.count * length
+        let sourceRow = entry.byteCount / max(entry.sliceCount, 1)
         let source = scratch.source(rows.count * sourceRow)
         try entry.file.read(at: entry.offset + rows.lowerBound * sourceRow, into: source)
         let isPlain = entry.encoding == tensor.type.encoding && plus == 0
@@ -61,12 +57,12 @@ struct TensorPiece: Sendable {
     {
         guard let from = source.baseAddress, let to = target.baseAddress else { return UnsafeRawBufferPointer(target) }
         // Pieces begin at the first row of a block.
-        let block = order.block(of: entry.shape.count == 1 ? tensor.rowLength : entry.rows)
-        for row in 0..<rows.count {
-            let start = row / block * block
-            (to + row * width).copyMemory(from: from + (start + order.source(row - start, block: block)) * width, byteCount: width)
+        let block = order.block(of: entry.sliceCount)
+        let count = order.stored(of: rows.count)
+        for row in 0..<count {
+            (to + row * width).copyMemory(from: from + order.source(row, block: block) * width, byteCount: width)
         }
-        return UnsafeRawBufferPointer(target)
+        return UnsafeRawBufferPointer(start: to, count: count * width)
     }
 }
 

@@ -22,7 +22,7 @@ struct TensorPlan: Sendable {
         case values([Float])
     }
 
-    /// Some rows of a tensor of the checkpoint.
+    /// Some rows of a tensor of the checkpoint; of a vector some of its numbers.
     struct Slice: Sendable {
         let entry: WeightEntry
         let rows: Range<Int>
@@ -33,26 +33,40 @@ struct TensorPlan: Sendable {
     var rowLength: Int { shape.first ?? 1 }
 }
 
+extension WeightEntry {
+    /// Numbers of a row. A vector is a column of rows of one number each.
+    var sliceLength: Int { shape.count == 1 ? 1 : shape.first ?? 1 }
+    var sliceCount: Int { shape.count == 1 ? shape[0] : rows }
+}
+
 /// In which order the rows of a tensor are stored.
 enum RowOrder: Sendable, Equatable {
     case asIs
     /// Of each head's rows, first one of the first half, then one of the second: transformers turns the halves of a head against each
     /// other, libllama's `llama` family neighbours.
     case pairs(heads: Int)
+    /// Of planes of `height` rows each every other one, and no others.
+    case everyOther(first: Int, height: Int)
 
     /// Rows that must be read together.
     func block(of rows: Int) -> Int {
         switch self {
         case .asIs: 1
         case .pairs(let heads): max(rows / max(heads, 1), 1)
+        case .everyOther(_, let height): max(2 * height, 1)
         }
     }
 
-    /// The row of the block that stands in `place`.
+    /// How many of `rows` are stored.
+    func stored(of rows: Int) -> Int { if case .everyOther = self { rows / 2 } else { rows } }
+
+    /// The row, counted from the beginning of a block, that is stored in `place`.
     func source(_ place: Int, block: Int) -> Int {
         switch self {
         case .asIs: place
-        case .pairs: place / 2 + place % 2 * (block / 2)
+        case .pairs:
+            place / block * block + place % block / 2 + place % 2 * (block / 2)
+        case .everyOther(let first, let height): (place / height * 2 + first) * height + place % height
         }
     }
 }

@@ -16,6 +16,12 @@ struct TensorRule: Sendable {
         case experts
         /// As many as the vocabulary has tokens; further ones are padding.
         case tokens
+        /// Several of the GGUF's that are one of the checkpoint's, of equal size: their names.
+        case thirds([String])
+        /// A convolution over two frames, as one for each.
+        case frames
+        /// A convolution over time: its bias has an axis for it, and libmtmd wants its kernel in f16.
+        case channels
         /// All but the first ones, which stand for positions before the first (`pad_token_id` and one more).
         case positions
     }
@@ -27,6 +33,6 @@ struct TensorRule: Sendable {
     /// Kept in f32 whatever the others are: small, and libllama expects it.
     static func isFull(_ name: String, axes: Int) -> Bool {
         axes <= 1 || name.hasSuffix("_norm.weight") || !name.hasSuffix(".weight") || name.hasSuffix(".ffn_gate_inp.weight")
-            || name == "position_embd.weight" || name == "token_types.weight"
+            || name.hasSuffix("position_embd.weight") || name == "token_types.weight"
     }
 }

@@ -13,6 +13,8 @@ public struct WeightEntry: Sendable {
     package let offset: Int
     package let byteCount: Int
 
+    /// All axes of the file, fastest first.
+    package var axes: [Int] { isFolded ? Array(shape[..<3]) + folded : shape }
     var isFolded: Bool { !folded.isEmpty }
     /// Elements of a row, and the number of rows.
     var rowLength: Int { shape.first ?? 1 }

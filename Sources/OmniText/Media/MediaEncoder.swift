@@ -11,12 +11,15 @@ class MediaEncoder: @unchecked Sendable {
     let handle: OpaquePointer
     /// Stands for a medium in a rendered prompt. Random, so that no user can write it.
     let marker: String
+    /// Nil where libmtmd makes a video's prompt.
+    let clock: VideoClock?
     /// Kept alive: the projector refers to it.
     private let model: LlamaModel
     private let abortHandle: AbortHandle
 
-    /// Loads the projector at `path`. Throws ``APIError`` when it is damaged or belongs to another model.
-    required init(path: String, model: LlamaModel, threads: Int, abortHandle: AbortHandle) throws {
+    /// Loads the projector at `path`. Throws ``APIError`` when it is damaged or belongs to another model. `isExact`: attention in f32,
+    /// which takes memory for every pair of patches.
+    required init(path: String, model: LlamaModel, threads: Int, abortHandle: AbortHandle, isExact: Bool = false) throws {
         LlamaLog.clearErrors()
         let marker = "<__medium_\(UInt64.random(in: .min ... .max))__>"
         let handle = marker.withCString { marker in
@@ -24,6 +27,7 @@ class MediaEncoder: @unchecked Sendable {
             parameters.n_threads = Int32(clamping: threads)
             parameters.print_timings = false
             parameters.warmup = false
+            if isExact { parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED }
             parameters.media_marker = marker
             parameters.cb_eval = AbortHandle.watch
             parameters.cb_eval_user_data = abortHandle.pointer
@@ -37,6 +41,7 @@ class MediaEncoder: @unchecked Sendable {
         }
         self.handle = handle
         self.marker = marker
+        clock = VideoClock(mmproj: path)
         self.model = model
         self.abortHandle = abortHandle
     }
@@ -45,7 +50,7 @@ class MediaEncoder: @unchecked Sendable {
 
     var supportsVision: Bool { mtmd_support_vision(handle) }
     var supportsAudio: Bool { mtmd_support_audio(handle) }
-    var supportsVideo: Bool { supportsVision && mtmd_helper_support_video(handle) }
+    var supportsVideo: Bool { supportsVision && (clock != nil || mtmd_helper_support_video(handle)) }
 
     /// Names of the content parts that the model takes besides text.
     var inputParts: [String] {
@@ -55,6 +60,15 @@ class MediaEncoder: @unchecked Sendable {
     /// Cuts a rendered prompt and its media into what the model reads. Blocks: pictures are scaled and sounds turned into
     /// spectra here. Throws ``APIError``.
     func tokenize(_ text: String, media: [MediaInput]) throws -> Prompt {
+        try tokenize(
+            text, media: media,
+            videos: media.map { medium in
+                try clock.flatMap { clock in try medium.frames.map { try pieces(clock, rate: $0.rate, next: $0.next) } }
+            })
+    }
+
+    /// `videos`: for each medium its pieces where it is a video, which is one medium to the prompt: what stands for it is replaced.
+    func tokenize(_ text: String, media: [MediaInput], videos: [[MediaPiece]?]) throws -> Prompt {
         guard let chunks = mtmd_input_chunks_init() else { throw APIError(.internalError, "There is no memory for the media.") }
         defer { mtmd_input_chunks_free(chunks) }
         var bitmaps: [OpaquePointer?] = media.map(\.handle)
@@ -70,10 +84,16 @@ class MediaEncoder: @unchecked Sendable {
                     ? "The model's chat template does not place the conversation's media."
                     : "A picture or sound cannot be prepared for this model.")
         }
-        var prompt = Prompt()
+        var prompt = Prompt(), pending = zip(media, videos).map { $1 ?? [] }[...]
         for index in 0..<mtmd_input_chunks_size(chunks) {
             guard let chunk = mtmd_input_chunks_get(chunks, index) else { continue }
-            append(chunk, to: &prompt)
+            let isSound = mtmd_input_chunk_get_type(chunk) == MTMD_INPUT_CHUNK_TYPE_AUDIO
+            let follows =
+                isSound && index > 0
+                && mtmd_input_chunks_get(chunks, index - 1).map(mtmd_input_chunk_get_type) == MTMD_INPUT_CHUNK_TYPE_AUDIO
+            let isMedium = mtmd_input_chunk_get_type(chunk) != MTMD_INPUT_CHUNK_TYPE_TEXT && !follows
+            let video = isMedium && clock != nil ? pending.popFirst() ?? [] : []
+            if video.isEmpty { append(chunk, to: &prompt) } else { append(chunk, video, to: &prompt) }
         }
         // Nothing can be sampled from a medium's own places.
         if prompt.media.last?.places.upperBound == prompt.tokens.count, let vocabulary = Vocabulary(of: model) {
@@ -90,13 +110,17 @@ class MediaEncoder: @unchecked Sendable {
             return
         }
         guard let copy = mtmd_input_chunk_copy(chunk) else { return }
-        let count = mtmd_input_chunk_get_n_tokens(chunk)
-        let begin = prompt.tokens.count
+        let piece = MediaPiece(chunk: MediaChunk(adopting: copy), count: mtmd_input_chunk_get_n_tokens(chunk))
+        append(chunk, [piece], positions: Int(mtmd_input_chunk_get_n_pos(chunk)), to: &prompt)
+    }
+
+    /// `positions`: nil for what they extend to.
+    private func append(_ chunk: OpaquePointer, _ pieces: [MediaPiece], positions: Int? = nil, to prompt: inout Prompt) {
+        let count = pieces.reduce(0) { $0 + $1.count }, begin = prompt.tokens.count
         let digest = MediaDigest(mtmd_input_chunk_get_id(chunk).map { String(cString: $0) }, part: prompt.media.count)
         prompt.tokens += (0..<count).map(digest.token)
-        prompt.media.append(
-            MediaSpan(
-                places: begin..<begin + count, positions: Int(mtmd_input_chunk_get_n_pos(chunk)), chunk: MediaChunk(adopting: copy)))
+        let extent = positions ?? pieces.map { PiecePositions($0, start: 0, axes: 4).extent(from: 0) }.max() ?? 0
+        prompt.media.append(MediaSpan(places: begin..<begin + count, positions: extent, pieces: pieces))
     }
 
     enum Outcome {
@@ -111,16 +135,24 @@ class MediaEncoder: @unchecked Sendable {
     func compute(_ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken])
         -> Outcome
     {
-        let encoded = abortHandle.run(for: owner, slicing: true) { mtmd_encode_chunk(handle, span.chunk.handle) }
-        if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
-        guard encoded == 0, let embeddings = mtmd_get_output_embd(handle) else { return .failed }
-        var next: llama_pos = 0
-        let decoded = abortHandle.run(for: owner, slicing: true) {
-            mtmd_helper_decode_image_chunk(
-                handle, context.handle, span.chunk.handle, embeddings, position, Int32(sequence), Int32(clamping: batch), &next, nil, nil)
+        for piece in span.pieces {
+            let encoded = abortHandle.run(for: owner, slicing: true) { mtmd_encode_chunk(handle, piece.chunk.handle) }
+            if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
+            guard encoded == 0, let embeddings = mtmd_get_output_embd(handle) else { return .failed }
+            var next: llama_pos = 0
+            let decoded = abortHandle.run(for: owner, slicing: true) {
+                if clock != nil {
+                    return decode(
+                        piece, embeddings, into: context.handle, sequence: Int32(sequence), start: position, batch: batch)
+                }
+                return mtmd_helper_decode_image_chunk(
+                    handle, context.handle, piece.chunk.handle, embeddings, position, Int32(sequence), Int32(clamping: batch), &next, nil,
+                    nil)
+            }
+            if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
+            guard decoded == 0 else { return decoded == 1 ? .full : .failed }
         }
-        if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
-        return decoded == 0 ? .done : decoded == 1 ? .full : .failed
+        return .done
     }
 }
 

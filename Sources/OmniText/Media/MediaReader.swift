@@ -31,16 +31,34 @@ final class MediaReader: Sendable {
         }
         try check(MediaHeader(bytes), of: part, param: param)
         let encoder = encoder
+        if case .videoURL = part, encoder.clock != nil { return try await video(bytes, param: param) }
         let input = try await BlockingThread.run(name: "omni-media") { MediaInput(bytes, encoder: encoder) }
         guard let input else {
             throw APIError.invalid(
                 param, "The \(part.wireName) cannot be decoded: it is damaged, or of a kind that this server does not read.")
         }
-        if let video = input.videoShape {
-            try check(.image(width: video.pixels, height: 1), of: .image(url: ""), param: param)
-            try check(.audio(seconds: video.seconds), of: .audioURL(""), param: param)
-        }
+        try checkVideo(input, param: param)
         return input
+    }
+
+    private func video(_ bytes: [UInt8], param: String) async throws -> MediaInput {
+        let (encoder, pixels) = (encoder, limits.pixels)
+        do {
+            let input = try await BlockingThread.run(name: "omni-media") {
+                try MediaInput(video: bytes, encoder: encoder, mostPixels: pixels)
+            }
+            try checkVideo(input, param: param)
+            return input
+        } catch var error as APIError {
+            error.param = error.param ?? param
+            throw error
+        }
+    }
+
+    private func checkVideo(_ input: MediaInput, param: String) throws {
+        guard let video = input.videoShape else { return }
+        try check(.image(width: video.pixels, height: 1), of: .image(url: ""), param: param)
+        try check(.audio(seconds: video.seconds), of: .audioURL(""), param: param)
     }
 
     /// Places a rendered prompt's media.

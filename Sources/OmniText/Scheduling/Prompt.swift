@@ -36,7 +36,7 @@ struct MediaSpan: Sendable {
     var places: Range<Int>
     /// Positions that it takes in the model's context.
     var positions: Int
-    var chunk: MediaChunk
+    var pieces: [MediaPiece]
 }
 
 /// The number of tokens that two prompts have in common at their beginning.

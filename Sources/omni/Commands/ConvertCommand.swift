@@ -52,17 +52,24 @@ extension ModelsCommand {
 
         private func convert(_ conversion: Conversion) async throws {
             let name = "\(conversion.checkpoint.name)-\(conversion.typeName).gguf"
-            let path = URL(filePath: output ?? name).path
+            let place = URL(filePath: output ?? name), path = place.path
+            // `omni serve FILE` finds it there.
+            let encoders =
+                conversion.checkpoint.hasProjector
+                ? place.deletingLastPathComponent().appending(path: "mmproj-\(place.lastPathComponent)").path : nil
             let (start, show) = (ContinuousClock.now, !quiet)
             try await BlockingThread.run(name: "omni-convert") {
                 let steps = ProgressSteps()
-                try conversion.run(to: path) { done in
+                try conversion.run(to: path, encoders: encoders) { done in
                     if show, let percent = steps.next(done) { FileHandle.standardError.write(Data("\(percent) %\n".utf8)) }
                 }
             }
-            let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
             let seconds = ((ContinuousClock.now - start) / .seconds(1) * 10).rounded() / 10
-            print("\(path): \(byteText(Int64(size))), \(conversion.checkpoint.architectureName), \(seconds) s")
+            for (path, kind) in [(path, conversion.checkpoint.architectureName), (encoders, "mmproj")] {
+                guard let path else { continue }
+                let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+                print("\(path): \(byteText(Int64(size))), \(kind), \(seconds) s")
+            }
         }
     }
 }

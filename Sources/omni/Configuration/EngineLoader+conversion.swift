@@ -7,13 +7,13 @@ import OmniEngine
 import OmniModels
 
 extension EngineLoader {
-    /// The GGUF of a model: `path` itself, or what is made of the checkpoint there, once. `isNew`: it was made just now.
-    func converted(_ path: String, progress: @escaping @Sendable (Double) -> Void = { _ in }) async throws -> (path: String, isNew: Bool) {
-        guard let folder = command.conversionDir, Checkpoint.isOne(path) else { return (path, false) }
+    /// The GGUFs of a model, which are made of the checkpoint at `path` once; nil where that is a GGUF itself.
+    func converted(_ path: String, progress: @escaping @Sendable (Double) -> Void = { _ in }) async throws -> ConversionCache.Files? {
+        guard let folder = command.conversionDir, Checkpoint.isOne(path) else { return nil }
         return try await BlockingThread.run(name: "omni-convert") { [engine = command.engine, logger] in
             do throws(ConversionError) {
                 let conversion = try engine.conversion(of: path, logger: logger)
-                return try ConversionCache(folder: folder).file(of: conversion, logger: logger, progress: progress)
+                return try ConversionCache(folder: folder).files(of: conversion, logger: logger, progress: progress)
             } catch {
                 throw APIError(error)
             }

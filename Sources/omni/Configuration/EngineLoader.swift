@@ -1,5 +1,6 @@
 import Logging
 import OmniAPI
+import OmniConversion
 import OmniEngine
 import OmniSpeech
 import OmniText
@@ -22,10 +23,11 @@ struct EngineLoader: Sendable {
         switch kind {
         case .text, .embedding, .classifier:
             var options = try textOptions()
-            if let draft = options.speculation.model { options.speculation.model = try await converted(draft).path }
-            let (path, isNew) = try await converted(command.model) { progress($0 * 0.9) }
-            return try await TextEngine.load(path: path, options: options, lane: lane, logger: logger) {
-                progress(isNew ? 0.9 + $0 * 0.1 : $0)
+            if let draft = options.speculation.model { options.speculation.model = try await converted(draft)?.path ?? draft }
+            let made = try await converted(command.model) { progress($0 * 0.9) }
+            options.mmproj = options.mmproj ?? made?.encoders
+            return try await TextEngine.load(path: made?.path ?? command.model, options: options, lane: lane, logger: logger) {
+                progress(made?.isNew == true ? 0.9 + $0 * 0.1 : $0)
             }
         case .image: return try await loadDiffusion(progress: progress)
         case .speech:
