@@ -36,6 +36,22 @@ import Testing
         #expect(difference <= 1e-3, "\(family), \(medium): \(difference)")
     }
 
+    @Test("frames are chosen and sized as by qwen_vl_utils") func frames() {
+        let sizes: [(Int, Int, Int, Int, Int)] = [
+            (1920, 1080, 4, 1008, 560), (1920, 1080, 768, 420, 224), (56, 84, 6, 280, 392), (640, 360, 120, 644, 364),
+            (70, 2000, 8, 56, 1988),
+        ]
+        for (width, height, frames, newWidth, newHeight) in sizes {
+            #expect(VideoFrames.size(width: width, height: height, frames: frames) == (newWidth, newHeight))
+        }
+        #expect(VideoFrames.places(total: 6, perSecond: 2) == [0, 1, 2, 3, 4, 5])
+        #expect(VideoFrames.places(total: 300, perSecond: 30).prefix(4) == [0, 16, 31, 47])
+        #expect(VideoFrames.places(total: 7, perSecond: 25) == [0, 2, 4, 6])
+        #expect(VideoFrames.places(total: 100_000, perSecond: 30).count == 768)
+        #expect(VideoFrames.places(total: 3, perSecond: 1) == [0, 2])
+        #expect(VideoFrames.places(total: 0, perSecond: 1) == [])
+    }
+
     @Test("positions of a video go by its seconds") func clock() throws {
         let omni = try #require(VideoClock(projector: "qwen2.5o"))
         #expect((0..<3).map { omni.delay(of: $0, rate: 2) } == [0, 25, 50])

@@ -7,6 +7,7 @@ extension Projector {
             let tower = try config.section("vision_config")
             try checkQwenVision(tower)
             try tower.require("hidden_act", "quick_gelu")
+            try tower.require("patch_size", 14)
             try tower.require("hidden_size", .int(try language(config).integer("hidden_size")))
         },
         metadata: { config, preprocessor, metadata throws(ConversionError) in

@@ -5,7 +5,7 @@ import OmniAPI
 import OmniMedia
 
 /// The frames of a video that a model of the Qwen-VL family sees: two a second, at least four and at most 768, an even number, spread
-/// evenly (`smart_nframes` of qwen_vl_utils).
+/// evenly (`smart_nframes` of qwen_vl_utils), and of a size that gives two of them 128 to 768 tokens and all together some 24,576.
 final class VideoFrames {
     /// Of the file's bytes, in hexadecimal.
     let id: String
@@ -17,6 +17,7 @@ final class VideoFrames {
     private let reader: VideoReader
     private var wanted: ArraySlice<Int>
     private var place = 0
+    private let size: (width: Int, height: Int)
 
     /// Throws ``APIError`` 400 for what cannot be read.
     init(_ bytes: [UInt8], mostPixels: Int) throws {
@@ -35,6 +36,24 @@ final class VideoFrames {
         wanted = Self.places(total: total, perSecond: perSecond)[...]
         rate = total > 0 && !wanted.isEmpty ? Float(Double(wanted.count) / Double(total) * perSecond) : VideoClock.framesPerSecond
         if wanted.isEmpty { wanted = [0] }
+        size = Self.size(width: reader.width, height: reader.height, frames: wanted.count)
+    }
+
+    /// The size at which frames are seen: whole tokens of 28 × 28 pixels (`smart_resize` with the limits of `fetch_video`).
+    static func size(width: Int, height: Int, frames: Int) -> (width: Int, height: Int) {
+        let side = 28.0, token = side * side, least = 128 * token
+        let most = max(min(768 * token, 24_576 * token / Double(max(frames, 1)) * 2), (least * 1.05).rounded(.down))
+        func whole(_ length: Double, _ rule: FloatingPointRoundingRule) -> Double { (length / side).rounded(rule) * side }
+        let (width, height) = (Double(width), Double(height))
+        var fit = (max(side, whole(width, .toNearestOrEven)), max(side, whole(height, .toNearestOrEven)))
+        if fit.0 * fit.1 > most {
+            let scale = (width * height / most).squareRoot()
+            fit = (max(side, whole(width / scale, .down)), max(side, whole(height / scale, .down)))
+        } else if fit.0 * fit.1 < least {
+            let scale = (least / (width * height)).squareRoot()
+            fit = (whole(width * scale, .up), whole(height * scale, .up))
+        }
+        return (Int(fit.0), Int(fit.1))
     }
 
     /// Numbers of the frames to take of `total`.
@@ -54,7 +73,8 @@ final class VideoFrames {
             defer { place += 1 }
             if place < target { continue }
             wanted.removeFirst()
-            return mtmd_bitmap_init(UInt32(picture.width), UInt32(picture.height), picture.pixels)
+            let fit = picture.resized(width: size.width, height: size.height, filter: .bicubic)
+            return mtmd_bitmap_init(UInt32(fit.width), UInt32(fit.height), fit.pixels)
         }
         // The container promised more than there is.
         wanted.removeAll()
