@@ -116,6 +116,7 @@ let package = Package(
             ],
             linkerSettings: nativeLink),
         .target(name: "OmniDiffusion", dependencies: ["OmniDevices", "OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
+        .target(name: "OmniToken2Wav", dependencies: ["OmniEngine", "OmniTensor"]),
         .target(name: "OmniSpeech", dependencies: ["CLlama", "CSherpa", "OmniEngine", "OmniLlama", "OmniMedia", logging]),
         .target(
             name: "OmniTranscription", dependencies: ["CLlama", "CWhisper", "CZlib", "OmniAPI", "OmniEngine", "OmniGGUF", logging],
@@ -202,6 +203,11 @@ let package = Package(
             name: "video-transformer-benchmark", dependencies: ["BenchmarkSupport", "OmniDiffusion"], path: "Benchmarks/video/transformer",
             exclude: ["make_checkpoint.py", "diffusers_benchmark.py"]),
 
+        // Measured beside transformers, see Benchmarks/token2wav/README.md
+        .executableTarget(
+            name: "token2wav-benchmark", dependencies: ["BenchmarkSupport", "OmniEngine", "OmniTensor", "OmniToken2Wav"],
+            path: "Benchmarks/token2wav", exclude: ["make_checkpoint.py", "transformers_benchmark.py", "README.md"]),
+
         // What several test targets share
         .target(
             name: "OmniTestSupport", dependencies: ["OmniEngine", nioCore, nioPosix, nioHTTP1], path: "Tests/Support"),
@@ -242,6 +248,7 @@ let package = Package(
             name: "OmniTextTests",
             dependencies: ["CLlama", "OmniAnswerSchema", "OmniConversion", "OmniLlama", "OmniTestSupport", "OmniText"]),
         .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion", "OmniTestSupport"]),
+        .testTarget(name: "OmniToken2WavTests", dependencies: ["OmniToken2Wav", "OmniTestSupport"]),
         .testTarget(name: "OmniTranscriptionTests", dependencies: ["OmniTranscription", "OmniTestSupport"]),
         .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech", "OmniTestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(

@@ -165,6 +165,54 @@ static void convolutions(int32_t variant, int32_t channels, int32_t side, int32_
     free(v.out);
 }
 
+// MARK: - Lines
+
+/// A vocoder's convolution along `length` positions.
+static void lines(int32_t variant, int32_t channels, int32_t length, int32_t taps, int32_t dilation, int32_t rounds) {
+    if ((rounds && !ct_can_round(variant)) || !wants("line", rounds ? "bf16" : "f32")) return;
+    size_t bytes = rounds ? 2 : 4;
+    int32_t group = rounds ? 2 : 1, width = ct_panel_width(variant, channels, rounds), inputs = ct_packed_inputs(variant, channels, group);
+    void *kernel = room((size_t)channels * (size_t)channels * (size_t)taps * bytes, rounds), *x = room((size_t)length * (size_t)channels * bytes, rounds);
+    void *panels = room((size_t)((channels + width - 1) / width * width) * (size_t)inputs * (size_t)taps * bytes, rounds);
+    ct_pack_kernel(variant, kernel, channels, channels, taps, group, (int32_t)bytes, panels);
+    convolution v = {variant, {.channels = channels, .width = length, .height = 1, .frames = 1, .out_channels = channels, .out_width = length, .out_height = 1,
+                               .size = taps, .depth = 1, .stride = 1, .time_stride = 1, .dilation = dilation, .left = dilation * (taps / 2), .rounds = rounds},
+                     x, panels, room((size_t)channels * 4, 0), room((size_t)length * (size_t)channels * 4, 0)};
+    printf("%-14s line %-4s %3d channels, %5d, %2d taps %11.1f\n", ct_variant_name(variant), rounds ? "bf16" : "f32", channels, length, taps,
+           speed(2.0 * taps * channels * channels * length, run_convolution, &v));
+    fflush(stdout);
+    free(kernel);
+    free(x);
+    free(panels);
+    free((void *)v.bias);
+    free(v.out);
+}
+
+typedef struct {
+    int32_t variant;
+    ct_snake s;
+    const float *x, *frequency, *magnitude;
+    void *out;
+} activation;
+
+static void run_snake(const void *given, int32_t part, int32_t parts) {
+    const activation *a = given;
+    ct_activate_snake(a->variant, &a->s, a->x, a->frequency, a->magnitude, a->out, 0, a->s.length, part, parts);
+}
+
+/// G elements a second.
+static void snakes(int32_t variant, int32_t channels, int32_t length) {
+    if (!wants("snake", "f32")) return;
+    activation a = {variant, {.channels = channels, .length = length, .filter = {0.1f, 0.1f, 0.1f, 0.1f, 0.1f, 0.1f, 0.1f, 0.1f, 0.1f, 0.1f, 0.1f, 0.1f}},
+                    room((size_t)length * (size_t)channels * 4, 0), room((size_t)channels * 4, 0), room((size_t)channels * 4, 0), room((size_t)length * (size_t)channels * 4, 0)};
+    printf("%-14s snake %3d channels, %5d positions %8.3f G elements/s\n", ct_variant_name(variant), channels, length, speed((double)channels * length, run_snake, &a));
+    fflush(stdout);
+    free((void *)a.x);
+    free((void *)a.frequency);
+    free((void *)a.magnitude);
+    free(a.out);
+}
+
 // MARK: - Attention
 
 typedef struct {
@@ -217,7 +265,13 @@ int main(int count, char **arguments) {
             convolutions(variant, 128, 256, 128, rounds);
             attentions(variant, 128, 30, 288, rounds);
             attentions(variant, 128, 30, 1056, rounds);
+            lines(variant, 768, 500, 11, 3, rounds);
+            lines(variant, 384, 1500, 7, 5, rounds);
+            lines(variant, 96, 6000, 11, 1, rounds);
+            lines(variant, 24, 24000, 3, 5, rounds);
         }
+        snakes(variant, 768, 500);
+        snakes(variant, 24, 24000);
     }
     return 0;
 }

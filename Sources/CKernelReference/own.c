@@ -16,15 +16,16 @@ static double input(const ckr_convolution *c, const float *x, const float *histo
 }
 
 void ckr_convolve(const ckr_convolution *c, const float *x, const float *history, const float *kernel, const float *bias, double *out, double *size) {
-    int32_t taps = c->size * c->size * c->depth;
+    int32_t wide = c->dilation ? 1 : c->size, taps = c->size * wide * c->depth;
     for (int32_t frame = 0; frame < c->out_frames; frame++) for (int32_t row = 0; row < c->out_height; row++) for (int32_t column = 0; column < c->out_width; column++)
         for (int32_t output = 0; output < c->out_channels; output++) {
             double sum = bias[output], whole = fabs(sum);
             for (int32_t tap = 0; tap < taps; tap++) {
-                int32_t time = tap / (c->size * c->size), y = tap / c->size % c->size, across = tap % c->size;
+                int32_t time = tap / (c->size * wide), y = tap / wide % c->size, across = tap % wide;
+                int32_t down = c->dilation ? row : row * c->stride + y - c->padding, over = c->dilation ? y * c->dilation - c->left : across - c->padding;
                 for (int32_t channel = 0; channel < c->channels; channel++) {
                     double product = (double)kernel[((int64_t)output * c->channels + channel) * taps + tap]
-                        * input(c, x, history, frame * c->time_stride + time - c->before, row * c->stride + y - c->padding, column * c->stride + across - c->padding, channel);
+                        * input(c, x, history, frame * c->time_stride + time - c->before, down, column * c->stride + over, channel);
                     sum += product;
                     whole += fabs(product);
                 }
@@ -76,5 +77,29 @@ void ckr_normalize(const ckr_group_norm *n, const float *x, const float *weight,
                 out[pixel * n->channels + channel] = n->activates ? value / (1 + exp(-value)) : value;
                 size[pixel * n->channels + channel] = 1 + fabs(value);
             }
+    }
+}
+
+void ckr_activate(const ckr_snake *s, const float *x, const float *frequency, const float *magnitude, double *waves, double *out, double *size) {
+    for (int64_t channel = 0; channel < s->channels; channel++) {
+        double most = 0;
+        for (int64_t place = 0; place < 2 * s->length; place++) {
+            double sum = 0;
+            for (int64_t from = -8; from < s->length + 8; from++) {
+                int64_t tap = place + 5 - 2 * from, held = from < 0 ? 0 : from >= s->length ? s->length - 1 : from;
+                if (tap >= 0 && tap < 12) sum += 2 * (double)x[held * s->channels + channel] * (double)s->filter[tap];
+            }
+            waves[place] = sum + magnitude[channel] * pow(sin(sum * frequency[channel]), 2);
+            most = fmax(most, fabs(waves[place]));
+        }
+        for (int64_t t = 0; t < s->length; t++) {
+            double sum = 0;
+            for (int64_t tap = 0; tap < 12; tap++) {
+                int64_t place = 2 * t + tap - 5;
+                sum += s->filter[tap] * waves[place < 0 ? 0 : place >= 2 * s->length ? 2 * s->length - 1 : place];
+            }
+            out[t * s->channels + channel] = sum;
+            size[t * s->channels + channel] = most;
+        }
     }
 }

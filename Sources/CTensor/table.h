@@ -20,6 +20,8 @@ typedef struct {
     void (*measure_groups)(const ct_group_norm *n, const float *x, float *statistics, int32_t part, int32_t parts);
     void (*normalize_groups)(const ct_group_norm *n, const float *x, const float *statistics, const float *weight, const float *bias, void *out,
                              int64_t first, int64_t count, int32_t part, int32_t parts);
+    void (*activate_snake)(const ct_snake *s, const float *x, const float *frequency, const float *magnitude, void *out, int64_t first, int64_t count,
+                           int32_t part, int32_t parts);
 } kernel_table;
 
 extern const kernel_table ct_emulated;

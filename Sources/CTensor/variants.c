@@ -104,3 +104,8 @@ void ct_normalize_groups(int32_t variant, const ct_group_norm *n, const float *x
                          int64_t first, int64_t count, int32_t part, int32_t parts) {
     of(variant)->normalize_groups(n, x, statistics, weight, bias, out, first, count, part, parts);
 }
+
+void ct_activate_snake(int32_t variant, const ct_snake *s, const float *x, const float *frequency, const float *magnitude, void *out, int64_t first,
+                       int64_t count, int32_t part, int32_t parts) {
+    of(variant)->activate_snake(s, x, frequency, magnitude, out, first, count, part, parts);
+}

@@ -5,6 +5,8 @@ extension OwnCases {
     private struct Shape {
         var name: String
         var size = 3, depth = 1, stride = 1, timeStride = 1, past = 0, frames = 1, doubles = false, channels = 34, outputs = 37
+        /// Of a kernel along a line.
+        var dilation = 0
     }
 
     private static let shapes = [
@@ -12,6 +14,8 @@ extension OwnCases {
         Shape(name: "3×3 of every second pixel", stride: 2),
         Shape(name: "3×3 of doubled pixels", doubles: true), Shape(name: "1×1 to many", size: 1, channels: 64, outputs: 200),
         Shape(name: "3×1 over time, every second frame", size: 1, depth: 3, timeStride: 2, past: 2, frames: 5),
+        Shape(name: "along a line, 7 taps 3 apart", size: 7, dilation: 3),
+        Shape(name: "along a line, 11 taps", size: 11, channels: 24, outputs: 24, dilation: 1),
     ]
 
     var convolutionCases: [KernelCase] {
@@ -23,8 +27,9 @@ extension OwnCases {
     }
 
     private func convolve(_ shape: Shape, rounds: Bool, isSpoilt: Bool) throws -> KernelCase.Outcome {
-        let (width, height) = (13, 11), padding = shape.size / 2, scale = shape.doubles ? 2 : 1,
-            taps = shape.size * shape.size * shape.depth
+        let isLine = shape.dilation > 0
+        let (width, height) = isLine ? (70, 1) : (13, 11), padding = shape.size / 2, scale = shape.doubles ? 2 : 1,
+            taps = shape.size * (isLine ? 1 : shape.size) * shape.depth
         let (outWidth, outHeight) = ((width * scale - 1) / shape.stride + 1, (height * scale - 1) / shape.stride + 1)
         let before = shape.depth - 1, outFrames = (shape.frames + before - shape.depth) / shape.timeStride + 1
         let x = Self.numbers(shape.frames * height * width * shape.channels, seed: 31)
@@ -44,6 +49,7 @@ extension OwnCases {
         (definition.padding, definition.before, definition.past, definition.oldest, definition.doubles) = (
             Int32(padding), Int32(before), Int32(shape.past), oldest, shape.doubles ? 1 : 0
         )
+        (definition.dilation, definition.left) = (Int32(shape.dilation), Int32(padding * shape.dilation))
         var wanted = [Double](repeating: 0, count: outFrames * outHeight * outWidth * shape.outputs), sizes = wanted
         ckr_convolve(&definition, x, history, kernel, bias, &wanted, &sizes)
 
@@ -54,7 +60,7 @@ extension OwnCases {
         (c.padding, c.before, c.past, c.oldest, c.doubles) = (
             definition.padding, definition.before, definition.past, oldest, definition.doubles
         )
-        c.rounds = rounds ? 1 : 0
+        (c.dilation, c.left, c.rounds) = (definition.dilation, definition.left, rounds ? 1 : 0)
         let bytes = rounds ? 2 : 4, group = rounds ? 2 : 1
         let panelWidth = Int(ct_panel_width(variant.number, c.out_channels, c.rounds))
         let inputs = Int(ct_packed_inputs(variant.number, c.channels, Int32(group)))

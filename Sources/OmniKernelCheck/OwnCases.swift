@@ -24,7 +24,7 @@ struct OwnCases {
     let variant: Variant
 
     var cases: [KernelCase] {
-        get throws { try productCases + attentionCases + convolutionCases + normCases }
+        get throws { try productCases + attentionCases + convolutionCases + normCases + snakeCases }
     }
 
     func makeCase(_ kernel: String, _ size: String, _ run: @escaping (Bool) throws -> KernelCase.Outcome) -> KernelCase {

@@ -6,6 +6,8 @@ enum KernelWork: Int, CaseIterable, Sendable {
     case product, roundedProduct, decodedProduct, attention, roundedAttention, convolution, roundedConvolution
     /// Bound by memory: its operations are elements.
     case elementwise
+    /// Some fifty operations for each element, which count as one.
+    case activation
 
     /// Its first guess, as a share of what a plain product was measured to do, exact or rounded.
     fileprivate func firstRate(exact: Double, rounded: Double) -> Double {
@@ -18,6 +20,7 @@ enum KernelWork: Int, CaseIterable, Sendable {
         case .convolution: 0.6 * exact
         case .roundedConvolution: 0.5 * rounded
         case .elementwise: 0.01 * exact
+        case .activation: 0.003 * exact
         }
     }
 }

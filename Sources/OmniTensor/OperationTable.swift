@@ -88,11 +88,11 @@ public struct OperationTable {
     }
 
     /// Numbers around zero that look like noise.
-    private static func noise(_ graph: Graph, _ shape: Int..., seed: Int = 1) throws -> Tensor {
+    static func noise(_ graph: Graph, _ shape: Int..., seed: Int = 1) throws -> Tensor {
         try graph.input(shape, (0..<shape.reduce(1, *)).map { Float(($0 &* 7919 &+ seed &* 104_729) % 1009) / 504.5 - 1 })
     }
 
-    static var cases: [Case] { elementwise + products + attention + layout + convolutions }
+    static var cases: [Case] { elementwise + products + attention + layout + convolutions + functions + lines }
 
     private static var elementwise: [Case] {
         func x(_ graph: Graph, _ seed: Int = 1) throws -> Tensor { try noise(graph, 96, 33, seed: seed) }

@@ -1,3 +1,4 @@
+import OmniTensor
 import Testing
 
 @testable import OmniDiffusion

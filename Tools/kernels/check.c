@@ -175,7 +175,7 @@ static void convolution(const layer *l, int rounds, int parts) {
     void *panels = room((size_t)width * inputs * taps * ((l->outputs + width - 1) / width) * bytes);
     const void *kernel_values = rounds ? (void *)halves(kernel, (size_t)l->outputs * l->channels * taps) : kernel;
     ct_pack_kernel(variant, kernel_values, l->outputs, l->channels, taps, group, bytes, panels);
-    ct_convolution c = {l->channels, l->width, l->height, l->frames, l->outputs, columns, rows, l->size, l->depth, l->stride, l->time_stride, l->padding, l->before, l->past, l->past > 1, l->doubles, rounds};
+    ct_convolution c = {l->channels, l->width, l->height, l->frames, l->outputs, columns, rows, l->size, l->depth, l->stride, l->time_stride, l->padding, l->before, l->past, l->past > 1, l->doubles, rounds, 0, 0};
     const void *from = rounds ? (void *)halves(x, area * l->frames) : x, *history = l->past == 0 ? NULL : rounds ? (void *)halves(ring, area * l->past) : ring;
     int half = rows * frames / 2;
     for (int part = 0; part < parts; part++) ct_convolve(variant, &c, from, history, panels, bias, out, 0, half, part, parts);
@@ -219,6 +219,67 @@ static void norm(int channels, int groups, int pixels, int rounds) {
     char what[120];
     snprintf(what, sizeof what, "norm of %d channels in %d groups, %d pixels%s", channels, groups, pixels, rounds ? ", rounded" : "");
     expect(what, out, expected, (size_t)channels * pixels, rounds ? 0.02 : 1e-4);
+}
+
+/// A line of `width` pixels, whose kernel's taps are `dilation` apart, in two strips.
+static void line(int channels, int outputs, int width, int taps, int dilation, int rounds, int parts) {
+    if (rounds && (!ct_can_round(variant) || channels % 2)) return;
+    if (skips((double)taps * channels * outputs * width)) return;
+    int left = dilation * (taps / 2), bytes = rounds ? 2 : 4, group = rounds ? 2 : 1, half = width / 2;
+    float *x = numbers((size_t)width * channels, 1, 1), *kernel = numbers((size_t)outputs * channels * taps, 3, 1), *bias = numbers(outputs, 4, 0), *out = room((size_t)width * outputs * 4);
+    int wide = ct_panel_width(variant, outputs, rounds), inputs = ct_packed_inputs(variant, channels, group);
+    void *panels = room((size_t)wide * inputs * taps * ((outputs + wide - 1) / wide) * bytes);
+    ct_pack_kernel(variant, rounds ? (void *)halves(kernel, (size_t)outputs * channels * taps) : kernel, outputs, channels, taps, group, bytes, panels);
+    const void *from = rounds ? (void *)halves(x, (size_t)width * channels) : x;
+    for (int strip = 0; strip < 2; strip++) {
+        int first = strip ? half : 0;
+        ct_convolution c = {.channels = channels, .width = width, .height = 1, .frames = 1, .out_channels = outputs, .out_width = strip ? width - half : half, .out_height = 1, .size = taps,
+                            .depth = 1, .stride = 1, .time_stride = 1, .rounds = rounds, .dilation = dilation, .left = left - first};
+        for (int part = 0; part < parts; part++) ct_convolve(variant, &c, from, NULL, panels, bias, out + (size_t)first * outputs, 0, 1, part, parts);
+    }
+    double *expected = room((size_t)width * outputs * 8);
+    for (int column = 0; column < width; column++) for (int output = 0; output < outputs; output++) {
+        double sum = bias[output];
+        for (int tap = 0; tap < taps; tap++) for (int channel = 0; channel < channels; channel++) {
+            int place = column + tap * dilation - left;
+            if (place >= 0 && place < width) sum += (double)kernel[((size_t)output * channels + channel) * taps + tap] * (double)x[(size_t)place * channels + channel];
+        }
+        expected[(size_t)column * outputs + output] = sum;
+    }
+    char what[120];
+    snprintf(what, sizeof what, "line of %d, %d→%d, %d taps %d apart, %s, %d threads", width, channels, outputs, taps, dilation, rounds ? "rounded" : "exact", parts);
+    expect(what, out, expected, (size_t)width * outputs, 2e-6 * channels * taps);
+}
+
+static void snake(int channels, int length) {
+    static const float filter[CT_SNAKE_TAPS] = {0.002f, 0.009f, -0.026f, -0.058f, 0.129f, 0.444f, 0.444f, 0.129f, -0.058f, -0.026f, 0.009f, 0.002f};
+    float *x = numbers((size_t)channels * length, 1, 0), *frequency = numbers(channels, 2, 0), *magnitude = numbers(channels, 3, 0), *out = room((size_t)channels * length * 4);
+    double *waves = room((size_t)length * 16), *expected = room((size_t)channels * length * 8);
+    for (int c = 0; c < channels; c++) frequency[c] = expf(3 * frequency[c]);
+    ct_snake s = {.channels = channels, .length = length};
+    memcpy(s.filter, filter, sizeof filter);
+    for (int part = 0; part < 3; part++) ct_activate_snake(variant, &s, x, frequency, magnitude, out, 0, length, part, 3);
+    for (int c = 0; c < channels; c++) {
+        for (int place = 0; place < 2 * length; place++) {
+            double sum = 0;
+            for (int from = -8; from < length + 8; from++) {
+                int tap = place + 5 - 2 * from, held = from < 0 ? 0 : from >= length ? length - 1 : from;
+                if (tap >= 0 && tap < CT_SNAKE_TAPS) sum += 2 * (double)x[(size_t)held * channels + c] * (double)filter[tap];
+            }
+            waves[place] = sum + (double)magnitude[c] * pow(sin(sum * (double)frequency[c]), 2);
+        }
+        for (int t = 0; t < length; t++) {
+            double sum = 0;
+            for (int tap = 0; tap < CT_SNAKE_TAPS; tap++) {
+                int place = 2 * t + tap - 5;
+                sum += (double)filter[tap] * waves[place < 0 ? 0 : place >= 2 * length ? 2 * length - 1 : place];
+            }
+            expected[(size_t)t * channels + c] = sum;
+        }
+    }
+    char what[120];
+    snprintf(what, sizeof what, "snake of %d channels, %d positions", channels, length);
+    expect(what, out, expected, (size_t)channels * length, 5e-5);
 }
 
 /// A row of a product is the same numbers whatever other rows there are.
@@ -298,6 +359,10 @@ static void check_variant(void) {
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) for (int rounds = 0; rounds < 2; rounds++) for (int parts = 1; parts < 4; parts += 2) convolution(&layers[i], rounds, parts);
     static const int norms[][3] = {{8, 2, 15}, {64, 4, 527}, {48, 16, 40}, {600, 2, 9}, {1536, 48, 14}};
     for (size_t i = 0; i < 5; i++) for (int rounds = 0; rounds < 2; rounds++) norm(norms[i][0], norms[i][1], norms[i][2], rounds);
+    static const int lines[][5] = {{1, 1, 9, 7, 1}, {24, 24, 33, 11, 5}, {64, 33, 70, 11, 3}, {3, 5, 40, 3, 5}, {700, 40, 37, 11, 1}};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) for (int rounds = 0; rounds < 2; rounds++) line(lines[i][0], lines[i][1], lines[i][2], lines[i][3], lines[i][4], rounds, 2);
+    static const int snakes[][2] = {{1, 1}, {3, 2}, {24, 5}, {33, 200}, {48, 131}};
+    for (size_t i = 0; i < sizeof snakes / sizeof snakes[0]; i++) snake(snakes[i][0], snakes[i][1]);
     company(0);
     company(1);
     configuration();

@@ -25,7 +25,8 @@ void ckr_spread(const ckr_product *p, const float *weights, const float *off, do
 
 /// A convolution as in CTensor.h; `out_frames` are all that it makes.
 typedef struct {
-    int32_t channels, width, height, frames, out_channels, out_width, out_height, out_frames, size, depth, stride, time_stride, padding, before, past, oldest, doubles;
+    int32_t channels, width, height, frames, out_channels, out_width, out_height, out_frames, size, depth, stride, time_stride, padding, before, past, oldest, doubles,
+        dilation, left;
 } ckr_convolution;
 
 /// `kernel` is [out][in][taps]; the rest lies as in CTensor.h. `size`: the sum of the sizes of each sum's terms.
@@ -48,6 +49,15 @@ typedef struct {
 } ckr_group_norm;
 
 void ckr_normalize(const ckr_group_norm *n, const float *x, const float *weight, const float *bias, double *out, double *size);
+
+/// The activation of [length][channels] between filters, as in CTensor.h.
+typedef struct {
+    int64_t channels, length;
+    const float *filter; ///< [12]
+} ckr_snake;
+
+/// `waves` is room for [2 · length]; `size`: the largest wave.
+void ckr_activate(const ckr_snake *s, const float *x, const float *frequency, const float *magnitude, double *waves, double *out, double *size);
 
 /// How a kernel's numbers compare.
 typedef struct {

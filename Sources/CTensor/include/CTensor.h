@@ -43,6 +43,8 @@ typedef struct {
     int32_t oldest;                             ///< which of these is the oldest; the others follow in a ring.
     int32_t doubles;                            ///< non-zero: each input pixel counts as two by two.
     int32_t rounds;                             ///< non-zero: input, history and kernel are bf16; sums are f32 always.
+    int32_t dilation;                           ///< non-zero: a convolution along one row, its kernel's `size` taps so many pixels apart.
+    int32_t left;                               ///< zeros left of that row, in place of `padding`; negative: columns that are left out.
 } ct_convolution;
 
 /// Channels that the input of a convolution may have.
@@ -135,6 +137,23 @@ void ct_measure_groups(int32_t variant, const ct_group_norm *n, const float *x, 
 /// Part `part` of `parts` of the pixels `first ..< first + count`: `(x − mean) / deviation · weight + bias`, and what follows.
 void ct_normalize_groups(int32_t variant, const ct_group_norm *n, const float *x, const float *statistics, const float *weight, const float *bias, void *out,
                          int64_t first, int64_t count, int32_t part, int32_t parts);
+
+/// Taps of the filter between a signal and the same at twice its rate.
+enum { CT_SNAKE_TAPS = 12 };
+
+/// A periodic activation at twice the rate, so that what it adds above the band is filtered out again (arXiv:2206.04658, with a
+/// magnitude of its own for each channel). Beyond its ends a signal goes on as it ends.
+typedef struct {
+    int32_t channels;
+    int64_t length;                ///< positions of the signal.
+    float filter[CT_SNAKE_TAPS];   ///< low pass, its sum 1.
+    int32_t rounds;                ///< non-zero: the result is bf16.
+} ct_snake;
+
+/// Part `part` of `parts` of the positions `first ..< first + count` of `x` [length][channels]: `y + magnitude · sin²(frequency · y)` of
+/// each channel. `frequency` and `magnitude` are [channels].
+void ct_activate_snake(int32_t variant, const ct_snake *s, const float *x, const float *frequency, const float *magnitude, void *out, int64_t first,
+                       int64_t count, int32_t part, int32_t parts);
 
 #ifdef __cplusplus
 }

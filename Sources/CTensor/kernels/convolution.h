@@ -20,6 +20,7 @@ static inline size_t pixel_bytes(const ct_convolution *c) { return (size_t)c->ch
 /// The input's row that tap (`time`, `y`) reads; NULL where there are zeros.
 static inline const char *input_row(const place *p, int32_t time, int32_t y) {
     const ct_convolution *c = p->c;
+    if (c->dilation) return p->x;
     int32_t frame = p->frame * c->time_stride + time - c->before;
     int32_t row = p->row * c->stride + y - c->padding;
     if (row < 0 || row >= (c->doubles ? 2 * c->height : c->height) || frame >= c->frames) return NULL;
@@ -35,6 +36,12 @@ static inline const float *input_pixel(const ct_convolution *c, const char *row,
     if (column < 0 || column >= (c->doubles ? 2 * c->width : c->width)) return NO_PIXEL;
     return (const float *)(const void *)(row + (size_t)(c->doubles ? column >> 1 : column) * pixel_bytes(c));
 }
+
+/// Taps of a row of the kernel. Along a line each row of the kernel is one tap.
+static inline int32_t taps_across(const ct_convolution *c) { return c->dilation ? 1 : c->size; }
+
+/// How far right of an output's own column tap `x` of the kernel's row `y` reads.
+static inline int32_t tap_column(const ct_convolution *c, int32_t y, int32_t x) { return c->dilation ? y * c->dilation - c->left : x - c->padding; }
 
 /// A panel's part of the work: rows of taps `first ..< end`, counted over all of the kernel's frames.
 typedef struct {
@@ -62,12 +69,13 @@ __attribute__((always_inline)) static inline void convolve_few(const place *p, i
     for (int32_t taps = panel->first; taps < panel->end; taps++) {
         const char *row = input_row(p, taps / c->size, taps % c->size);
         if (!row) {
-            weights += (long)c->size * channels * vectors * LANES;
+            weights += (long)taps_across(c) * channels * vectors * LANES;
             continue;
         }
-        for (int32_t x = 0; x < c->size; x++) {
+        for (int32_t x = 0; x < taps_across(c); x++) {
             const float *from[PIXELS];
-            for (int i = 0; i < pixels; i++) from[i] = input_pixel(c, row, (column + i) * c->stride + x - c->padding);
+            const int32_t shift = tap_column(c, taps % c->size, x);
+            for (int i = 0; i < pixels; i++) from[i] = input_pixel(c, row, (column + i) * c->stride + shift);
             for (long channel = 0; channel < channels; channel++) {
                 vector w[MOST_VECTORS];
                 for (int v = 0; v < vectors; v++) w[v] = ((const vector *)(const void *)weights)[v];
@@ -138,7 +146,7 @@ static void convolve_by(const ct_convolution *c, const void *x, const void *hist
     int32_t first = (int32_t)(groups * part / parts), end = (int32_t)(groups * (part + 1) / parts);
     int32_t width = panel_width(c->out_channels, c->rounds), taps = c->size * c->depth, inputs = packed_inputs(c->channels, c->rounds ? 2 : 1);
     // In floats, of which a pair of bf16 takes one.
-    size_t row_size = (size_t)c->size * (size_t)(c->rounds ? inputs / 2 : inputs) * (size_t)width;
+    size_t row_size = (size_t)taps_across(c) * (size_t)(c->rounds ? inputs / 2 : inputs) * (size_t)width;
     const float *weights = panels;
     // As many rows of taps at once as stay in the cache while all pixels go over them.
     int32_t step = (int32_t)((size_t)CACHED_FLOATS / row_size);

@@ -85,11 +85,11 @@ __attribute__((always_inline)) static inline void convolve_group(tiles *t, const
     for (int32_t taps = panel->first; taps < panel->end; taps++) {
         const char *row = input_row(p, taps / c->size, taps % c->size);
         if (!row) {
-            weights += (size_t)c->size * (size_t)(inputs / 2) * line;
+            weights += (size_t)taps_across(c) * (size_t)(inputs / 2) * line;
             continue;
         }
-        for (int32_t x = 0; x < c->size; x++) {
-            int32_t from = column * c->stride + x - c->padding;
+        for (int32_t x = 0; x < taps_across(c); x++) {
+            int32_t from = column * c->stride + tap_column(c, taps % c->size, x);
             find_pixels(c, row, from, upper, &above);
             if (lower > 0) find_pixels(c, row, from + TILE * c->stride, lower, &below);
             for (int32_t channel = 0; channel < c->channels; channel += COPIED) {

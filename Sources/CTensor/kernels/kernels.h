@@ -9,6 +9,7 @@
 #include "product_tiles.h"
 #endif
 #include "attention.h"
+#include "snake.h"
 
 const kernel_table VARIANT = {
     .name = NAME,
@@ -31,4 +32,5 @@ const kernel_table VARIANT = {
     .attend = attend,
     .measure_groups = measure_groups,
     .normalize_groups = normalize_groups,
+    .activate_snake = activate_snake,
 };

@@ -1,4 +1,5 @@
 import Foundation
+import OmniTensor
 
 /// What stands between latents as an autoencoder makes them and as a denoiser takes them.
 enum LatentNormalization: Sendable, Equatable {

@@ -99,7 +99,7 @@ extension Graph {
     }
 
     /// Whether ``attended(_:_:_:mask:scale:rounds:)`` takes them: rows of features in one piece.
-    private func canAttend(_ query: Tensor, _ keys: Tensor, _ values: Tensor) -> Bool {
+    func canAttend(_ query: Tensor, _ keys: Tensor, _ values: Tensor) -> Bool {
         kernels != nil && query[0] <= Int(CT_MOST_HEAD)
             && [query, keys, values].allSatisfy { $0.type == .f32 && $0.raw.pointee.nb.0 == MemoryLayout<Float>.size }
     }
@@ -108,18 +108,26 @@ extension Graph {
     private func attended(_ query: Tensor, _ keys: Tensor, _ values: Tensor, mask: Tensor?, scale: Float, rounds: Bool) throws -> Tensor {
         guard let kernels else { throw TensorError.shape(operation: "attention", reason: "no kernels on this device") }
         let (head, heads, tokens, others) = (query[0], query[1], query[2], keys[2])
-        func stride(_ axis: KeyPath<(Int, Int, Int, Int), Int>, _ tensor: Tensor) -> Int { tensor.raw.pointee.nb[keyPath: axis] }
-        let geometry = ct_attention(
-            head: Int32(head), heads: Int32(heads), groups: Int32(keys[1]), keys: Int32(others), scale: scale,
-            query_step: stride(\.1, query), query_pitch: stride(\.2, query), key_step: stride(\.1, keys), key_pitch: stride(\.2, keys),
-            value_step: stride(\.1, values), value_pitch: stride(\.2, values), mask_step: mask.map { $0[2] > 1 ? stride(\.2, $0) : 0 } ?? 0,
-            mask_pitch: mask.map { $0[1] > 1 ? stride(\.1, $0) : 0 } ?? 0, out_pitch: head * heads * MemoryLayout<Float>.size,
-            rounds: rounds ? 1 : 0)
+        var geometry = geometry(query, keys, values, scale: scale, rounds: rounds)
+        if let mask {
+            let strides = mask.raw.pointee.nb
+            (geometry.mask_step, geometry.mask_pitch) = (mask[2] > 1 ? strides.2 : 0, mask[1] > 1 ? strides.1 : 0)
+        }
         return try inStrips(
             [head * heads, tokens], sources: [query, keys, values] + (mask.map { [$0] } ?? []),
             work: rounds ? .roundedAttention : .attention, units: tokens,
             granularity: 32, operations: 4 * Double(head * heads * others)
-        ) { Self.attend(geometry, kernels, $0, masked: mask != nil) }
+        ) { [geometry] in Self.attend(geometry, kernels, $0, masked: mask != nil) }
+    }
+
+    /// Without a mask.
+    func geometry(_ query: Tensor, _ keys: Tensor, _ values: Tensor, scale: Float, rounds: Bool) -> ct_attention {
+        func stride(_ axis: KeyPath<(Int, Int, Int, Int), Int>, _ tensor: Tensor) -> Int { tensor.raw.pointee.nb[keyPath: axis] }
+        return ct_attention(
+            head: Int32(query[0]), heads: Int32(query[1]), groups: Int32(keys[1]), keys: Int32(keys[2]), scale: scale,
+            query_step: stride(\.1, query), query_pitch: stride(\.2, query), key_step: stride(\.1, keys), key_pitch: stride(\.2, keys),
+            value_step: stride(\.1, values), value_pitch: stride(\.2, values), mask_step: 0, mask_pitch: 0,
+            out_pitch: query[0] * query[1] * MemoryLayout<Float>.size, rounds: rounds ? 1 : 0)
     }
 
     private static func attend(_ geometry: ct_attention, _ kernels: KernelVariant, _ rows: Range<Int>, masked: Bool) -> KernelStrip.Body {

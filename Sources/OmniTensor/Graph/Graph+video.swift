@@ -81,7 +81,7 @@ extension Graph {
             out_height: Int32(rows), size: Int32(window.size), depth: Int32(window.depth), stride: Int32(window.stride),
             time_stride: Int32(window.timeStride),
             padding: Int32(window.padding), before: Int32(window.before), past: Int32(past?.frames[3] ?? 0),
-            oldest: Int32(past?.oldest ?? 0), doubles: window.doubles ? 1 : 0, rounds: rounds ? 1 : 0)
+            oldest: Int32(past?.oldest ?? 0), doubles: window.doubles ? 1 : 0, rounds: rounds ? 1 : 0, dilation: 0, left: 0)
         let sources = try [contiguous(x), kernel, bias] + (past.map { [$0.frames] } ?? [])
         return try inStrips(
             [outputs, columns, rows, frames], sources: sources, work: rounds ? .roundedConvolution : .convolution, units: rows * frames,

@@ -11,6 +11,8 @@ enum WeightArrangement: Sendable, Equatable {
     case panels(taps: Int, inputs: Int, outputs: Int, group: Int, for: KernelVariant)
     /// A kernel `[…, in, out]` as ggml's products take it: a matrix `[taps · in, out]` for each frame that it covers, one after the other.
     case matrices(depth: Int, taps: Int, inputs: Int, outputs: Int)
+    /// A kernel `[taps, out, in]` of a transposed convolution along a line, as the kernel of a plain one that is then laid out as `kernel` says.
+    indirect case phases(LinePhases, inputs: Int, outputs: Int, kernel: WeightArrangement)
     /// `[1, …, 1, n]` becomes `[n]`.
     case vector
 
@@ -20,6 +22,7 @@ enum WeightArrangement: Sendable, Equatable {
         case .panels(let taps, let inputs, let outputs, let group, let kernels):
             return Self.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group, for: kernels)
         case .matrices(let depth, let taps, let inputs, let outputs): return [taps * inputs, outputs * depth]
+        case .phases(_, _, _, let kernel): return kernel.shape(shape)
         case .vector: return [shape[shape.count - 1]]
         }
     }
@@ -35,7 +38,7 @@ enum WeightArrangement: Sendable, Equatable {
         switch self {
         case .asIs, .vector: false
         case .matrices(let depth, _, _, _): depth > 1
-        case .panels, .outputs: true
+        case .panels, .outputs, .phases: true
         }
     }
 
@@ -48,6 +51,12 @@ enum WeightArrangement: Sendable, Equatable {
         case .asIs, .vector: target.copyMemory(from: values, byteCount: bytes)
         case .panels(let taps, let inputs, let outputs, let group, let kernels):
             ct_pack_kernel(kernels.index, values, Int32(outputs), Int32(inputs), Int32(taps), Int32(group), Int32(width), target)
+        case .phases(let phases, let inputs, let outputs, let kernel):
+            let count = phases.stride * outputs * inputs * phases.window.taps * width
+            let wide = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 64)
+            defer { wide.deallocate() }
+            phases.arrange(values, inputs: inputs, outputs: outputs, width: width, into: wide)
+            kernel.apply(wide, bytes: count, width: width, into: target)
         case .matrices(let depth, let taps, let inputs, let outputs):
             let length = taps * width
             for frame in 0..<depth {

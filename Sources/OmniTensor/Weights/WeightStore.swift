@@ -18,6 +18,9 @@ public struct WeightOptions: Sendable {
     public var packsKernels = false
     /// Rounds packed kernels to bf16 where this CPU is faster with that; their layers then round what goes in, too.
     public var roundsKernels = false
+    /// Kernels of convolutions along a line by name, to be laid out for ``Graph/conv1d(_:kernel:outputs:bias:window:padding:)`` and its
+    /// transpose.
+    public var lineKernels: @Sendable (String) -> LineKernel? = { _ in nil }
     /// For a matrix or vector by name and number of outputs: which output of the file becomes output `i`. Nil keeps the order.
     public var order: @Sendable (String, Int) -> [Int]? = { _, _ in nil }
 
@@ -27,11 +30,13 @@ public struct WeightOptions: Sendable {
     ///
     /// - Parameter kernels: of ours; nil where ggml's operations compute.
     func arrangement(of entry: WeightEntry, for kernels: KernelVariant?) -> WeightArrangement {
-        if packsKernels, let packed = packing(of: entry, for: kernels) { return packed }
+        if let packed = packing(of: entry, for: kernels) { return packed }
         return order(entry.name, entry.shape.count == 1 ? entry.rowLength : entry.rows).map { .outputs($0) } ?? .asIs
     }
 
     private func packing(of entry: WeightEntry, for kernels: KernelVariant?) -> WeightArrangement? {
+        if let kind = lineKernels(entry.name) { return linePacking(of: entry, kind, for: kernels) }
+        guard packsKernels else { return nil }
         let axes = entry.isFolded ? entry.shape[..<3] + entry.folded : entry.shape[...]
         guard axes.count >= 3 else { return nil }
         if axes.dropLast().allSatisfy({ $0 == 1 }) { return .vector }
@@ -47,8 +52,10 @@ public struct WeightOptions: Sendable {
 
     /// Vectors are small and used in f32. Matrices stay as they are, or are quantized.
     func storage(of entry: WeightEntry, for kernels: KernelVariant?) -> ElementType {
-        if packsKernels, let packed = packing(of: entry, for: kernels) {
-            switch packed {
+        if let packed = packing(of: entry, for: kernels) {
+            var last = packed
+            if case .phases(_, _, _, let kernel) = packed { last = kernel }
+            switch last {
             case .panels(_, _, _, group: 2, _): return .bf16
             case .matrices: return roundsKernels ? .bf16 : .f32
             default: return .f32

@@ -1,0 +1,51 @@
+import OmniTensor
+
+/// A place in a store's tree of names.
+struct Weights {
+    let store: WeightStore
+    let prefix: String
+
+    init(_ store: WeightStore, _ prefix: String) { (self.store, self.prefix) = (store, prefix) }
+
+    func at(_ name: String) -> Weights { Weights(store, prefix + name + ".") }
+
+    /// The tensor `name`, which must have `shape`, fastest axis first.
+    func callAsFunction(_ name: String, _ shape: Int...) throws -> Tensor { try store.tensor(prefix + name, shape) }
+}
+
+/// `x [in, tokens]` to `[out, tokens]`.
+struct Linear: Sendable {
+    let weight, bias: Tensor
+
+    init(_ weights: Weights, _ inputs: Int, _ outputs: Int) throws {
+        weight = try weights("weight", inputs, outputs)
+        bias = try weights("bias", outputs)
+    }
+
+    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.linear(x, weight, bias: bias) }
+}
+
+/// A convolution along a line: `x [in, positions]` to as many positions.
+struct LineConvolution: Sendable {
+    private let kernel: Tensor
+    private let bias: Tensor?
+    private let outputs: Int
+    private let window: LineWindow
+    private let padding: LinePadding
+
+    init(
+        _ weights: Weights, _ inputs: Int, _ outputs: Int, taps: Int, dilation: Int = 1, padding: LinePadding = .zeros, biased: Bool = true
+    ) throws {
+        kernel = try weights.store.lineKernel(weights.prefix + "weight", taps: taps, inputs: inputs, outputs: outputs)
+        bias = biased ? try weights("bias", outputs) : nil
+        (self.outputs, self.padding) = (outputs, padding)
+        window = .same(taps: taps, dilation: dilation)
+    }
+
+    /// What it takes without rounding it first.
+    func inputType(_ graph: Graph) -> ElementType { graph.convolutionType(of: kernel) }
+
+    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor {
+        try graph.conv1d(x, kernel: kernel, outputs: outputs, bias: bias, window: window, padding: padding)
+    }
+}
