@@ -206,7 +206,7 @@ let package = Package(
         // Measured beside transformers, see Benchmarks/token2wav/README.md
         .executableTarget(
             name: "token2wav-benchmark", dependencies: ["BenchmarkSupport", "OmniEngine", "OmniTensor", "OmniToken2Wav"],
-            path: "Benchmarks/token2wav", exclude: ["make_checkpoint.py", "transformers_benchmark.py", "README.md"]),
+            path: "Benchmarks/token2wav", exclude: ["make_checkpoint.py", "transformers_benchmark.py", "README.md", "run"]),
 
         // What several test targets share
         .target(

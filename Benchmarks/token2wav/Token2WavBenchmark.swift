@@ -19,6 +19,7 @@ struct Token2WavBenchmark {
         settings.solver = arguments.text("--solver").flatMap { Token2WavSettings.Solver(rawValue: $0) } ?? settings.solver
         settings.steps = arguments.number("--steps") ?? settings.steps
         settings.guidance = arguments.number("--guidance").map { Float($0) / 100 } ?? settings.guidance
+        options.settings = settings
         options.rounding = arguments.has("--fast") ? .fast : .exact
         guard let folder = arguments.argument else { return print("give a folder") }
 
@@ -29,8 +30,7 @@ struct Token2WavBenchmark {
         let lane = StopwatchLane()
         let stream = try model.stream(voice: model.voices[0].name, settings: settings, scope: ComputeScope(lane: lane))
         // The first call learns how fast kernels are, and brings mapped pages in.
-        _ = try model.decode(
-            Array(codes.prefix(12)), voice: model.voices[0].name, settings: Token2WavSettings(solver: .euler, steps: 1, guidance: 0))
+        _ = try model.decode(Array(codes.prefix(12)), voice: model.voices[0].name)
         let processor = Processor.seconds
         var (first, begin) = (0.0, ContinuousClock.now)
         var report: Token2WavReport

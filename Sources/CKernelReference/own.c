@@ -103,3 +103,17 @@ void ckr_activate(const ckr_snake *s, const float *x, const float *frequency, co
         }
     }
 }
+
+void ckr_modulate(int64_t rows, int64_t features, double epsilon, const float *x, const float *scale, const float *shift, const float *gate, const float *y, double *out,
+                  double *size) {
+    for (int64_t row = 0; row < rows; row++, x += features, y += features, out += features, size += features) {
+        double mean = 0, variance = 0;
+        for (int64_t i = 0; i < features; i++) mean += x[i] / (double)features;
+        for (int64_t i = 0; i < features; i++) variance += (x[i] - mean) * (x[i] - mean) / (double)features;
+        for (int64_t i = 0; i < features; i++) {
+            double normal = (x[i] - mean) / sqrt(variance + epsilon) * scale[i], value = normal + shift[i] + (double)gate[i] * y[i];
+            out[i] = 0.5 * value * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (value + 0.044715 * value * value * value)));
+            size[i] = 1 + fabs(normal) + fabs(shift[i]) + fabs((double)gate[i] * y[i]);
+        }
+    }
+}

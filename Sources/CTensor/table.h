@@ -22,6 +22,11 @@ typedef struct {
                              int64_t first, int64_t count, int32_t part, int32_t parts);
     void (*activate_snake)(const ct_snake *s, const float *x, const float *frequency, const float *magnitude, void *out, int64_t first, int64_t count,
                            int32_t part, int32_t parts);
+    void (*modulate)(int32_t features, float epsilon, const float *x, const float *scale, const float *shift, float *out, int64_t first, int64_t count,
+                     int32_t part, int32_t parts);
+    void (*add_gated)(int32_t features, const float *x, const float *gate, const float *y, float *out, int64_t first, int64_t count, int32_t part,
+                      int32_t parts);
+    void (*activate_gelu)(const float *x, float *out, int64_t first, int64_t count, int32_t part, int32_t parts);
 } kernel_table;
 
 extern const kernel_table ct_emulated;

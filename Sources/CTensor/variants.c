@@ -109,3 +109,17 @@ void ct_activate_snake(int32_t variant, const ct_snake *s, const float *x, const
                        int64_t count, int32_t part, int32_t parts) {
     of(variant)->activate_snake(s, x, frequency, magnitude, out, first, count, part, parts);
 }
+
+void ct_modulate(int32_t variant, int32_t features, float epsilon, const float *x, const float *scale, const float *shift, float *out, int64_t first,
+                 int64_t count, int32_t part, int32_t parts) {
+    of(variant)->modulate(features, epsilon, x, scale, shift, out, first, count, part, parts);
+}
+
+void ct_add_gated(int32_t variant, int32_t features, const float *x, const float *gate, const float *y, float *out, int64_t first, int64_t count, int32_t part,
+                  int32_t parts) {
+    of(variant)->add_gated(features, x, gate, y, out, first, count, part, parts);
+}
+
+void ct_activate_gelu(int32_t variant, const float *x, float *out, int64_t first, int64_t count, int32_t part, int32_t parts) {
+    of(variant)->activate_gelu(x, out, first, count, part, parts);
+}

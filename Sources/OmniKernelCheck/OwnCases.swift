@@ -24,7 +24,7 @@ struct OwnCases {
     let variant: Variant
 
     var cases: [KernelCase] {
-        get throws { try productCases + attentionCases + convolutionCases + normCases + snakeCases }
+        get throws { try productCases + attentionCases + convolutionCases + normCases + snakeCases + modulationCases }
     }
 
     func makeCase(_ kernel: String, _ size: String, _ run: @escaping (Bool) throws -> KernelCase.Outcome) -> KernelCase {

@@ -18,9 +18,12 @@ extension OperationTable {
                 }
                 return try g.concat(parts, axis: 0)
             },
+            Case(name: "modulatedNorm, addGated") { g, _ in
+                let normal = try g.modulatedNorm(x(g), scale: noise(g, 96, seed: 2), shift: noise(g, 96, seed: 3), epsilon: 1e-6)
+                return try g.addGated(normal, gate: noise(g, 96, seed: 4), x(g, 5))
+            },
             Case(name: "rotatePairs") { g, _ in
-                let divisors = try g.input([16], (0..<16).map { 1 + Float($0 * $0) })
-                return try g.rotatePairs(x(g), positions: g.input([33], integers: (0..<33).map { $0 }), divisors: divisors)
+                try g.rotatePairs(x(g), PairRotation(g, positions: (0..<33).map { $0 }, divisors: (0..<16).map { 1 + Float($0 * $0) }))
             },
             Case(name: "attention within blocks", tolerance: 5e-3) { g, _ in
                 func part(_ seed: Int) throws -> Tensor { try noise(g, 32, 4, 33, seed: seed) }

@@ -1,3 +1,4 @@
+import Foundation
 import OmniEngine
 import OmniTensor
 import Synchronization
@@ -21,7 +22,7 @@ public final class Token2Wav: Sendable {
     let time: TimeNetwork
     private let stores: [WeightStore]
     private let gate = Mutex<Void>(())
-    private let known = Mutex<[(FlowSchedule, Modulations)]>([])
+    private let known: Mutex<[(FlowSchedule, Modulations)]>
 
     /// A voice as the transformer wants it.
     struct Speaker: Sendable {
@@ -59,16 +60,8 @@ public final class Token2Wav: Sendable {
         let files = try WeightFiles(path: folder)
         try TensorNames(config).check(files, flow)
         let loading = Token2WavLoading(files: files, backend: backend, isFast: options.rounding == .fast, progress: progress)
-        let encoder = try SpeakerEncoder(flow, loading.encoder())
-        let (times, layers) = (try loading.times(), try loading.layers())
-        guard let exact = try loading.vocoder(sound, isExact: true) else { throw TensorError.missing(tensor: "conv_pre", among: folder) }
-        let wide = try loading.vocoder(sound, isExact: false)
-        stores = [times, layers, exact] + (wide.map { [$0] } ?? [])
-        time = try TimeNetwork(flow, times)
-        transformer = try FlowTransformer(
-            flow, layers, frequencies: layers.values(TensorNames.frequencies), precision: options.rounding == .fast ? .flash : .exact)
-        vocoder = try Vocoder(sound, exact: exact, wide: wide ?? exact)
         let executor = try Executor(backend, capacity: 8192)
+        let encoder = try SpeakerEncoder(flow, loading.encoder())
         func encoded(_ sample: [Float], _ frames: Int) throws -> [Float] {
             try executor.evaluate(ComputeScope()) { graph in [try encoder(graph, graph.input([flow.mel, frames], sample))] }[0]
         }
@@ -79,6 +72,18 @@ public final class Token2Wav: Sendable {
         }
         let frames = sources[0].frames
         encodedSilence = try encoded([Float](repeating: 0, count: flow.mel * frames), frames)
+        // A third of the transformer: read once for the schedule that most streams take, and given back before the rest comes.
+        let times = try loading.times()
+        time = try TimeNetwork(flow, times)
+        let usual = FlowSchedule(options.settings)
+        known = try Mutex([(usual, time(executor, ComputeScope(), times: usual.times))])
+        times.releaseMappedPages()
+        let layers = try loading.layers()
+        transformer = try FlowTransformer(flow, layers, frequencies: layers.values(TensorNames.frequencies))
+        guard let exact = try loading.vocoder(sound, isExact: true) else { throw TensorError.missing(tensor: "conv_pre", among: folder) }
+        let wide = try loading.vocoder(sound, isExact: false)
+        vocoder = try Vocoder(sound, exact: exact, wide: wide ?? exact)
+        stores = [times, layers, exact] + (wide.map { [$0] } ?? [])
         voices = all.map(\.voice)
         speakers = Dictionary(all.map { ($0.voice.name.lowercased(), $0) }) { first, _ in first }
         defaults = options.settings
@@ -180,13 +185,20 @@ public final class Token2Wav: Sendable {
     /// is as near to the whole utterance's as with all that the vocoder sees.
     var heldBack: Int { config.transformer.block / 2 }
 
-    /// One graph at a time: ggml's abort callback knows one token.
-    func alone<Result: Sendable>(_ body: () throws -> Result) throws -> Result { try gate.withLock { _ in try body() } }
+    /// One graph at a time: ggml's abort callback knows one token. Whoever is cancelled does not wait for the others.
+    func alone<Result: Sendable>(_ scope: ComputeScope = ComputeScope(), _ body: () throws -> Result) throws -> Result {
+        while true {
+            try scope.cancellation.check()
+            if let result = try gate.withLockIfAvailable({ _ in try body() }) { return result }
+            Thread.sleep(forTimeInterval: 0.002)
+        }
+    }
 
     /// Of a schedule; those of the last few are kept.
     func modulations(_ schedule: FlowSchedule, _ executor: Executor, _ scope: ComputeScope) throws -> Modulations {
         if let found = known.withLock({ $0.first { $0.0 == schedule }?.1 }) { return found }
-        let made = try alone { try time(executor, scope, times: schedule.times) }
+        let made = try alone(scope) { try time(executor, scope, times: schedule.times) }
+        stores[0].releaseMappedPages()
         known.withLock { all in
             if all.contains(where: { $0.0 == schedule }) { return }
             if all.count >= Self.mostSchedules { all.removeFirst() }

@@ -246,13 +246,11 @@ import Testing
             }.allSatisfy { $0 == 0.5 })
     }
 
-    @Test func pairsOfTheFirstFeaturesTurn() throws {
+    @Test(arguments: backends) func pairsOfTheFirstFeaturesTurn(kernels: KernelVariant?) throws {
         let (features, tokens) = (6, 3)
         let x = Self.numbers(features * tokens, 1)
-        let found = try Self.evaluate(.fastest) { graph in
-            try graph.rotatePairs(
-                graph.input([features, tokens], x), positions: graph.input([tokens], integers: [0, 5, 100]),
-                divisors: graph.input([2], [1, 40]))
+        let found = try Self.evaluate(kernels) { graph in
+            try graph.rotatePairs(graph.input([features, tokens], x), PairRotation(graph, positions: [0, 5, 100], divisors: [1, 40]))
         }
         for (token, position) in [0, 5, 100].enumerated() {
             for feature in 0..<features {
@@ -297,6 +295,31 @@ import Testing
             #expect(
                 found.count == expected.count && zip(found, expected).allSatisfy { abs($0 - $1) < (precision == .exact ? 1e-4 : 2e-2) },
                 "\(window)")
+        }
+    }
+
+    @Test(arguments: backends, [3, 64, 83]) func rowsAreModulated(kernels: KernelVariant?, features: Int) throws {
+        let rows = 5
+        let (x, y) = (Self.numbers(features * rows, 1).map { $0 + 3 }, Self.numbers(features * rows, 2))
+        let (scale, shift, gate) = (Self.numbers(features, 3), Self.numbers(features, 4), Self.numbers(features, 5))
+        let found = try Self.evaluate(kernels) { graph in
+            let normal = try graph.modulatedNorm(
+                graph.input([features, rows], x), scale: graph.input([features], scale), shift: graph.input([features], shift),
+                epsilon: 1e-6)
+            let gated = try graph.addGated(normal, gate: graph.input([features], gate), graph.input([features, rows], y))
+            return try graph.gelu(gated, precision: .exact)
+        }
+        for row in 0..<rows {
+            let line = (0..<features).map { Double(x[row * features + $0]) }
+            let mean = line.reduce(0, +) / Double(features)
+            let variance = line.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(features)
+            for feature in 0..<features {
+                let place = row * features + feature
+                let normal = (line[feature] - mean) / (variance + 1e-6).squareRoot() * Double(scale[feature]) + Double(shift[feature])
+                let gated = normal + Double(gate[feature]) * Double(y[place])
+                let gelu = 0.5 * gated * (1 + tanh((2 / Double.pi).squareRoot() * (gated + 0.044715 * gated * gated * gated)))
+                #expect(abs(Double(found[place]) - gelu) < 2e-5)
+            }
         }
     }
 

@@ -282,6 +282,29 @@ static void snake(int channels, int length) {
     expect(what, out, expected, (size_t)channels * length, 5e-5);
 }
 
+static void modulation(int features, int rows) {
+    size_t count = (size_t)features * rows;
+    float *x = numbers(count, 1, 0), *y = numbers(count, 2, 0), *scale = numbers(features, 3, 0), *shift = numbers(features, 4, 0), *gate = numbers(features, 5, 0);
+    float *normal = room(count * 4), *gated = room(count * 4), *out = room(count * 4);
+    double *expected = room(count * 8);
+    for (int part = 0; part < 2; part++) ct_modulate(variant, features, 1e-6f, x, scale, shift, normal, 0, rows, part, 2);
+    for (int part = 0; part < 2; part++) ct_add_gated(variant, features, normal, gate, y, gated, 0, rows, part, 2);
+    for (int part = 0; part < 2; part++) ct_activate_gelu(variant, gated, out, 0, (int64_t)count, part, 2);
+    for (int row = 0; row < rows; row++) {
+        double mean = 0, variance = 0;
+        for (int i = 0; i < features; i++) mean += (double)x[row * features + i] / features;
+        for (int i = 0; i < features; i++) variance += pow((double)x[row * features + i] - mean, 2) / features;
+        for (int i = 0; i < features; i++) {
+            size_t place = (size_t)row * features + i;
+            double value = ((double)x[place] - mean) / sqrt(variance + 1e-6) * (double)scale[i] + (double)shift[i] + (double)gate[i] * (double)y[place];
+            expected[place] = 0.5 * value * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (value + 0.044715 * value * value * value)));
+        }
+    }
+    char what[120];
+    snprintf(what, sizeof what, "modulation of %d rows of %d", rows, features);
+    expect(what, out, expected, count, 2e-5);
+}
+
 /// A row of a product is the same numbers whatever other rows there are.
 static void company(int rounds) {
     enum { INNER = 1096, OUTPUTS = 70, ROWS = 50 };
@@ -361,6 +384,8 @@ static void check_variant(void) {
     for (size_t i = 0; i < 5; i++) for (int rounds = 0; rounds < 2; rounds++) norm(norms[i][0], norms[i][1], norms[i][2], rounds);
     static const int lines[][5] = {{1, 1, 9, 7, 1}, {24, 24, 33, 11, 5}, {64, 33, 70, 11, 3}, {3, 5, 40, 3, 5}, {700, 40, 37, 11, 1}};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) for (int rounds = 0; rounds < 2; rounds++) line(lines[i][0], lines[i][1], lines[i][2], lines[i][3], lines[i][4], rounds, 2);
+    modulation(64, 7);
+    modulation(83, 20);
     static const int snakes[][2] = {{1, 1}, {3, 2}, {24, 5}, {33, 200}, {48, 131}};
     for (size_t i = 0; i < sizeof snakes / sizeof snakes[0]; i++) snake(snakes[i][0], snakes[i][1]);
     company(0);

@@ -59,6 +59,10 @@ typedef struct {
 /// `waves` is room for [2 · length]; `size`: the largest wave.
 void ckr_activate(const ckr_snake *s, const float *x, const float *frequency, const float *magnitude, double *waves, double *out, double *size);
 
+/// `gelu(modulated(x) + gate · y)` of [rows][features], as in CTensor.h, with x · ½(1 + tanh) for gelu.
+void ckr_modulate(int64_t rows, int64_t features, double epsilon, const float *x, const float *scale, const float *shift, const float *gate, const float *y, double *out,
+                  double *size);
+
 /// How a kernel's numbers compare.
 typedef struct {
     double worst;        ///< largest of |found − wanted| / allowed; infinite for what is no number.

@@ -155,6 +155,18 @@ typedef struct {
 void ct_activate_snake(int32_t variant, const ct_snake *s, const float *x, const float *frequency, const float *magnitude, void *out, int64_t first,
                        int64_t count, int32_t part, int32_t parts);
 
+/// Part `part` of `parts` of the rows `first ..< first + count` of `x` [rows][features]: less their mean, over their deviation, times
+/// `scale`, plus `shift`, which are [features].
+void ct_modulate(int32_t variant, int32_t features, float epsilon, const float *x, const float *scale, const float *shift, float *out, int64_t first,
+                 int64_t count, int32_t part, int32_t parts);
+
+/// The same of `x + gate · y`; `gate` is [features].
+void ct_add_gated(int32_t variant, int32_t features, const float *x, const float *gate, const float *y, float *out, int64_t first, int64_t count, int32_t part,
+                  int32_t parts);
+
+/// Part `part` of `parts` of the elements `first ..< first + count`: x · Φ(x) in its approximation with tanh.
+void ct_activate_gelu(int32_t variant, const float *x, float *out, int64_t first, int64_t count, int32_t part, int32_t parts);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,7 @@
 #include "product_tiles.h"
 #endif
 #include "attention.h"
+#include "modulate.h"
 #include "snake.h"
 
 const kernel_table VARIANT = {
@@ -33,4 +34,7 @@ const kernel_table VARIANT = {
     .measure_groups = measure_groups,
     .normalize_groups = normalize_groups,
     .activate_snake = activate_snake,
+    .modulate = modulate,
+    .add_gated = add_gated,
+    .activate_gelu = activate_gelu,
 };

@@ -47,6 +47,14 @@ static void measure_groups(const ct_group_norm *n, const float *x, float *statis
     for (; first < last; first += step) measure(n, x, first, first + step < last ? first + step : last, statistics);
 }
 
+/// `used` values from there on, and zeros.
+static inline vector line_at(const float *from, int32_t used) {
+    vector value = {0};
+    if (used == LANES) memcpy(&value, from, sizeof value);
+    else memcpy(&value, from, (size_t)used * sizeof(float));
+    return value;
+}
+
 /// x · sigmoid(x).
 static inline vector silu(vector x) {
     flags positive = x > 0.0f;

@@ -25,16 +25,8 @@ static inline vector squared_sine(vector x) {
     return sum * sum;
 }
 
-/// `used` values of a line.
-static inline vector line_at(const float *from, int32_t used) {
-    vector value = {0};
-    if (used == LANES) memcpy(&value, from, sizeof value);
-    else memcpy(&value, from, (size_t)used * sizeof(float));
-    return value;
-}
-
 /// Positions `begin ..< end`, at most `SNAKE_BLOCK`, of `used` channels from `x` on.
-static inline void snake_block(const ct_snake *s, const float *x, vector frequency, vector magnitude, char *out, int64_t begin, int64_t end, int32_t used) {
+__attribute__((always_inline)) static inline void snake_block(const ct_snake *s, const float *x, vector frequency, vector magnitude, char *out, int64_t begin, int64_t end, int32_t used) {
     vector waves[2 * (SNAKE_BLOCK + 2 * SNAKE_REACH)];
     const int64_t pitch = s->channels, last = s->length - 1, bytes = s->rounds ? 2 : (int64_t)sizeof(float);
     const float *f = s->filter;

@@ -74,21 +74,4 @@ extension Graph {
                 context, x.raw, positions.raw, divisors.raw, Int32(x[0]), &axes, Int32(GGML_ROPE_TYPE_MROPE), 0, 1, 1, 0, 1, 32, 1)
         }
     }
-
-    /// Rotates neighbouring pairs of the first features against each other; the others stay as they are: `x [features, tokens]`.
-    ///
-    /// - Parameters:
-    ///   - positions: `[tokens]`, i32.
-    ///   - divisors: of each pair that turns: position over divisor is its angle, in radians.
-    public func rotatePairs(_ x: Tensor, positions: Tensor, divisors: Tensor) throws -> Tensor {
-        try require(2 * divisors.count <= x[0] && x.dimensions[2...] == [1, 1], "rotatePairs", "divisors \(divisors.label) for \(x.label)")
-        try require(positions.shape == [x[1]] && positions.type == .i32, "rotatePairs", "positions \(positions.label) for \(x.label)")
-        let heads = try reshape(x, [x[0], 1, x[1]])
-        let turned = try node {
-            ggml_rope_ext(
-                context, heads.raw, positions.raw, divisors.raw, Int32(2 * divisors.count), Int32(GGML_ROPE_TYPE_NORMAL), 0, 1, 1, 0, 1, 32,
-                1)
-        }
-        return try reshape(turned, [x[0], x[1]])
-    }
 }

@@ -41,6 +41,7 @@ extension Graph {
     public func gelu(_ x: Tensor, precision: AttentionPrecision) throws -> Tensor {
         let source = try contiguous(x)
         guard precision == .exact else { return try node { ggml_gelu(context, source.raw) } }
+        if let kernels, x.type == .f32 { return try activatedGELU(source, kernels) }
         let (inner, factor) = try geluParts(source)
         let wave = try silu(inner)
         return try node { ggml_div(context, wave.raw, factor.raw) }

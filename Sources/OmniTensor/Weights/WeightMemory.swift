@@ -53,6 +53,9 @@ final class WeightMemory {
         return true
     }
 
+    /// Lets mapped pages go; whoever reads them again gets them from the file.
+    func releaseMaps() { maps.values.forEach { $0.release() } }
+
     /// Memory for every tensor that has none yet.
     func allocate(on backend: Backend) throws {
         if byteCount > mappedBytes { buffer = try backend.makeBuffer(context, bytes: byteCount - mappedBytes) }
@@ -76,6 +79,8 @@ private final class MappedFile {
         self.buffer = buffer
         size = file.size
     }
+
+    func release() { madvise(start, size, MADV_DONTNEED) }
 
     deinit {
         ggml_backend_buffer_free(buffer)

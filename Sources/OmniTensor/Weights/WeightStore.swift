@@ -147,6 +147,9 @@ public final class WeightStore: @unchecked Sendable {
         return try tensor(name, WeightArrangement.panelShape(taps: taps, inputs: inputs, outputs: outputs, group: group, for: kernels))
     }
 
+    /// Gives the pages of mapped files back to the system, where the weights will not be read for long. They come back when they are.
+    public func releaseMappedPages() { memory.releaseMaps() }
+
     public var names: [String] { tensors.keys.sorted() }
 
     /// The values of a tensor as f32, whatever it is stored as; nil where there is none of that name.

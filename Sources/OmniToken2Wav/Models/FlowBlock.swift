@@ -4,13 +4,10 @@ import OmniTensor
 struct FlowContext {
     /// Frames of each sequence.
     let sequences: [Int]
-    /// Places of frames in their sequence, `[tokens]`.
-    let positions: Tensor
-    /// Of the pairs of the first head.
-    let divisors: Tensor
+    /// Of the first head, by the places of frames in their sequence.
+    let rotation: PairRotation
     /// ``Modulations``, `[6 · hidden, layers]` in one piece.
     let modulations: Tensor
-    let precision: AttentionPrecision
 }
 
 /// A block of the transformer: shifted, scaled and gated by the time (transformers' `DiTDecoderLayer`).
@@ -41,26 +38,25 @@ struct FlowBlock: Sendable {
             return try graph.slice(context.modulations, axis: 0, start..<start + hidden)
         }
         func modulated(_ x: Tensor, _ first: Int) throws -> Tensor {
-            let normal = try graph.layerNorm(x, epsilon: FlowConfig.epsilon)
-            return try graph.add(graph.multiply(normal, modulation(first + 1)), modulation(first))
+            try graph.modulatedNorm(x, scale: modulation(first + 1), shift: modulation(first), epsilon: FlowConfig.epsilon)
         }
-        let attended = try graph.multiply(attention(graph, modulated(x, 0), context), modulation(2))
-        let x = try graph.add(x, attended)
+        let x = try graph.addGated(x, gate: modulation(2), attention(graph, modulated(x, 0), context))
         let wide = try graph.gelu(up(graph, modulated(x, 3)), precision: .exact)
-        return try graph.add(x, graph.multiply(down(graph, wide), modulation(5)))
+        return try graph.addGated(x, gate: modulation(5), down(graph, wide))
     }
 
     private func attention(_ graph: Graph, _ x: Tensor, _ context: FlowContext) throws -> Tensor {
         func heads(_ x: Tensor) throws -> Tensor { try graph.reshape(x, [config.head, config.heads, x[1]]) }
         func turned(_ x: Tensor) throws -> Tensor {
             // The first head alone has positions, as the model was trained.
-            try heads(graph.rotatePairs(x, positions: context.positions, divisors: context.divisors))
+            try heads(graph.rotatePairs(x, context.rotation))
         }
+        // Blocks are short: rounding them would take longer than it saves.
         return try output(
             graph,
             graph.attention(
                 query: turned(query(graph, x)), keys: turned(key(graph, x)), values: heads(value(graph, x)), sequences: context.sequences,
-                blocks: window, precision: context.precision))
+                blocks: window, precision: .exact))
     }
 }
 

@@ -4,15 +4,14 @@ import OmniTensor
 /// `Qwen2_5OmniToken2WavDiTModel`).
 struct FlowTransformer: Sendable {
     let config: FlowConfig
-    let precision: AttentionPrecision
     private let codes: Tensor
     private let input, output: Linear
     private let blocks: [FlowBlock]
     /// Position over divisor is the angle of a pair.
     private let divisors: [Float]
 
-    init(_ config: FlowConfig, _ store: WeightStore, frequencies: [Float]?, precision: AttentionPrecision) throws {
-        (self.config, self.precision) = (config, precision)
+    init(_ config: FlowConfig, _ store: WeightStore, frequencies: [Float]?) throws {
+        self.config = config
         let weights = Weights(store, TensorNames.flow)
         codes = try weights("text_embed.codec_embed.weight", config.codeWidth, config.codes + 1)
         input = try Linear(weights.at("input_embed.proj"), config.inputs, config.hidden)
@@ -60,14 +59,12 @@ struct FlowTransformer: Sendable {
         let (layers, last) = (modulations.layers[time], modulations.last[time])
         let context = FlowContext(
             sequences: [Int](repeating: frames, count: conditions.count),
-            positions: try graph.input([frames * conditions.count], integers: conditions.flatMap { _ in (0..<Int32(frames)) }),
-            divisors: try graph.input([divisors.count], divisors), modulations: try graph.input([layers.count], layers),
-            precision: precision)
+            rotation: try PairRotation(graph, positions: conditions.flatMap { _ in (0..<Int32(frames)) }, divisors: divisors),
+            modulations: try graph.input([layers.count], layers))
         var x = try input(graph, graph.concat([copies, known], axis: 0))
         for block in blocks { x = try block(graph, x, context) }
         let factors = try graph.input([2 * config.hidden], last)
         func part(_ index: Int) throws -> Tensor { try graph.slice(factors, axis: 0, index * config.hidden..<(index + 1) * config.hidden) }
-        let normal = try graph.layerNorm(x, epsilon: FlowConfig.epsilon)
-        return try output(graph, graph.add(graph.multiply(normal, part(0)), part(1)))
+        return try output(graph, graph.modulatedNorm(x, scale: part(0), shift: part(1), epsilon: FlowConfig.epsilon))
     }
 }

@@ -48,11 +48,11 @@ final class FlowRun {
     }
 
     private func condition(_ codes: [Int32], encoded: [Float], condition: [Float]) throws -> [Float] {
-        try model.alone { try model.transformer.conditions(executor, scope, codes: codes, encoded: encoded, voice: condition) }
+        try model.alone(scope) { try model.transformer.conditions(executor, scope, codes: codes, encoded: encoded, voice: condition) }
     }
 
     private func velocity(_ latents: [Float], _ conditions: [[Float]], _ modulations: Modulations, _ time: Int) throws -> [Float] {
-        let all = try model.alone {
+        let all = try model.alone(scope) {
             try executor.evaluate(scope) { graph in
                 [try model.transformer(graph, latents: latents, conditions: conditions, modulations: modulations, time: time)]
             }[0]
@@ -67,7 +67,7 @@ final class FlowRun {
         let start = ContinuousClock.now
         defer { report.vocoderSeconds += start.duration(to: .now).inSeconds }
         let bands = model.config.vocoder.mel
-        return try model.alone {
+        return try model.alone(scope) {
             try executor.evaluate(scope) { graph in [try model.vocoder(graph, graph.input([bands, mel.count / bands], mel))] }[0]
         }
     }
