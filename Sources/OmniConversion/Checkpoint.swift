@@ -11,6 +11,8 @@ public struct Checkpoint: Sendable {
     let root: Config
     let architecture: Architecture
     let weights: WeightFiles
+    /// Which of several networks it is, as its GGUF's name says it; empty for the one that writes.
+    let part: String
 
     /// Whether the folder looks like one, whole or not.
     public static func isOne(_ folder: String) -> Bool {
@@ -24,6 +26,7 @@ public struct Checkpoint: Sendable {
         let path = "\(folder)/config.json"
         guard let json = try Self.json(path) else { throw ConversionError(.missing, path, "It is not there.") }
         guard let object = json.objectValue else { throw ConversionError(.damaged, path, "It is no JSON object.") }
+        part = ""
         let plain = Config(object, path: path)
         architecture = try Architecture.of(class: plain.className, path: path)
         root = plain
@@ -33,6 +36,13 @@ public struct Checkpoint: Sendable {
         }
         try architecture.check(config)
         try architecture.projector?.check(plain)
+        weights = try Self.weights(folder)
+    }
+
+    /// One network of a checkpoint that holds several: `config` is its own part of `config.json`.
+    init(folder: String, config: Config, root: Config, architecture: Architecture, part: String) throws(ConversionError) {
+        (self.folder, self.config, self.root, self.architecture, self.part) = (folder, config, root, architecture, part)
+        try architecture.check(config)
         weights = try Self.weights(folder)
     }
 

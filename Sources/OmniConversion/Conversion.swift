@@ -16,6 +16,11 @@ public struct Conversion: Sendable {
         (self.quantization, self.threads, self.logger) = (quantization, threads, logger)
     }
 
+    /// Another network of the same folder, stored alike.
+    init(_ checkpoint: Checkpoint, like other: Conversion) {
+        (self.checkpoint, quantization, threads, logger) = (checkpoint, other.quantization, other.threads, other.logger)
+    }
+
     /// How most weights will be stored.
     public var typeName: String {
         guard quantization == .source, let table = try? checkpoint.architecture.table(checkpoint.config) else {
@@ -27,7 +32,8 @@ public struct Conversion: Sendable {
     /// Reads everything but the weights. Throws ``ConversionError`` for all that stands in the way, also too full a disk.
     @discardableResult
     public func plan(for path: String) throws(ConversionError) -> ConversionPlan {
-        let plan = try ConversionPlan(checkpoint, type: quantization.stored.map { "\($0)" })
+        let type = quantization.stored.map { "\($0)" }
+        let plan = try checkpoint.part.isEmpty ? ConversionPlan(checkpoint, type: type) : ConversionPlan(talker: checkpoint, type: type)
         let encoders = try encoderPlan()
         let bytes = quantization.fileType == nil ? plan.byteCount : plan.byteCount * 2
         try ConversionPlan.checkSpace(for: bytes + (encoders?.byteCount ?? 0), at: path)

@@ -87,7 +87,8 @@ public struct ConversionCache: Sendable {
         // Another commit of a repository is the same source.
         let source = place.deletingLastPathComponent().lastPathComponent == "snapshots" ? place.deletingLastPathComponent() : place
         let name = checkpoint.name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "-" }
-        return "\(folder)/\(String(name).prefix(80))-\(conversion.quantization)-\(Self.hash(source.standardizedFileURL.path))-"
+        let part = checkpoint.part.isEmpty ? "" : "-\(checkpoint.part)"
+        return "\(folder)/\(String(name).prefix(80))\(part)-\(conversion.quantization)-\(Self.hash(source.standardizedFileURL.path))-"
     }
 
     /// What the folder holds: small files by their bytes, large ones by name, size and time, and those of the Hub's cache by the

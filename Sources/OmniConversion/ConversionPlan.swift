@@ -8,7 +8,7 @@ import Synchronization
 public struct ConversionPlan: Sendable {
     let metadata: Metadata
     let tensors: [TensorPlan]
-    private let layout: GGUFLayout
+    let layout: GGUFLayout
 
     /// Bytes of the file.
     public var byteCount: Int { layout.size }
@@ -67,9 +67,9 @@ public struct ConversionPlan: Sendable {
         layout = GGUFLayout(metadata, tensors)
     }
 
-    private static func named(_ type: String?) -> StoredType? { [StoredType.f32, .f16, .bf16].first { "\($0)" == type } }
+    static func named(_ type: String?) -> StoredType? { [StoredType.f32, .f16, .bf16].first { "\($0)" == type } }
 
-    private static func describe(_ tensors: [TensorPlan], _ type: StoredType, name: String, in metadata: inout Metadata) {
+    static func describe(_ tensors: [TensorPlan], _ type: StoredType, name: String, in metadata: inout Metadata) {
         metadata["general.name"] = .string(name)
         metadata["general.size_label"] = .string(SizeLabel.text(tensors))
         metadata["general.file_type"] = .uint32(type == .f32 ? 0 : type == .f16 ? 1 : 32)

@@ -107,6 +107,20 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         return taken
     }
 
+    /// All elements that are there, for a thread, which it blocks while there are none; nil once the queue is finished and empty. Throws
+    /// what the queue was finished with, at once.
+    package func takeAll() throws -> [Element]? {
+        condition.lock()
+        while state.elements.isEmpty, state.end == nil { condition.wait() }
+        let end = state.end
+        let taken = removeFirst(.max, from: &state)
+        let producers = takeProducers(of: &state)
+        condition.unlock()
+        for producer in producers { producer.resume() }
+        try end?.get()
+        return taken.isEmpty ? nil : taken
+    }
+
     /// What is left after the end.
     package func drain() -> [Element] { withState { removeFirst(.max, from: &$0) } }
 

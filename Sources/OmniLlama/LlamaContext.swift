@@ -30,6 +30,8 @@ package final class LlamaContext {
         /// Attention in f32 throughout, which needs memory for every pair of tokens; libllama's flash attention rounds keys and values to
         /// f16 where there is no cache.
         package var exactAttention = false
+        /// Keys and values in f32, and not in f16.
+        package var exactCache = false
 
         package init(cells: Int, sequences: Int, batch: Int, outputs: Int, threads: Int, unified: Bool = true, embeddings: Bool = false) {
             self.cells = cells
@@ -63,6 +65,7 @@ package final class LlamaContext {
         parameters.n_threads_batch = Int32(clamping: shape.threads)
         parameters.kv_unified = shape.unified
         parameters.embeddings = shape.embeddings
+        if shape.exactCache { (parameters.type_k, parameters.type_v) = (GGML_TYPE_F32, GGML_TYPE_F32) }
         if shape.exactAttention { parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED }
         if shape.classes { parameters.pooling_type = LLAMA_POOLING_TYPE_RANK }
         parameters.no_perf = true
@@ -91,8 +94,10 @@ package final class LlamaContext {
     package var cells: Int { Int(llama_n_ctx(handle)) }
     package var cellsPerSequence: Int { Int(llama_n_ctx_seq(handle)) }
 
-    package func decode(_ batch: TokenBatch) -> Outcome {
-        let status = llama_decode(handle, batch.raw)
+    package func decode(_ batch: TokenBatch) -> Outcome { decode(batch.raw) }
+
+    private func decode(_ batch: llama_batch) -> Outcome {
+        let status = llama_decode(handle, batch)
         // The outputs are read by the CPU next.
         llama_synchronize(handle)
         return switch status {
@@ -102,6 +107,9 @@ package final class LlamaContext {
         default: .failed(status)
         }
     }
+
+    /// The same with vectors in the place of tokens.
+    package func decode(_ batch: PlacedVectorBatch) -> Outcome { decode(batch.raw) }
 
     /// Reads a batch for its embeddings: models without a KV cache encode, the others decode.
     package func embed(_ batch: TokenBatch) -> Outcome {

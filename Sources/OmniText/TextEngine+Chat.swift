@@ -4,11 +4,22 @@ import OmniLlama
 
 extension TextEngine {
     public func chat(_ request: ChatCompletionRequest, scope: RequestScope) async throws -> TextGeneration {
+        try await chat(request, scope: scope, systemPrompt: nil) { _ in nil }
+    }
+
+    /// - Parameters:
+    ///   - systemPrompt: stands before everything else, unless the conversation begins with it.
+    ///   - feed: gets what the network makes of the prompt and the answer; nil where nobody wants that.
+    func chat(_ request: ChatCompletionRequest, scope: RequestScope, systemPrompt: String?, feed: (Prompt) throws -> ThinkerFeed?)
+        async throws
+        -> TextGeneration
+    {
         var plan = try SamplingPlan(request.sampling, defaults: defaults, vocabulary: vocabulary)
         plan.logprobs = request.logprobs ? request.topLogprobs ?? 0 : nil
-        let conversation = try await conversation(request.messages, scope: scope)
+        var conversation = try await conversation(request.messages, scope: scope)
+        if let systemPrompt { conversation.begin(with: systemPrompt) }
         // A template is a program and a grammar may be large: both take their time, on a thread of their own.
-        let (applied, grammars) = try await BlockingThread.run(name: "omni-template") { [self] in
+        let (applied, grammars) = try await BlockingThread.run(name: "omni-template") { [self, conversation] in
             let applied = try self.template(for: request).apply(
                 ChatTemplate.Request(
                     messages: conversation.messages, tools: request.tools ?? [], toolChoice: request.toolChoice ?? .auto,
@@ -19,10 +30,11 @@ extension TextEngine {
             return (applied, try self.grammars(applied.grammar, count: request.n))
         }
         let prompt = try await prompt(applied.prompt, media: conversation.media)
+        let feed = try feed(prompt)
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
         try start(
             GenerationRequest(
-                prompts: [prompt], choices: request.n, plan: plan, grammars: grammars,
+                prompts: [prompt], feed: feed, choices: request.n, plan: plan, grammars: grammars,
                 maxTokens: try tokenLimit(request.tokenLimit, prompt: prompt, param: "body.messages"),
                 countsTokens: request.streamOptions?.countsContinuously ?? false, preserved: Set(applied.preserved.compactMap(singleToken)),
                 templateStops: applied.stops,

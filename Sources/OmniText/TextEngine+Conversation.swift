@@ -7,6 +7,13 @@ extension TextEngine {
     struct Conversation: Sendable {
         var messages: [JSONValue] = []
         var media: [MediaInput] = []
+
+        /// Puts a system's message before all others, unless it is there.
+        mutating func begin(with system: String) {
+            let first = messages.first
+            guard first?["role"] != "system" || first?["content"]?.plainText != system else { return }
+            messages.insert(["role": "system", "content": .string(system)], at: 0)
+        }
     }
 
     /// Fetches and decodes every medium. Throws 400 naming the part for a model that cannot take it.
@@ -63,4 +70,9 @@ extension TextEngine {
         guard !media.isEmpty, let mediaReader else { return Prompt(vocabulary.tokenize(text, addSpecial: true, special: true)) }
         return try await mediaReader.tokenize(text, media: media)
     }
+}
+
+extension JSONValue {
+    /// The text of a message's content, a string or parts of it.
+    fileprivate var plainText: String? { stringValue ?? arrayValue?.compactMap { $0["text"]?.stringValue }.joined() }
 }

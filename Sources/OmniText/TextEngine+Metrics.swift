@@ -28,6 +28,12 @@ extension TextEngine: MeteredModel {
         static let cancelled = MetricsRegistry.Family.counter("omni:requests_cancelled_total", "Answers ended because the client had gone.")
         static let cancelLatency = histogram("omni:cancel_latency_seconds", "From the client's leaving to the end of its work.")
 
+        static let speaking = MetricsRegistry.Family.gauge("omni:talker_requests_running", "Answers that are spoken.")
+        static let silent = MetricsRegistry.Family.gauge("omni:talker_requests_waiting", "Answers that wait to be spoken.")
+        static let decoding = MetricsRegistry.Family.gauge("omni:codec_requests_running", "Answers whose codes become sound.")
+        static let codes = MetricsRegistry.Family.counter("omni:talker_codes_total", "Codes of sound that the talker has written.")
+        static let talkerSeconds = MetricsRegistry.Family.counter("omni:talker_seconds_total", "Seconds in the talker's network.")
+
         private static func histogram(_ name: String, _ help: String) -> MetricsRegistry.Family {
             .histogram(name, help, buckets: DurationHistogram.bounds)
         }
@@ -65,6 +71,13 @@ extension TextEngine: MeteredModel {
         set(Families.firstToken, now.timeToFirstToken)
         for family in [Families.endToEnd, .requestLatency] { set(family, now.requestDuration) }
         for family in [Families.queueTime, .requestQueueWait] { set(family, now.queueWait) }
+        if let spoken = speaker?.talker.statistics {
+            set(Families.speaking, Double(spoken.running))
+            set(Families.silent, Double(spoken.waiting))
+            set(Families.decoding, Double(spoken.decoding))
+            set(Families.codes, Double(spoken.codes))
+            set(Families.talkerSeconds, spoken.seconds)
+        }
         set(Families.cancelled, Double(now.requestsCancelled))
         set(Families.cancelLatency, now.cancelLatency)
     }

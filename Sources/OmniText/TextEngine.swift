@@ -21,6 +21,8 @@ public final class TextEngine: TextModel {
     /// Longest prompt and answer together, tokens.
     let maxLength: Int
     let mediaReader: MediaReader?
+    /// Speaks answers; nil for a model without a voice.
+    let speaker: Speaker?
     let inbox: Inbox
     let meter: TextMeter
     let logger: Logger
@@ -29,7 +31,7 @@ public final class TextEngine: TextModel {
     /// What the engine has done and is doing.
     public var statistics: TextEngineStatistics { meter.statistics }
     public var stalledFor: Duration? { meter.stalledFor }
-    public var reservation: MemoryReservation { meter.reservation }
+    public var reservation: MemoryReservation { meter.reservation + (speaker?.reservation ?? MemoryReservation()) }
     public var systemFingerprint: String? { meter.fingerprint }
 
     /// Loads a GGUF, and its projector where the options name one. Returns a ``TextEngine``, an ``EmbeddingEngine`` for a
@@ -89,11 +91,13 @@ public final class TextEngine: TextModel {
         maxLength = setup.batch.maxLength
         template = try Self.template(of: model, options: options, logger: logger)
         mediaReader = encoder.map { MediaReader(encoder: $0, limits: options.media, fetcher: options.fetcher) }
-        thread = try EngineThread(name: "omni-text", onStop: inbox.close) {
+        speaker = try options.voice.map { try Speaker($0, thinker: model, prompts: setup.batch.maxLength, options: options) }
+        thread = try EngineThread(name: "omni-text", onStop: inbox.close) { [speaker] in
             let context = try LlamaContext(model: model, shape: setup.shape, abortHandle: abortHandle)
             let loop = BatchLoop(
                 context: context, vocabulary: vocabulary, encoder: encoder, abortHandle: abortHandle, inbox: inbox, meter: meter,
                 setup: setup.batch)
+            loop.words = speaker?.talker.model
             loop.warmUp()
             var reservation = context.reservation
             if options.speculation.isOn, loop.canDropTails() {
@@ -147,7 +151,10 @@ public final class TextEngine: TextModel {
         return try ChatTemplate(model: model)
     }
 
-    public func shutdown() async { await thread.stop() }
+    public func shutdown() async {
+        await thread.stop()
+        await speaker?.talker.stop()
+    }
 
     /// Puts a request into the queue. Ending the events' iteration cancels it.
     func start(_ request: GenerationRequest) throws {
@@ -190,6 +197,7 @@ struct ContextPlan {
             // libllama asserts room for one row of each sequence, whatever fits into a batch.
             outputs: max(slots, min(capacity, max(options.maxSequences, BatchSetup.scoredChunk))), threads: options.threadCount,
             unified: unified)
+        (shape.exactCache, shape.exactAttention) = (options.isExact, options.isExact)
         batch = BatchSetup(
             maxSequences: min(options.maxSequences, slots), slots: slots, batch: capacity, outputs: shape.outputs, maxLength: length,
             prefixLifetime: options.prefixLifetime)

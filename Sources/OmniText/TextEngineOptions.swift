@@ -41,8 +41,12 @@ public struct TextEngineOptions: Sendable {
     public var unifiedCache: Bool?
     /// `--speculative-config`: how the next tokens are guessed, so that several are computed at once where that is faster.
     public var speculation = SpeculativeConfig()
+    /// For tests: attention in f32 throughout.
+    var isExact = false
     /// For tests: guesses are computed whatever they cost.
     var alwaysSpeculates = false
+    /// What speaks the model's answers.
+    public var voice: VoiceParts?
     public var media = MediaLimits()
     /// Fetches http(s) URLs of pictures and sounds; nil refuses them.
     public var fetcher: (any MediaFetcher)?
@@ -69,6 +73,25 @@ public enum GenerationConfigSource: Sendable, Equatable {
 
     public init(flag: String) {
         self = flag == "auto" ? .auto : flag == "vllm" ? .none : .folder(flag)
+    }
+}
+
+/// The parts that a model needs beside the one that writes, to speak what it writes.
+public struct VoiceParts: Sendable {
+    /// The talker as a GGUF.
+    public var talker: String
+    public var decoder: any CodecDecoder
+    /// The compute lane of the talker's thread.
+    public var lane: any ComputeLane
+    /// Answers that are spoken at once; others wait.
+    public var sequences = 4
+    /// Longest prompt of a spoken answer, tokens.
+    public var longestPrompt = 8192
+    /// For tests: the talker's attention in f32 throughout, in place of f16 keys and values.
+    var isExact = false
+
+    public init(talker: String, decoder: any CodecDecoder, lane: any ComputeLane) {
+        (self.talker, self.decoder, self.lane) = (talker, decoder, lane)
     }
 }
 

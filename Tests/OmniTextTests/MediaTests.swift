@@ -77,7 +77,8 @@ struct MediaTests {
     /// An encoder that cannot encode.
     private final class FailingEncoder: MediaEncoder, @unchecked Sendable {
         override func compute(
-            _ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken]
+            _ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, rows: Rows? = nil,
+            for owner: [CancellationToken]
         ) -> Outcome { .failed }
     }
 
@@ -86,11 +87,12 @@ struct MediaTests {
         private var isFull = true
 
         override func compute(
-            _ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken]
+            _ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, rows: Rows? = nil,
+            for owner: [CancellationToken]
         ) -> Outcome {
             defer { isFull = false }
             guard !isFull else { return .full }
-            return super.compute(span, into: context, sequence: sequence, position: position, batch: batch, for: owner)
+            return super.compute(span, into: context, sequence: sequence, position: position, batch: batch, rows: rows, for: owner)
         }
     }
 

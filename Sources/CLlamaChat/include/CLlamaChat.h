@@ -89,6 +89,14 @@ bool omni_context_bytes(const struct llama_context * context, size_t * weights, 
 /// Names of the kinds of memory that hold the model's weights: they decide which kernels multiply with them.
 char * omni_context_kinds(const struct llama_context * context);
 
+// ---- States of a network --------------------------------------------------------------------------------------------
+
+/// From the next batch on the context keeps what the last norm gives for each entry, whether it asks for logits or not. Only for
+/// networks that `scripts/patches` teaches it.
+void omni_keep_states(struct llama_context * context, bool keeps);
+/// The state of the last batch's entry at `index`: as many numbers as an embedding that comes out. NULL where there is none.
+const float * omni_state(struct llama_context * context, int32_t index);
+
 #ifdef __cplusplus
 }
 #endif

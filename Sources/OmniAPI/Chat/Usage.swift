@@ -6,6 +6,8 @@ public struct Usage: Sendable, Equatable {
     public var cachedTokens: Int
     /// How a prediction fared; nil where the request had none.
     public var prediction: Prediction?
+    /// Codes of sound that the model spoke its answer with, beside the completion's tokens; nil where it spoke none.
+    public var audioTokens: Int?
 
     /// Tokens that were guessed with a request's prediction at hand.
     public struct Prediction: Sendable, Equatable {
@@ -31,13 +33,13 @@ public struct Usage: Sendable, Equatable {
             ("prompt_tokens", .int(promptTokens)), ("total_tokens", .int(promptTokens + completionTokens)),
             ("completion_tokens", .int(completionTokens)), ("prompt_tokens_details", ["cached_tokens": .int(cachedTokens)]),
         ])
+        var details = JSONObject()
+        if let audioTokens { details["audio_tokens"] = .int(audioTokens) }
         if let prediction {
-            json.append(
-                "completion_tokens_details",
-                [
-                    "accepted_prediction_tokens": .int(prediction.accepted), "rejected_prediction_tokens": .int(prediction.rejected),
-                ])
+            details["accepted_prediction_tokens"] = .int(prediction.accepted)
+            details["rejected_prediction_tokens"] = .int(prediction.rejected)
         }
+        if !details.isEmpty { json.append("completion_tokens_details", .object(details)) }
         return .object(json)
     }
 
@@ -46,6 +48,7 @@ public struct Usage: Sendable, Equatable {
         completionTokens = json["completion_tokens"]?.intValue ?? 0
         cachedTokens = json["prompt_tokens_details"]?["cached_tokens"]?.intValue ?? 0
         let details = json["completion_tokens_details"]
+        audioTokens = details?["audio_tokens"]?.intValue
         let counts = ["accepted", "rejected"].compactMap { details?["\($0)_prediction_tokens"]?.intValue }
         if counts.count == 2 { prediction = Prediction(accepted: counts[0], rejected: counts[1]) }
     }
@@ -61,6 +64,8 @@ public struct Usage: Sendable, Equatable {
                 sum.rejected += part.rejected
             }
         }
+        let codes = [left.audioTokens, right.audioTokens].compactMap(\.self)
+        if !codes.isEmpty { sum.audioTokens = codes.reduce(0, +) }
         return sum
     }
 }
@@ -125,7 +130,9 @@ extension WireType where Value == Usage {
                             "anyOf": [
                                 [
                                     "type": "object",
-                                    "properties": ["accepted_prediction_tokens": count, "rejected_prediction_tokens": count],
+                                    "properties": [
+                                        "accepted_prediction_tokens": count, "rejected_prediction_tokens": count, "audio_tokens": count,
+                                    ],
                                 ],
                                 ["type": "null"],
                             ]

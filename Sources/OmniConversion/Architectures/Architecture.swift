@@ -83,6 +83,12 @@ extension Architecture {
 
     /// Adds what most architectures say of themselves.
     static func decoderMetadata(_ config: Config, _ metadata: inout Metadata) throws(ConversionError) {
+        try decoderShape(config, &metadata)
+        try ropeMetadata(config, config.rope("full_attention"), &metadata)
+    }
+
+    /// The same without rotary positions.
+    static func decoderShape(_ config: Config, _ metadata: inout Metadata) throws(ConversionError) {
         metadata.set("block_count", try config.integer("num_hidden_layers"))
         metadata.set("context_length", try config.integer("max_position_embeddings"))
         metadata.set("embedding_length", try config.integer("hidden_size"))
@@ -95,7 +101,6 @@ extension Architecture {
             metadata.set("attention.key_length", try config.integer("head_dim"))
             metadata.set("attention.value_length", try config.integer("head_dim"))
         }
-        try ropeMetadata(config, config.rope("full_attention"), &metadata)
     }
 
     /// What is said of rotary positions. A type that nothing here handles is refused.

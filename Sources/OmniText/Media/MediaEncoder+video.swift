@@ -42,10 +42,9 @@ extension MediaEncoder {
     /// Computes a piece's embeddings and puts them into the cache of `sequence`, the medium's first position being `start`.
     func decode(
         _ piece: MediaPiece, _ embeddings: UnsafeMutablePointer<Float>, into context: OpaquePointer, sequence: Int32, start: Int32,
-        batch: Int
-    )
-        -> Int32
-    {
+        batch: Int,
+        rows: Rows? = nil
+    ) -> Int32 {
         let width = Int(llama_model_n_embd_inp(llama_get_model(context)))
         let positions = PiecePositions(piece, start: start, axes: mtmd_decode_use_mrope(handle) ? 4 : 1)
         for begin in stride(from: 0, to: piece.count, by: max(batch, 1)) {
@@ -69,6 +68,10 @@ extension MediaEncoder {
                 }
             }
             guard status == 0 else { return status }
+            rows?.take(count) { index in
+                let axes = positions.axes.map { $0[begin + index] }
+                return axes.count > 3 ? RotaryPlace(time: axes[0], height: axes[1], width: axes[2], other: axes[3]) : RotaryPlace(axes[0])
+            }
         }
         return 0
     }

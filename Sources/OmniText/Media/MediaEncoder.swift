@@ -131,10 +131,29 @@ class MediaEncoder: @unchecked Sendable {
         case failed
     }
 
+    /// Gets the rows of a medium batch by batch, while libllama has what it made of them: their number, and the place of each.
+    final class Rows {
+        let take: (Int, (Int) -> RotaryPlace) -> Void
+        init(take: @escaping (Int, (Int) -> RotaryPlace) -> Void) { self.take = take }
+
+        /// libmtmd's callback after each batch.
+        static let callback: mtmd_helper_post_decode_callback = { batch, data in
+            guard let batch = batch?.pointee, let data, let positions = batch.pos else { return 0 }
+            let count = Int(batch.n_tokens)
+            Unmanaged<Rows>.fromOpaque(data).takeUnretainedValue().take(count) { index in
+                func axis(_ number: Int) -> Int32 { number < Int(batch.n_pos) ? positions[number * count + index] : 0 }
+                guard batch.n_pos > 1 else { return RotaryPlace(axis(0)) }
+                return RotaryPlace(time: axis(0), height: axis(1), width: axis(2), other: axis(3))
+            }
+            return 0
+        }
+    }
+
     /// Computes a chunk's embeddings and puts them into the cache of `sequence` from `position` on. Engine's thread only.
-    func compute(_ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, for owner: [CancellationToken])
-        -> Outcome
-    {
+    func compute(
+        _ span: MediaSpan, into context: LlamaContext, sequence: Int, position: Int32, batch: Int, rows: Rows? = nil,
+        for owner: [CancellationToken]
+    ) -> Outcome {
         for piece in span.pieces {
             let encoded = abortHandle.run(for: owner, slicing: true) { mtmd_encode_chunk(handle, piece.chunk.handle) }
             if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
@@ -143,11 +162,13 @@ class MediaEncoder: @unchecked Sendable {
             let decoded = abortHandle.run(for: owner, slicing: true) {
                 if clock != nil {
                     return decode(
-                        piece, embeddings, into: context.handle, sequence: Int32(sequence), start: position, batch: batch)
+                        piece, embeddings, into: context.handle, sequence: Int32(sequence), start: position, batch: batch, rows: rows)
                 }
-                return mtmd_helper_decode_image_chunk(
-                    handle, context.handle, piece.chunk.handle, embeddings, position, Int32(sequence), Int32(clamping: batch), &next, nil,
-                    nil)
+                return withExtendedLifetime(rows) {
+                    mtmd_helper_decode_image_chunk(
+                        handle, context.handle, piece.chunk.handle, embeddings, position, Int32(sequence), Int32(clamping: batch), &next,
+                        rows == nil ? nil : Rows.callback, rows.map { Unmanaged.passUnretained($0).toOpaque() })
+                }
             }
             if abortHandle.wasAborted || abortHandle.shouldAbort(for: owner) { return .aborted }
             guard decoded == 0 else { return decoded == 1 ? .full : .failed }
@@ -186,8 +207,11 @@ extension BatchLoop {
             let span = sequence.prompt.mediaSpan(at: sequence.evaluated)
         else { return false }
         let position = sequence.prompt.position(of: sequence.evaluated)
+        let rows = mediaFeed(of: sequence, from: span.places.lowerBound)
+        keepStates(rows != nil)
         switch encoder.compute(
-            span, into: context, sequence: slot, position: position, batch: batch.capacity, for: [sequence.group.request.scope.cancellation]
+            span, into: context, sequence: slot, position: position, batch: batch.capacity, rows: rows,
+            for: [sequence.group.request.scope.cancellation]
         ) {
         case .done: sequence.evaluated = span.places.upperBound
         case .aborted: end(sequence, throwing: CancellationError(), keepsCache: false)

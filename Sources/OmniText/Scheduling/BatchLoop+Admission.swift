@@ -55,7 +55,9 @@ extension BatchLoop {
     }
 
     private func place(_ sequence: Sequence) -> Bool {
-        let limit = sequence.scoresPrompt ? 0 : sequence.tokens.count - 1
+        // Of what is in the cache a spoken answer needs the states, too.
+        let spoken = sequence.group.request.feed.map { _ in spokenPrefixes.rows(of: sequence.tokens) }
+        let limit = sequence.scoresPrompt ? 0 : min(sequence.tokens.count - 1, spoken?.count ?? .max)
         let slot: Int
         sequence.shared = 0
         switch table.placement(for: sequence.prompt, limit: limit, cutsAnywhere: cutsAnywhere) {
@@ -74,6 +76,7 @@ extension BatchLoop {
         }
         sequence.slot = slot
         table.occupy(slot, by: sequence)
+        if let spoken { feedTalker(cached: spoken, of: sequence) }
         noteAdmission(of: sequence)
         return true
     }
@@ -101,6 +104,7 @@ extension BatchLoop {
         waiting.removeAll { $0.group === group }
         if error is CancellationError { meter.cancelled(leftAt: group.request.departure.time) }
         deliver()
+        group.request.feed?.end()
         group.request.events.finish(throwing: error)
         inbox.finished(open, seconds: nil)
     }
@@ -118,6 +122,9 @@ extension BatchLoop {
         sequence.slot = nil
         speculator?.forget(sequence)
         isCrowded = false
+        if keepsCache, !sequence.rows.isEmpty {
+            spokenPrefixes.keep(Array(sequence.rows.prefix(sequence.evaluated)), of: sequence.tokens)
+        }
         if keepsCache, sequence.evaluated > 0 {
             var held = sequence.prompt
             held.tokens.removeLast(held.tokens.count - sequence.evaluated)

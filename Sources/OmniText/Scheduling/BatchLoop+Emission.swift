@@ -90,6 +90,7 @@ extension BatchLoop {
         running.removeAll { $0 === sequence }
         group.open -= 1
         if group.open == 0 {
+            group.request.feed?.end()
             post(.usage(group.usage), to: group)
             outbox.append((group.request.events, .end))
         }

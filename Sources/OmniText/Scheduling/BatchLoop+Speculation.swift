@@ -10,7 +10,8 @@ extension BatchLoop {
         guard let speculator, !decoding.isEmpty, !computesNoGuesses, !running.contains(where: \.isPrefilling) else { return none }
         let rows = (min(batch.capacity, outputs) - decoding.count) / decoding.count
         let limits = decoding.map { sequence in
-            guard sequence.generated > 0, sequence.slot != nil else { return 0 }
+            // An answer that is spoken comes as fast as it can be said.
+            guard sequence.generated > 0, sequence.slot != nil, sequence.group.request.feed == nil else { return 0 }
             let left = min(sequence.group.request.maxTokens - sequence.generated, maxLength - sequence.tokens.count)
             return max(min(speculator.maxTokens, left - 1, rows), 0)
         }

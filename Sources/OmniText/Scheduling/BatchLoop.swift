@@ -35,6 +35,11 @@ final class BatchLoop {
     let outputs: Int
     /// With guesses the last batch had no room in the cache.
     var computesNoGuesses = false
+    /// The vectors of tokens, where answers can be spoken.
+    var words: TalkerModel?
+    /// libllama keeps the states of a batch.
+    var keepsStates = false
+    var spokenPrefixes = SpokenPrefixes()
     /// Steps that a gap between running slots has lasted.
     private var gapAge = 0
     var pieces: PieceTable
@@ -177,6 +182,7 @@ final class BatchLoop {
         let passes = passes(of: entries.map { batchPiece(of: $0) })
         var start = ContinuousClock.now
         let owners = entries.map(\.sequence.group.request.scope.cancellation)
+        keepStates(entries.contains { $0.sequence.group.request.feed != nil })
         let outcome = abortHandle.run(for: owners, slicing: prompt + guessed > PrefillBudget.slicedRows) {
             // The wait for the lane is no work of ours.
             start = .now
@@ -188,6 +194,7 @@ final class BatchLoop {
             budget.record((ContinuousClock.now - start).seconds, passes: passes)
             for entry in entries { entry.sequence.evaluated += entry.count - entry.guessed.count }
             meter.add(promptTokens: prompt)
+            for entry in entries { feedTalker(entry) }
             return true
         case .full where guessed > 0:
             computesNoGuesses = true

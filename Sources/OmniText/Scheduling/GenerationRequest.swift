@@ -7,6 +7,8 @@ struct GenerationRequest: Sendable {
     typealias Events = AsyncThrowingStream<TextEvent, any Error>
 
     var prompts: [Prompt]
+    /// Gets the states of every token, so that the answer can be spoken; nil where nobody wants them.
+    var feed: ThinkerFeed?
     /// Answers per prompt.
     var choices = 1
     var plan: SamplingPlan

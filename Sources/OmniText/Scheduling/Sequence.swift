@@ -22,6 +22,8 @@ final class Sequence {
     var assembler: TextAssembler
     /// What may be guessed of it, from its first token on.
     var guesses: Guesses?
+    /// What the talker was fed with, of an answer that is spoken.
+    var rows: [ThinkerFeed.Row] = []
     /// Logprobs of tokens whose text is held back.
     var heldLogprobs: [TokenLogprob] = []
     /// Tokens of the prompt whose logprobs are known, where they are wanted.

@@ -1,0 +1,68 @@
+import OmniLlama
+import Synchronization
+
+/// What the thinker made of each token of a spoken answer, on its way to the talker: first those of the prompt, then those of the reply.
+///
+/// The text engine's thread adds, the talker's takes.
+final class ThinkerFeed: Sendable {
+    /// A state and, but for media, the vector of its token, added up.
+    struct Row: Sendable, Equatable {
+        var values: [Float]
+        var place: RotaryPlace
+    }
+
+    private struct State {
+        var rows: [Row] = []
+        var added = 0
+        var taken = 0
+        var isOver = false
+    }
+
+    /// The number of rows that belong to the prompt.
+    let promptCount: Int
+    private let state = Mutex(State())
+    private let onChange: @Sendable () -> Void
+
+    init(promptCount: Int, onChange: @escaping @Sendable () -> Void = {}) { (self.promptCount, self.onChange) = (promptCount, onChange) }
+
+    /// Rows that have come.
+    var added: Int { state.withLock { $0.added } }
+
+    /// The row of the token at `index`. A sequence that lost its place comes again from its start: what came before is dropped.
+    func add(_ row: @autoclosure () -> Row, at index: Int) {
+        guard index == added else { return }
+        let row = row()
+        state.withLock { state in
+            guard !state.isOver else { return }
+            state.rows.append(row)
+            state.added += 1
+        }
+    }
+
+    /// Rows were added: the talker may go on.
+    func deliver() { onChange() }
+
+    /// No more will come.
+    func end() {
+        state.withLock { $0.isOver = true }
+        onChange()
+    }
+
+    /// Rows that are there, of the prompt or of the reply, but not of both.
+    func take(most: Int) -> [Row] {
+        state.withLock { state in
+            let isPrompt = state.taken < promptCount
+            let count = min(most, state.rows.count, isPrompt ? promptCount - state.taken : .max)
+            defer {
+                state.rows.removeFirst(count)
+                state.taken += count
+            }
+            return Array(state.rows.prefix(count))
+        }
+    }
+
+    /// The text has ended, and all that was made of it is taken.
+    var isEmptied: Bool { state.withLock { $0.isOver && $0.rows.isEmpty } }
+    /// There is something to take.
+    var hasRows: Bool { state.withLock { !$0.rows.isEmpty } }
+}
