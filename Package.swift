@@ -169,7 +169,7 @@ let package = Package(
                 "OmniHTTP",
                 "OmniTranscription",
                 "OmniKernelCheck", "OmniMedia", "OmniModels", "OmniRequests", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText",
-                "OmniWorkerServer", httpClient, nioCore, nioHTTP1, nioPosix, subprocess,
+                "OmniToken2Wav", "OmniWorkerServer", httpClient, nioCore, nioHTTP1, nioPosix, subprocess,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ]),

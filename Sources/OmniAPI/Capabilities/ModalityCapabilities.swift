@@ -13,6 +13,8 @@ public struct TextCapabilities: WireObject, Equatable {
     public var dimensions: Int?
     /// Names of a classifier's classes.
     public var labels: [String]?
+    /// Voices of a model that speaks its answers, the default first.
+    public var voices: [String]?
 
     public init() {}
 
@@ -29,6 +31,7 @@ public struct TextCapabilities: WireObject, Equatable {
             .optional("description", \.description, .string),
             .optional("dimensions", \.dimensions, .integer(1 ... .max), "Numbers of a vector, of a model for embeddings."),
             .optional("labels", \.labels, .list(of: .string), "Names of a classifier's classes."),
+            .optional("voices", \.voices, .list(of: .string), "Voices of a model that speaks its answers, the default first."),
         ]
     }
 }

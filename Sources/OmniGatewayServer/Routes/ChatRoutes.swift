@@ -19,7 +19,7 @@ struct ChatRoutes: RouteGroup {
             let entry = try chatEntry(body.json)
             try entry.checkModalities(body.json)
             // What a model that speaks itself makes of `audio` its worker says.
-            let text = entry.speaks ? body.without(ChatAudioOptions.members) : body
+            let text = entry.speaks ? try SpeechStages(body.json).chat(body).without(ChatAudioOptions.members) : body
             let ignored = try entry.draws ? context.decodeImageChat(body.json).ignored : decoder.decode(text, context).ignored
             return try await forwarder.forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
         }

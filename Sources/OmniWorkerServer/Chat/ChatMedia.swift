@@ -32,6 +32,20 @@ struct ChatMedia: Sendable {
 struct ChatMediaCoder: Sendable {
     /// Nil where no sound was asked for: it is dropped then.
     let audio: ChatAudioOptions?
+    /// How a model with several voices is to speak.
+    var speech: SpokenAnswer?
+
+    init(audio: ChatAudioOptions?) { self.audio = audio }
+
+    var wantsText: Bool { audio?.wantsText ?? true }
+
+    /// Whether an event is to be sent: words are not where sound alone was asked for.
+    func wants(_ event: TextEvent) -> Bool {
+        switch event {
+        case .text, .reasoning, .toolCall: wantsText
+        default: true
+        }
+    }
 
     /// Not on the caller's thread.
     func sound(_ samples: [Float], sampleRate: Int) async throws -> ChatSound? {
@@ -45,8 +59,11 @@ struct ChatMediaCoder: Sendable {
         try await ImageFile.encode(image, cropped: ImageSize(width: image.width, height: image.height), as: ImageOutput())
     }
 
-    /// What the choices of a whole answer bring.
+    /// What the choices of a whole answer bring. Throws 400 where sound was asked for and there is none.
     func media(of answer: ChatAnswer) async throws -> [Int: ChatMedia] {
+        if speech != nil, answer.choices.contains(where: \.samples.isEmpty) {
+            throw APIError.invalid("modalities", "Audio was asked for, but the answer has no words to speak.")
+        }
         var media: [Int: ChatMedia] = [:]
         for (index, choice) in answer.choices.enumerated() {
             var own = ChatMedia(sound: try await sound(choice.samples, sampleRate: choice.sampleRate))

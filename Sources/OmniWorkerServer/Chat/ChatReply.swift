@@ -31,20 +31,20 @@ struct ChatReply: Sendable {
     // MARK: - Whole
 
     /// `media`: what the choices bring besides text, by their places.
-    func completion(_ answer: ChatAnswer, media: [Int: ChatMedia] = [:]) -> JSONValue {
+    func completion(_ answer: ChatAnswer, media: [Int: ChatMedia] = [:], wantsText: Bool = true) -> JSONValue {
         [
             "id": .string(id), "object": "chat.completion", "created": .int(created), "model": .string(model),
-            "choices": .array(answer.choices.enumerated().map { self.choice($1, index: $0, media: media[$0]) }),
+            "choices": .array(answer.choices.enumerated().map { self.choice($1, index: $0, media: media[$0], wantsText: wantsText) }),
             "service_tier": nil, "system_fingerprint": .string(fingerprint), "usage": answer.usage.json, "prompt_logprobs": nil,
             "prompt_token_ids": nil, "kv_transfer_params": nil, "metrics": nil,
         ]
     }
 
-    private func choice(_ choice: ChatAnswer.Choice, index: Int, media: ChatMedia?) -> JSONValue {
+    private func choice(_ choice: ChatAnswer.Choice, index: Int, media: ChatMedia?, wantsText: Bool) -> JSONValue {
         let reasoning = JSONValue.string(request.includeReasoning && !choice.reasoning.isEmpty ? choice.reasoning : nil)
         var message = JSONObject([
             ("role", .string(choice.role.rawValue)),
-            ("content", choice.text.isEmpty && !choice.calls.isEmpty ? .null : .string(choice.text)), ("refusal", nil),
+            ("content", !wantsText || choice.text.isEmpty && !choice.calls.isEmpty ? .null : .string(choice.text)), ("refusal", nil),
             ("annotations", nil), ("audio", nil), ("function_call", nil), ("reasoning", reasoning), ("reasoning_content", reasoning),
         ])
         if let media { media.add(to: &message, text: choice.text) }
@@ -68,8 +68,12 @@ struct ChatReply: Sendable {
         return chunks
     }
 
-    /// The chunk of an event; nil when there is nothing to send. `usage`: the counts so far, where every chunk has them.
-    func chunk(_ event: TextEvent, usage: Usage? = nil) -> ByteBuffer? {
+    /// The chunk of an event; nil when there is nothing to send.
+    ///
+    /// - Parameters:
+    ///   - usage: the counts so far, where every chunk has them.
+    ///   - modality: what an answer ends with.
+    func chunk(_ event: TextEvent, usage: Usage? = nil, endsWith modality: String = "text") -> ByteBuffer? {
         switch event {
         case .text(let index, let text, let logprobs):
             return logprobs.isEmpty && !request.logprobs
@@ -89,7 +93,8 @@ struct ChatReply: Sendable {
             piece["function"] = .object(function)
             return chunk(index, delta: ["tool_calls": [.object(piece)]], usage: usage)
         case .finished(let index, let reason, let stopReason):
-            return chunk(index, delta: [:], finish: .string(reason.rawValue), stopReason: stopReason, usage: usage)
+            return chunk(
+                index, delta: [:], finish: .string(reason.rawValue), stopReason: stopReason, usage: usage, modality: modality)
         // Coded first: ``mediaChunk(_:modality:)``.
         case .progress, .audio, .image: return nil
         case .usage(let usage):
@@ -121,7 +126,7 @@ struct ChatReply: Sendable {
 
     private func chunk(
         _ index: Int, delta: JSONValue, logprobs: [TokenLogprob] = [], finish: JSONValue = .null, stopReason: JSONValue? = nil,
-        usage: Usage?
+        usage: Usage?, modality: String = "text"
     ) -> ByteBuffer {
         var choice = JSONObject([
             ("index", .int(index)), ("delta", delta), ("logprobs", logprobs.isEmpty ? .null : ["content": .array(logprobs.map(\.json))]),
@@ -130,7 +135,7 @@ struct ChatReply: Sendable {
         if let stopReason { choice["stop_reason"] = stopReason }
         var bytes = head
         JSONValue.object(choice).write(to: &bytes)
-        return closed(&bytes, usage: usage)
+        return closed(&bytes, usage: usage, modality: modality)
     }
 
     /// The end of a chunk with one choice.

@@ -32,6 +32,7 @@ struct CapabilityRoutes: RouteGroup {
                 told.transcription = TranscriptionCapabilities(model.abilities, limits: audio)
             }
             if !able.isDisjoint(with: [.chat, .embeddings, .classification]) { told.text = TextCapabilities(model.card) }
+            if able.contains(.spokenChat), let model = model as? any SpokenChatModel { told.text?.voices = model.chatVoices.map(\.name) }
             return .json(told.json)
         }
     }

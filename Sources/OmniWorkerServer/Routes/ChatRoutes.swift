@@ -9,24 +9,26 @@ import OmniRequests
 struct ChatRoutes: RouteGroup {
     let worker: WorkerModel
     let pictures: ImageChats
+    let speech: SpokenChatMeter
 
     func add(to table: inout RouteTable) {
         table.add(.post, "/v1/chat/completions", "An answer to a conversation.") { request, context in
             let body = try await context.collectJSON(request)
             if pictures.answersChats { return try await pictures.answer(body.json, context) }
             let (chat, ignored, coder) = try decode(body, context)
+            let start = ChatStart(chat: chat, speech: coder.speech)
             let model = try worker.model(as: (any TextModel).self)
             let reply = ChatReply(
                 id: chat.requestID ?? context.requestID, model: worker.servedName, request: chat, fingerprint: model.systemFingerprint)
             let isLong = body.isLong || chat.bringsMedia
             if chat.stream {
-                return try await streamed(model, chat, reply, coder, context: context, isLong: isLong, ignored: ignored)
+                return try await streamed(model, start, reply, coder, context: context, isLong: isLong, ignored: ignored)
             }
             let (whole, media) = try await context.cancelOnDisconnect(isLong: isLong) {
-                let answer = try await Self.collect(model, chat, id: context.requestID)
+                let answer = try await collect(model, start, id: context.requestID)
                 return (answer, try await coder.media(of: answer))
             }
-            return .json(reply.completion(whole, media: media), ignored: ignored)
+            return .json(reply.completion(whole, media: media, wantsText: coder.wantsText), ignored: ignored)
         }
         table.add(.post, "/v1/chat/completions/batch", "Answers to several conversations at once.") { request, context in
             let body = try await context.collectJSON(request)
@@ -37,7 +39,7 @@ struct ChatRoutes: RouteGroup {
             let answers = try await context.cancelOnDisconnect(isLong: true) {
                 try await withThrowingTaskGroup(of: (Int, ChatAnswer).self) { group in
                     for (place, chat) in requests.enumerated() {
-                        group.addTask { (place, try await Self.collect(model, chat, id: "\(context.requestID)-\(place)")) }
+                        group.addTask { (place, try await collect(model, ChatStart(chat: chat), id: "\(context.requestID)-\(place)")) }
                     }
                     return try await group.reduce(into: [Int: ChatAnswer]()) { $0[$1.0] = $1.1 }
                 }
@@ -48,33 +50,63 @@ struct ChatRoutes: RouteGroup {
         }
     }
 
-    /// The request, and how what the model makes besides text is coded. A model that speaks itself has one voice.
+    /// The request, and how what the model makes besides text is coded.
     private func decode(_ body: JSONBody, _ context: OmniContext) throws -> (ChatCompletionRequest, ignored: String?, ChatMediaCoder) {
-        guard worker.capabilities?.contains(.spokenChat) == true, let audio = try ChatAudioOptions(body.json) else {
+        guard worker.capabilities?.contains(.spokenChat) == true else {
             let (chat, ignored) = try context.decode(ChatCompletionRequest.self, from: body)
             return (chat, ignored, ChatMediaCoder(audio: nil))
         }
-        let (chat, unknown) = try context.decode(ChatCompletionRequest.self, from: body.without(ChatAudioOptions.members))
+        let stages = try SpeechStages(body.json)
+        let plain = stages.chat(body).without(ChatAudioOptions.members)
+        let (chat, unknown) = try context.decode(ChatCompletionRequest.self, from: plain)
         var unused = IgnoredFields()
-        unused.names = audio.ignored + (audio.voice == nil ? [] : [audio.voiceField])
-        return (chat, context.joined(unused, to: unknown), ChatMediaCoder(audio: audio))
+        guard let audio = try ChatAudioOptions(body.json) else {
+            unused.names = stages.withoutSound
+            return (chat, context.joined(unused, to: unknown), ChatMediaCoder(audio: nil))
+        }
+        var coder = ChatMediaCoder(audio: audio)
+        if let speaker = try worker.model() as? any SpokenChatModel {
+            coder.speech = stages.answer(audio)
+            try speaker.check(stages.answer(audio))
+            unused.names = audio.ignored + stages.ignored
+        } else {
+            // It has one voice, and no stages that could be told anything.
+            unused.names = audio.ignored + (audio.voice == nil ? [] : [audio.voiceField]) + stages.withoutSound
+        }
+        return (chat, context.joined(unused, to: unknown), coder)
+    }
+
+    /// A chat, and how it is to be spoken where it is.
+    private struct ChatStart: Sendable {
+        let chat: ChatCompletionRequest
+        var speech: SpokenAnswer?
+
+        func callAsFunction(_ model: any TextModel, scope: RequestScope) async throws -> TextGeneration {
+            guard let speech, let speaker = model as? any SpokenChatModel else { return try await model.chat(chat, scope: scope) }
+            return try await speaker.chat(chat, speech: speech, scope: scope)
+        }
     }
 
     private func streamed(
-        _ model: any TextModel, _ chat: ChatCompletionRequest, _ reply: ChatReply, _ coder: ChatMediaCoder, context: OmniContext,
-        isLong: Bool,
+        _ model: any TextModel, _ start: ChatStart, _ reply: ChatReply, _ coder: ChatMediaCoder, context: OmniContext, isLong: Bool,
         ignored: String?
     ) async throws -> Response {
         let scope = RequestScope(id: context.requestID)
+        let chat = start.chat
+        let count = speech.count(if: coder.audio != nil)
         // Started before the status goes out, so that what is wrong with the request has its own status.
-        let generation = try await context.cancelOnDisconnect(isLong: isLong) { try await model.chat(chat, scope: scope) }
+        let generation = try await context.cancelOnDisconnect(isLong: isLong) { try await start(model, scope: scope) }
         return context.eventStream(ignored: ignored) { sink in
             defer { scope.cancellation.cancel() }
             var counted = chat.streamOptions?.countsContinuously == true ? Usage(promptTokens: generation.promptTokens) : nil
-            for choice in 0..<chat.n { try await sink.write(reply.opening(choice, usage: counted)) }
+            if coder.wantsText {
+                for choice in 0..<chat.n { try await sink.write(reply.opening(choice, usage: counted)) }
+            }
             for try await event in generation.events {
+                count?.note(event)
                 if case .progress(let usage) = event { counted = usage }
-                var chunk = reply.chunk(event, usage: counted)
+                guard coder.wants(event) else { continue }
+                var chunk = reply.chunk(event, usage: counted, endsWith: coder.audio == nil ? "text" : "audio")
                 if chunk == nil { chunk = try await coder.chunk(event, reply) }
                 if let chunk { try await sink.write(chunk) }
             }
@@ -84,11 +116,15 @@ struct ChatRoutes: RouteGroup {
     }
 
     /// The whole answer.
-    private static func collect(_ model: any TextModel, _ chat: ChatCompletionRequest, id: String) async throws -> ChatAnswer {
+    private func collect(_ model: any TextModel, _ start: ChatStart, id: String) async throws -> ChatAnswer {
         let scope = RequestScope(id: id)
         defer { scope.cancellation.cancel() }
-        var answer = ChatAnswer(to: chat)
-        for try await event in try await model.chat(chat, scope: scope).events { answer.add(event) }
+        var answer = ChatAnswer(to: start.chat)
+        let count = speech.count(if: start.speech != nil)
+        for try await event in try await start(model, scope: scope).events {
+            count?.note(event)
+            answer.add(event)
+        }
         try Task.checkCancellation()
         return answer
     }

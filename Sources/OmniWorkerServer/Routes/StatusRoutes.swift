@@ -42,10 +42,10 @@ extension WorkerStatus {
             maxModelLength = model.card.maxModelLength
             inputParts = model.card.inputParts
             stalledSeconds = model.stalledFor?.seconds
-            if let speech = model as? any SpeechModel {
+            if model.capabilities.contains(.speech), let speech = model as? any SpeechModel {
                 voices = speech.voices.map(\.name)
                 clonesVoices = speech.abilities.clones
-                sampleRate = speech.card.details["sample_rate"]?.intValue
+                sampleRate = speech.card.details["sample_rate"]?.intValue ?? speech.abilities.sampleRate
             }
             video = (model as? any VideoModel).map { VideoCapabilities($0.videoDefaults) }
         }

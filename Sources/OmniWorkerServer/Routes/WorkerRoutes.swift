@@ -35,7 +35,10 @@ public struct WorkerRoutes: Sendable {
         var table = RouteTable()
         table.add(StatusRoutes(worker: worker, metrics: metrics))
         table.add(CapabilityRoutes(worker: worker, images: images, audio: audio))
-        mount(ChatRoutes(worker: worker, pictures: ImageChats(images: services)), for: [.chat, .images], "chat", in: &table)
+        let chats = ChatRoutes(
+            worker: worker, pictures: ImageChats(images: services), speech: SpokenChatMeter(registry: metrics, modelName: worker.servedName)
+        )
+        mount(chats, for: [.chat, .images], "chat", in: &table)
         mount(CompletionRoutes(worker: worker), for: [.chat], "completions", in: &table)
         mount(EmbeddingRoutes(worker: worker), for: [.embeddings], "embeddings", in: &table)
         mount(ScoringRoutes(worker: worker), for: [.scoring, .embeddings], "scoring", in: &table)

@@ -22,7 +22,17 @@ struct SpeechMeter: Sendable {
     }
 
     fileprivate func firstSound(after seconds: Double) {
-        registry.observe(Self.firstSound, seconds, labels: ["model_name": modelName, "stage": "0", "replica": "0"])
+        Self.firstSound(after: seconds, registry, labels: ["model_name": modelName, "stage": "0", "replica": "0"])
+    }
+
+    static func firstSound(after seconds: Double, _ registry: MetricsRegistry, labels: KeyValuePairs<String, String>) {
+        registry.observe(firstSound, seconds, labels: labels)
+    }
+
+    /// So many seconds of sound took so many of work.
+    static func sound(_ sound: Double, in seconds: Double, _ registry: MetricsRegistry, labels: KeyValuePairs<String, String>) {
+        registry.observe(duration, sound, labels: labels)
+        if sound > 0 { registry.observe(realTimeFactor, seconds / sound, labels: labels) }
     }
 
     fileprivate func ended(_ usage: SpeechUsage, after seconds: Double, isStreamed: Bool) {
@@ -31,10 +41,7 @@ struct SpeechMeter: Sendable {
         registry.observe(.requestLatency, seconds, labels: ["model_name": modelName])
         registry.add(.promptTokens, Double(usage.inputTokens), labels: ["model_name": modelName])
         registry.add(.generationTokens, Double(usage.outputTokens), labels: ["model_name": modelName])
-        registry.observe(Self.duration, usage.seconds, labels: ["model_name": modelName, "stage": "0", "replica": "0"])
-        if usage.seconds > 0 {
-            registry.observe(Self.realTimeFactor, seconds / usage.seconds, labels: ["model_name": modelName, "stage": "0", "replica": "0"])
-        }
+        Self.sound(usage.seconds, in: seconds, registry, labels: ["model_name": modelName, "stage": "0", "replica": "0"])
     }
 
     /// It was refused, or broke off.

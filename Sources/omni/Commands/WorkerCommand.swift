@@ -60,7 +60,10 @@ struct WorkerCommand: AsyncParsableCommand {
             throw Failure("--device: \(error)")
         }
         metrics.beforeText { [servedModelName] in devices.report(to: $0, modelName: servedModelName) }
-        let lane = try JoinedLane(devices.lanes.map { try FileLane(directory: laneDir, device: $0, yieldInterval: yieldInterval) })
+        let makeLane: @Sendable () throws -> JoinedLane = { [laneDir] in
+            try JoinedLane(devices.lanes.map { try FileLane(directory: laneDir, device: $0, yieldInterval: yieldInterval) })
+        }
+        let lane = try makeLane()
         let muxing = MuxingOptions(
             lane: try FileLane(directory: laneDir, device: "cpu", yieldInterval: yieldInterval),
             threads: engine.threads ?? min(4, Processors.current.threads))
@@ -69,7 +72,7 @@ struct WorkerCommand: AsyncParsableCommand {
             socket: socket, limits: .init(maxBodySize: maxBodySize), images: engine.imageLimits, fetcher: fetcher, muxing: muxing,
             audio: .transcription(bytes: engine.limitMmBytes ?? maxBodySize, seconds: engine.limitMmSeconds), logger: logger)
         try await server.run(servedName: servedModelName, metrics: metrics) { [logger] progress in
-            try await EngineLoader(command: self, lane: lane, fetcher: fetcher, logger: logger).load(progress: progress)
+            try await EngineLoader(command: self, lane: lane, makeLane: makeLane, fetcher: fetcher, logger: logger).load(progress: progress)
         }
     }
 }

@@ -124,6 +124,17 @@ struct EngineFlags: ParsableArguments {
     @Option(help: ArgumentHelp("The folder that requests may name LoRA adapters in; none by default.", valueName: "folder"))
     var allowedLoraPath: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Steps in which a model that speaks makes sound of its codes: fewer are faster. Requests go before it.", valueName: "count"))
+    var token2wavSteps: Int?
+
+    @Option(help: ArgumentHelp("Guidance of these steps, 0…10; 0 leaves it out, in half the time.", valueName: "number"))
+    var token2wavGuidance: Double?
+
+    @Option(help: ArgumentHelp("How these steps are taken: rk4 or euler.", valueName: "name"))
+    var token2wavSolver: String?
+
     @Flag(help: "Decode pictures in tiles, which takes less memory; by default where they would not fit otherwise.")
     var vaeUseTiling = false
 
@@ -153,6 +164,7 @@ struct EngineFlags: ParsableArguments {
             ("--limit-mm-bytes", limitMmBytes), ("--limit-mm-pixels", limitMmPixels),
             ("--limit-mm-per-prompt", limitMmPerPrompt), ("--max-generated-image-size", maxGeneratedImageSize),
             ("--max-image-memory", maxImageMemory), ("--num-weight-load-threads", numWeightLoadThreads),
+            ("--token2wav-steps", token2wavSteps),
         ]
     }
 
@@ -173,6 +185,8 @@ struct EngineFlags: ParsableArguments {
         if let dtype { list += ["--dtype", dtype.rawValue] }
         if let cacheBackend { list += ["--cache-backend", cacheBackend] }
         if let allowedLoraPath { list += ["--allowed-lora-path", allowedLoraPath] }
+        if let token2wavGuidance { list += ["--token2wav-guidance", String(token2wavGuidance)] }
+        if let token2wavSolver { list += ["--token2wav-solver", token2wavSolver] }
         if vaeUseTiling { list.append("--vae-use-tiling") }
         if !allowedMediaDomains.isEmpty { list += ["--allowed-media-domains"] + allowedMediaDomains }
         return list

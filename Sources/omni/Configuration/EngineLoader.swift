@@ -13,6 +13,8 @@ struct EngineLoader: Sendable {
 
     let command: WorkerCommand
     let lane: any ComputeLane
+    /// Another hold on the same lane, for a further thread that computes.
+    let makeLane: @Sendable () throws -> any ComputeLane
     let fetcher: any MediaFetcher
     let logger: Logger
 
@@ -26,6 +28,7 @@ struct EngineLoader: Sendable {
             if let draft = options.speculation.model { options.speculation.model = try await converted(draft)?.path ?? draft }
             let made = try await converted(command.model) { progress($0 * 0.9) }
             options.mmproj = options.mmproj ?? made?.encoders
+            options.voice = try await voice(of: command.model)
             return try await TextEngine.load(path: made?.path ?? command.model, options: options, lane: lane, logger: logger) {
                 progress(made?.isNew == true ? 0.9 + $0 * 0.1 : $0)
             }
