@@ -48,6 +48,11 @@ package struct ChatAudioOptions: Sendable {
                     "type": ["object", "null"],
                     "properties": ["voice": ["type": "string"], "format": ["type": "string", "enum": .array(formats)]],
                 ],
+                "sampling_params_list": [
+                    "type": ["array", "null"], "items": ["type": "object"], "maxItems": 3,
+                    "description":
+                        "Of a model that speaks its answers, for each stage: what goes before the request's sampling, how the talker chooses codes (temperature, top_k, top_p, repetition_penalty, seed, max_tokens), and token2wav_* fields.",
+                ],
             ],
         ]
     }

@@ -24,6 +24,8 @@ extension TextEngine: SpeechModel {
         }
         var speech = SpokenAnswer(voice: request.voice)
         (speech.voiceField, speech.seed, speech.codec.seed) = ("voice", request.seed, request.seed)
+        // Two seconds, and a third of a second for each character: speech that does not end by itself is cut there.
+        speech.maxTokens = 100 + 17 * request.text.unicodeScalars.count
         let voice = try speaker.voice(speech)
         let (head, words) = try await reading(request.text)
         guard head.count + words.count < maxLength else { throw APIError(.tooLarge, APIError.contextLength(maxLength), param: "input") }

@@ -84,7 +84,7 @@ public struct VoiceParts: Sendable {
     /// The compute lane of the talker's thread.
     public var lane: any ComputeLane
     /// Answers that are spoken at once; others wait.
-    public var sequences = 4
+    public var sequences = 2
     /// Longest prompt of a spoken answer, tokens.
     public var longestPrompt = 8192
     /// For tests: the talker's attention in f32 throughout, in place of f16 keys and values.

@@ -2,9 +2,11 @@ import Foundation
 import OmniAPI
 import OmniEngine
 import OmniLlama
+import OmniTestSupport
 import Synchronization
 import Testing
 
+@testable import OmniConversion
 @testable import OmniText
 
 @Suite("The talker", .timeLimit(.minutes(10)))
@@ -103,6 +105,51 @@ struct TalkerTests {
         #expect(throws: APIError.self) { _ = try start(CancellationToken()) }
     }
 
+    @Test("a talker that is damaged, or of another kind, is refused before anything is written")
+    func refused() throws {
+        let copy = try TemporaryFolder()
+        let path = copy.url.appending(path: "config.json")
+        for file in ["config.json", "model.safetensors"] {
+            try FileManager.default.copyItem(
+                at: TalkerFixture.root.appending(path: "wide-talker/\(file)"), to: copy.url.appending(path: file))
+        }
+        let config = try String(contentsOf: path, encoding: .utf8)
+        func fault(_ old: String, _ new: String) throws -> String? {
+            #expect(config.contains(old), "\(old)")
+            try config.replacing(old, with: new).write(to: path, atomically: true, encoding: .utf8)
+            do {
+                _ = try ConversionPlan(talker: Checkpoint.talker(copy.url.path), type: nil)
+                return nil
+            } catch { return error.problem }
+        }
+        #expect(try fault("talker_config", "talker_config") == nil)
+        #expect(try fault("qwen2_5_omni_talker", "qwen3_omni_moe_talker")?.contains("qwen3_omni_moe_talker") == true)
+        #expect(try fault("\"embedding_size\": 64", "\"embedding_size\": 96")?.contains("embedding_size") == true)
+        #expect(try fault("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3")?.contains("model.layers.2") == true)
+        #expect(try fault("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1")?.contains("talker.model.layers.1") == true)
+        #expect(try fault("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"")?.contains("gelu") == true)
+        #expect(try fault("\"tts_codec_end_token_id\": 102", "\"tts_codec_end_token_id\": -1")?.contains("tts_codec_end_token_id") == true)
+    }
+
+    @Test("a talker may be stored in other types", arguments: ["source", "f16", "q8_0"])
+    func types(name: String) async throws {
+        let keeper = try TemporaryFolder()
+        let conversion = try Conversion(
+            folder: TalkerFixture.folder, quantization: name == "source" ? .source : Quantization(named: name), threads: 1,
+            logger: TalkerFixture.logger)
+        let own = try #require(try conversion.ofTalker()), path = keeper.url.appending(path: "talker.gguf").path
+        try own.run(to: path)
+        let thinker = try LlamaModel(path: TalkerFixture.files.get().thinker) { _ in }
+        let model = try TalkerModel(path: path, thinker: thinker, placement: ModelPlacement(gpuLayers: 0))
+        let talker = try Talker(model: model, setup: TalkerSetup(sequences: 1, length: 512, threads: 1), lane: FreeLane())
+        let golden = try TalkerFixture.golden.get().cases[0]
+        let (codes, logits) = try await speak(golden, with: talker)
+        #expect(codes.count == golden.greedy.count)
+        let distance = TalkerFixture.distance([logits[0]], [golden.logits[0]])
+        #expect(distance < 0.1, "\(distance)")
+        await talker.stop()
+    }
+
     @Test("rows are taken in order, and one that comes again is dropped")
     func feed() {
         let feed = ThinkerFeed(promptCount: 2)
@@ -111,6 +158,11 @@ struct TalkerTests {
         #expect(feed.take(most: 9) == [row(0), row(1)] && feed.take(most: 1) == [row(2)] && !feed.isEmptied)
         feed.end()
         feed.add(row(4), at: 4)
+        let pieces = ThinkerFeed(promptCount: 3)
+        for place in 0..<2 { pieces.add(row(Float(place)), at: place) }
+        #expect(pieces.take(most: 8, isPiece: true).isEmpty && pieces.take(most: 2, isPiece: true).count == 2)
+        pieces.add(row(2), at: 2)
+        #expect(pieces.take(most: 2, isPiece: true) == [row(2)])
         #expect(!feed.isEmptied && feed.take(most: 9) == [row(3)] && feed.isEmptied && !feed.hasRows)
     }
 }

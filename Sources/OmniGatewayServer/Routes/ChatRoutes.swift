@@ -69,7 +69,10 @@ extension ChatRoutes {
     private static var chatDoc: RouteDoc {
         RouteDoc("An answer to a conversation, in text, speech or pictures.", .chat)
             .takes(
-                .all([.object(ChatCompletionRequest.self), .object(ImageChatParameters.self), .inline { ChatAudioOptions.schema }]),
+                .all([
+                    .object(ChatCompletionRequest.self), .object(ImageChatParameters.self), .object(CodecParameters.self),
+                    .inline { ChatAudioOptions.schema },
+                ]),
                 example: ["messages": [["role": "user", "content": "Say hi."]], "max_tokens": 16]
             )
             .answers(ChatCompletion.self)

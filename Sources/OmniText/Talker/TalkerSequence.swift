@@ -44,7 +44,7 @@ final class TalkerSequence {
         inputs.removeAll(keepingCapacity: true)
         let (feed, tokens) = (request.feed, model.tokens)
         if fed < feed.promptCount {
-            for row in feed.take(most: room) {
+            for row in feed.take(most: room, isPiece: true) {
                 inputs.append(Input(vector: row.values, place: row.place, output: false))
                 nextPosition = max(row.place.time, row.place.height, row.place.width) + 1
             }

@@ -49,10 +49,14 @@ final class ThinkerFeed: Sendable {
     }
 
     /// Rows that are there, of the prompt or of the reply, but not of both.
-    func take(most: Int) -> [Row] {
+    ///
+    /// - Parameter isPiece: none before as many are there as may be taken, or as the prompt has left: pieces are the same then however
+    ///   the rows come, and so are the last bits of what is made of them.
+    func take(most: Int, isPiece: Bool = false) -> [Row] {
         state.withLock { state in
-            let isPrompt = state.taken < promptCount
-            let count = min(most, state.rows.count, isPrompt ? promptCount - state.taken : .max)
+            let left = promptCount - state.taken, isPrompt = left > 0
+            let count = min(most, state.rows.count, isPrompt ? left : .max)
+            if isPiece, count < min(most, left) { return [] }
             defer {
                 state.rows.removeFirst(count)
                 state.taken += count

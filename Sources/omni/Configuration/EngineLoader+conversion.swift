@@ -36,7 +36,9 @@ extension ServePlan {
         for plan in models where Checkpoint.isOne(plan.model.path.path) && [.text, .embedding, .classifier].contains(plan.model.kind) {
             do throws(ConversionError) {
                 let flags = plan.flags.isEmpty ? engine : (try? EngineFlags.parse(engine.arguments + plan.flags)) ?? engine
-                try ConversionCache(folder: folder).check(try flags.conversion(of: plan.model.path.path, logger: logger))
+                let conversion = try flags.conversion(of: plan.model.path.path, logger: logger), cache = ConversionCache(folder: folder)
+                try cache.check(conversion)
+                if let talker = try conversion.ofTalker() { try cache.check(talker) }
             } catch {
                 errors.append(ModelError(error, model: plan.model))
             }
