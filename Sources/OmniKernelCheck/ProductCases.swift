@@ -2,8 +2,8 @@ import CLlama
 
 /// The products of one type of weight, in each kind of memory that takes it, for few rows (decoding) and many (prompts).
 final class ProductCases {
-    /// One row and several take other kernels, and so do rows that fill a tile, and those that are over.
-    static let rows = [1, 2, 7, 16, 33, 512]
+    /// One row and several take other kernels, and so do rows that fill a tile, those that are over, and those over a block of 64.
+    static let rows = [1, 2, 7, 16, 25, 81, 512]
     /// Three blocks of 256, and outputs that fill tiles: what models have.
     static let inner = 768, outputs = 96
     private static let threads = 2
