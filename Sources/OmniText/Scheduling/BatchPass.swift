@@ -2,6 +2,14 @@
 struct BatchPass: Equatable, Sendable {
     var rows: Int
     var cells: Int
+    /// How many of the rows attend to the same cells: ggml has another kernel for many.
+    var rowsTogether: Int
+
+    init(rows: Int, cells: Int, rowsTogether: Int? = nil) {
+        self.rows = rows
+        self.cells = cells
+        self.rowsTogether = rowsTogether ?? rows
+    }
 }
 
 extension BatchPass {
@@ -33,7 +41,7 @@ extension BatchPass {
             let rows = members.map { left[$0] }.min() ?? 0
             let cells = members.map { pieces[$0].held + pieces[$0].count - left[$0] + rows / 2 }.max() ?? 0
             for index in members { left[index] -= rows }
-            passes.append(BatchPass(rows: rows * members.count, cells: cells))
+            passes.append(BatchPass(rows: rows * members.count, cells: cells, rowsTogether: rows))
         }
         return passes
     }

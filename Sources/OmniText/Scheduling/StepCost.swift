@@ -8,15 +8,16 @@ struct StepCost: Sendable {
 
     /// Seconds of a pass of as many rows as each breakpoint says, attention left out; nil where none was seen.
     private var seconds = [Double?](repeating: nil, count: StepCost.breakpoints.count)
-    /// Seconds for each row and cell that it attends to.
-    private(set) var attention = 0.0
+    /// Seconds for each row and cell that it attends to, of few rows together and of many (``BatchSetup/fewRows``): where the kernel for
+    /// few is slow, sixty-four rows may cost less than forty.
+    private(set) var attention = 0.0, attentionOfMany = 0.0
 
     /// The most rows of a pass that was seen, rounded to a breakpoint; 0 before the first.
     var mostRows: Int { seconds.lastIndex { $0 != nil }.map { Self.breakpoints[$0] } ?? 0 }
 
     /// Expected seconds of a step.
     func time(of passes: [BatchPass]) -> Double {
-        passes.reduce(0) { $0 + time(ofRows: $1.rows) + attention * Double($1.rows * $1.cells) }
+        passes.reduce(0) { $0 + time(ofRows: $1.rows) + ($1.isOfMany ? attentionOfMany : attention) * $1.pairs }
     }
 
     /// Takes in that a step of `passes` took so many seconds.
@@ -29,7 +30,7 @@ struct StepCost: Sendable {
             weights[index] += 1 - share
             if share > 0 { weights[index + 1] += share }
         }
-        let pairs = Double(passes.reduce(0) { $0 + $1.rows * $1.cells })
+        let pairs = (few: passes.reduce(0) { $0 + ($1.isOfMany ? 0 : $1.pairs) }, many: passes.reduce(0) { $0 + ($1.isOfMany ? $1.pairs : 0) })
         let rows = Double(passes.reduce(0) { $0 + $1.rows })
         // What is seen for the first time takes the whole difference, what is known a part of it. A size that was hardly touched stays
         // unknown, and one that was touched a little costs more where the step did: as a guess that is not corrected it would stand
@@ -50,9 +51,11 @@ struct StepCost: Sendable {
             adapting = new
         }
         // Least squares, one step at a time; attention counts as its share of rows that see two thousand cells.
-        let depth = new.isEmpty ? pairs / rows / 2048 : 0
-        let norm = adapting.reduce(depth * depth) { $0 + weights[$1] * weights[$1] }
-        attention = max(attention + error * depth / norm / (rows * 2048), 0)
+        let unit = rows * 2048
+        let depth = new.isEmpty ? (few: pairs.few / unit, many: pairs.many / unit) : (few: 0, many: 0)
+        let norm = adapting.reduce(depth.few * depth.few + depth.many * depth.many) { $0 + weights[$1] * weights[$1] }
+        attention = max(attention + error * depth.few / norm / unit, 0)
+        attentionOfMany = max(attentionOfMany + error * depth.many / norm / unit, 0)
         for index in adapting { self.seconds[index] = max((self.seconds[index] ?? 0) + error * weights[index] / norm, 1e-6) }
         adapting.sorted { weights[$0] < weights[$1] }.forEach { shape(around: $0) }
     }
@@ -102,4 +105,9 @@ struct StepCost: Sendable {
         let index = min(max(rows.bitWidth - 1 - rows.leadingZeroBitCount, 0), breakpoints.count - 2)
         return (index, min(Double(rows - breakpoints[index]) / Double(breakpoints[index]), 1))
     }
+}
+
+extension BatchPass {
+    fileprivate var isOfMany: Bool { rowsTogether > BatchSetup.fewRows }
+    fileprivate var pairs: Double { Double(rows * cells) }
 }
