@@ -94,7 +94,7 @@ struct SpokenAnswerTests {
         var text = ""
         var usage = Usage()
 
-        init(_ generation: TextGeneration) async throws {
+        init(_ generation: TextGeneration, onSound: () -> Void = {}) async throws {
             for try await event in generation.events {
                 switch event {
                 case .text(_, let piece, _):
@@ -104,6 +104,7 @@ struct SpokenAnswerTests {
                     #expect(rate == 24_000 && !more.isEmpty)
                     samples += more
                     order.append("audio")
+                    onSound()
                 case .finished: order.append("finished")
                 case .usage(let counts):
                     usage = counts
@@ -122,10 +123,13 @@ struct SpokenAnswerTests {
 
     @Test("sound comes while the text goes on, and the answer is finished when both are")
     func order() async throws {
-        let engine = try await TalkerFixture.engine()
+        let lane = GateLane()
+        let engine = try await TalkerFixture.engine(lane: lane)
         #expect(engine.capabilities == [.chat, .spokenChat, .speech] && engine.chatVoices.map(\.name) == ["Chelsie", "Ethan"])
         let long = question("Say hello.", maxTokens: 600) { $0.sampling.ignoreEOS = true }
-        let heard = try await Heard(engine.chat(long, speech: greedy(), scope: RequestScope(id: "test")))
+        // The thinker gets no turn after these until something was heard.
+        lane.close(after: 60)
+        let heard = try await Heard(engine.chat(long, speech: greedy(), scope: RequestScope(id: "test"))) { lane.open() }
         let first = try #require(heard.order.firstIndex(of: "audio")), last = try #require(heard.order.lastIndex(of: "text"))
         #expect(first < last, "the first sound comes before the last word")
         #expect(heard.order.suffix(2) == ["finished", "usage"] && heard.usage.audioTokens == 40 && heard.usage.completionTokens == 600)

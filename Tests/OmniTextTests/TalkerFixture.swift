@@ -56,7 +56,10 @@ enum TalkerFixture {
     }
 
     /// An engine that speaks with a made-up decoder.
-    static func engine(_ decoder: some CodecDecoder = ToneDecoder(), change: (inout TextEngineOptions) -> Void = { _ in }) async throws
+    static func engine(
+        _ decoder: some CodecDecoder = ToneDecoder(), lane: any ComputeLane = FreeLane(),
+        change: (inout TextEngineOptions) -> Void = { _ in }
+    ) async throws
         -> TextEngine
     {
         let files = try files.get()
@@ -70,7 +73,7 @@ enum TalkerFixture {
         options.voice = voice
         change(&options)
         return try #require(
-            try await TextEngine.load(path: files.thinker, options: options, lane: FreeLane(), logger: logger) as? TextEngine)
+            try await TextEngine.load(path: files.thinker, options: options, lane: lane, logger: logger) as? TextEngine)
     }
 
     // MARK: Goldens
