@@ -29,7 +29,8 @@ struct RowIndependenceTests {
         let weights = try QuantizedWeights(type, inner: Self.inner, outputs: Self.outputs, seed: 11)
         let x = Activations.ordinary(rows: Self.most, inner: Self.inner, form: type.form, seed: 5).values
         func product(_ rows: Range<Int>) throws -> [UInt32] {
-            try graph.run(weights, in: place, x: x[rows.lowerBound * Self.inner..<rows.upperBound * Self.inner], chosen: nil).map(\.bitPattern)
+            try graph.run(weights, in: place, x: x[rows.lowerBound * Self.inner..<rows.upperBound * Self.inner], chosen: nil).map(
+                \.bitPattern)
         }
         let alone = try (0..<Self.most).flatMap { try product($0..<$0 + 1) }
         for count in [2, 3, 8, 9, 16, 17, 24, 25, 64, 65, Self.most] {

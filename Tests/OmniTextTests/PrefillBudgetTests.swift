@@ -144,14 +144,15 @@ struct PrefillBudgetTests {
         #expect(learned > 1e-7 && learned < 4e-7)
     }
 
-    @Test("where the attention of few rows is slow, pieces are of sixty-four rows and more", arguments: [true, false])
+    @Test("where the attention of few rows is slow, a prompt does not stay with small pieces", arguments: [true, false])
     func slowAttention(unified: Bool) {
         let cpu = ScriptedCPU.amx
         var budget = begun(on: cpu, decoders: 4, unified: unified)
+        let first = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget)
+        #expect(first.seconds <= 3 * alone(1550, on: cpu))
         _ = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget)
-        let run = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget)
-        #expect(run.seconds <= 2.1 * alone(1550, on: cpu))
-        #expect(run.longestGap <= 0.5)
+        let third = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget)
+        #expect(third.seconds <= 2.2 * alone(1550, on: cpu))
     }
 
     @Test("several that wait get larger pieces than one")

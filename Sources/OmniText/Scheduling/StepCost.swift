@@ -30,7 +30,9 @@ struct StepCost: Sendable {
             weights[index] += 1 - share
             if share > 0 { weights[index + 1] += share }
         }
-        let pairs = (few: passes.reduce(0) { $0 + ($1.isOfMany ? 0 : $1.pairs) }, many: passes.reduce(0) { $0 + ($1.isOfMany ? $1.pairs : 0) })
+        let pairs = (
+            few: passes.reduce(0) { $0 + ($1.isOfMany ? 0 : $1.pairs) }, many: passes.reduce(0) { $0 + ($1.isOfMany ? $1.pairs : 0) }
+        )
         let rows = Double(passes.reduce(0) { $0 + $1.rows })
         // What is seen for the first time takes the whole difference, what is known a part of it. A size that was hardly touched stays
         // unknown, and one that was touched a little costs more where the step did: as a guess that is not corrected it would stand
