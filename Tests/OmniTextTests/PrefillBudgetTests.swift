@@ -144,13 +144,11 @@ struct PrefillBudgetTests {
         #expect(learned > 1e-7 && learned < 4e-7)
     }
 
-    @Test("where the attention of few rows is slow, a prompt does not stay with small pieces", arguments: [true, false])
+    @Test("where the attention of few rows is slow, prompts do not stay with small pieces", arguments: [true, false])
     func slowAttention(unified: Bool) {
         let cpu = ScriptedCPU.amx
         var budget = begun(on: cpu, decoders: 4, unified: unified)
-        let first = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget)
-        #expect(first.seconds <= 3 * alone(1550, on: cpu))
-        _ = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget)
+        for _ in 0..<2 { _ = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget) }
         let third = read(1550, decoders: 4, on: cpu, unified: unified, with: &budget)
         #expect(third.seconds <= 2.2 * alone(1550, on: cpu))
     }

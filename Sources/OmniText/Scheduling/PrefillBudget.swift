@@ -23,8 +23,9 @@ struct PrefillBudget: Sendable {
     /// The next piece while `prompts` wait for theirs. `passes` says how so many prompt tokens would pass the model beside those who
     /// decode, `alone` how without them; `capacity` is the most that a batch takes.
     func piece(for prompts: Int, capacity: Int, passes: (Int) -> [BatchPass], alone: (Int) -> [BatchPass]) -> Piece {
-        // Nothing is known of many more rows than were seen; but where attention of few rows takes the time, the way out is beyond them.
-        let most = min(max(2 * cost.mostRows, BatchSetup.fewRows + 9), capacity)
+        // Nothing is known of many more rows than were seen. But where attention of few rows takes the time, the way out is beyond them.
+        let known = min(max(2 * cost.mostRows, 2 * Self.fewest), capacity)
+        let most = cost.isSlowedByAttentionOfFew(passes(known)) ? min(max(known, BatchSetup.fewRows + 9), capacity) : known
         let choices = Self.choices.filter { $0 < most } + [most]
         func time(_ tokens: Int) -> Double { cost.time(of: passes(tokens)) }
         let best = choices.map { cost.time(of: alone($0)) / Double($0) }.min() ?? 0

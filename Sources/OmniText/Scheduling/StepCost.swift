@@ -20,6 +20,11 @@ struct StepCost: Sendable {
         passes.reduce(0) { $0 + time(ofRows: $1.rows) + ($1.isOfMany ? attentionOfMany : attention) * $1.pairs }
     }
 
+    /// Whether a good part of a step's time is expected to go into attention of few rows together.
+    func isSlowedByAttentionOfFew(_ passes: [BatchPass]) -> Bool {
+        attention * passes.reduce(0) { $0 + ($1.isOfMany ? 0 : $1.pairs) } > time(of: passes) / 5
+    }
+
     /// Takes in that a step of `passes` took so many seconds.
     mutating func record(_ seconds: Double, passes: [BatchPass]) {
         guard seconds > 0, let largest = passes.max(by: { $0.rows < $1.rows }), largest.rows > 0 else { return }
