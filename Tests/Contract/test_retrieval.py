@@ -2,6 +2,7 @@
 through the official clients of OpenAI and Cohere and LangChain's."""
 import json
 import math
+import pathlib
 import threading
 import time
 
@@ -238,9 +239,11 @@ def test_a_key_locks_them_all(start):
 
 
 def test_the_starter_takes_little_memory(start):
-    """Of its 91 MB of weights in f32 the served model keeps half, mapped from its file."""
+    """Of its 91 MB of weights in f32 the served model keeps half, mapped from its file. With AMX libllama puts a copy of the matrices beside it."""
+    flags = pathlib.Path("/proc/cpuinfo")
+    copied = 22 << 20 if flags.exists() and "amx_tile" in flags.read_text() else 0
     server = start(models=[MINILM.name])
     assert server.post("/v1/embeddings", {"input": ["a text"] * 50}).status == 200
     memory = server.get("/v1/capabilities").json["data"][0]["memory"]
     print("memory", memory)
-    assert memory["weights_bytes"] < 50 << 20 and memory["resident_bytes"] < 200 << 20
+    assert memory["weights_bytes"] < (50 << 20) + copied and memory["resident_bytes"] < 200 << 20
