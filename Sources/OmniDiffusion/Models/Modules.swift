@@ -1,36 +1,5 @@
 import OmniTensor
 
-/// A place in a store's tree of names.
-struct Weights {
-    let store: WeightStore
-    let prefix: String
-
-    init(_ store: WeightStore, _ prefix: String = "") {
-        self.store = store
-        self.prefix = prefix
-    }
-
-    func at(_ name: String) -> Weights { Weights(store, prefix + name + ".") }
-
-    /// The tensor `name`, which must have `shape`, fastest axis first.
-    func callAsFunction(_ name: String, _ shape: Int...) throws -> Tensor { try store.tensor(prefix + name, shape) }
-
-    func contains(_ name: String) -> Bool { store.contains(prefix + name) }
-}
-
-/// `x [in, tokens]` to `[out, tokens]`.
-struct Linear: Sendable {
-    let weight: Tensor
-    let bias: Tensor?
-
-    init(_ weights: Weights, _ inputs: Int, _ outputs: Int, bias: Bool = false) throws {
-        weight = try weights("weight", inputs, outputs)
-        self.bias = bias ? try weights("bias", outputs) : nil
-    }
-
-    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.linear(x, weight, bias: bias) }
-}
-
 /// `x [in, width, height]` to `[out, width', height']`.
 struct Convolution: Sendable {
     private let kernel, bias: Tensor

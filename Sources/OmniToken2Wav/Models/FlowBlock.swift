@@ -22,12 +22,12 @@ struct FlowBlock: Sendable {
         window = BlockWindow(
             size: config.block, back: config.lookBack.contains(layer) ? 1 : 0, ahead: config.lookAhead.contains(layer) ? 1 : 0)
         let (hidden, inner, wide) = (config.hidden, config.inner, config.widening * config.hidden)
-        query = try Linear(weights.at("attn.to_q"), hidden, inner)
-        key = try Linear(weights.at("attn.to_k"), hidden, inner)
-        value = try Linear(weights.at("attn.to_v"), hidden, inner)
-        output = try Linear(weights.at("attn.to_out.0"), inner, hidden)
-        up = try Linear(weights.at("ff.ff.0"), hidden, wide)
-        down = try Linear(weights.at("ff.ff.3"), wide, hidden)
+        query = try Linear(weights.at("attn.to_q"), hidden, inner, bias: true)
+        key = try Linear(weights.at("attn.to_k"), hidden, inner, bias: true)
+        value = try Linear(weights.at("attn.to_v"), hidden, inner, bias: true)
+        output = try Linear(weights.at("attn.to_out.0"), inner, hidden, bias: true)
+        up = try Linear(weights.at("ff.ff.0"), hidden, wide, bias: true)
+        down = try Linear(weights.at("ff.ff.3"), wide, hidden, bias: true)
     }
 
     /// `x [hidden, tokens]`, sequence after sequence.

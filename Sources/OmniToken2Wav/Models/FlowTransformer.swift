@@ -14,9 +14,9 @@ struct FlowTransformer: Sendable {
         self.config = config
         let weights = Weights(store, TensorNames.flow)
         codes = try weights("text_embed.codec_embed.weight", config.codeWidth, config.codes + 1)
-        input = try Linear(weights.at("input_embed.proj"), config.inputs, config.hidden)
+        input = try Linear(weights.at("input_embed.proj"), config.inputs, config.hidden, bias: true)
         blocks = try (0..<config.layers).map { try FlowBlock(config, weights.at("transformer_blocks.\($0)"), layer: $0) }
-        output = try Linear(weights.at("proj_out"), config.hidden, config.mel)
+        output = try Linear(weights.at("proj_out"), config.hidden, config.mel, bias: true)
         // The file's frequencies are what the model was trained with: rounded, they turn late positions by much less than they should.
         divisors = (frequencies ?? config.frequencies).map { 1 / $0 }
     }
@@ -27,7 +27,7 @@ struct FlowTransformer: Sendable {
     /// What the codes and a voice say of each frame, `[inputs − mel, frames · repeats]`: once for all evaluations.
     ///
     /// - Parameters:
-    ///   - codes: nil for none, which is code 0 as often as there are frames.
+    ///   - codes: 0 throughout for none.
     ///   - encoded: the voice as ``SpeakerEncoder`` has it.
     ///   - voice: its own embedding.
     func conditions(_ executor: Executor, _ scope: ComputeScope, codes: [Int32], encoded: [Float], voice: [Float]) throws -> [Float] {

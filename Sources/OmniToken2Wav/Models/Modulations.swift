@@ -19,10 +19,12 @@ struct TimeNetwork: Sendable {
     init(_ config: FlowConfig, _ store: WeightStore) throws {
         self.config = config
         let (weights, hidden) = (Weights(store, TensorNames.flow), config.hidden)
-        first = try Linear(weights.at("time_embed.time_mlp.0"), FlowConfig.waves, hidden)
-        second = try Linear(weights.at("time_embed.time_mlp.2"), hidden, hidden)
-        layers = try (0..<config.layers).map { try Linear(weights.at("transformer_blocks.\($0).attn_norm.linear"), hidden, 6 * hidden) }
-        last = try Linear(weights.at("norm_out.linear"), hidden, 2 * hidden)
+        first = try Linear(weights.at("time_embed.time_mlp.0"), FlowConfig.waves, hidden, bias: true)
+        second = try Linear(weights.at("time_embed.time_mlp.2"), hidden, hidden, bias: true)
+        layers = try (0..<config.layers).map {
+            try Linear(weights.at("transformer_blocks.\($0).attn_norm.linear"), hidden, 6 * hidden, bias: true)
+        }
+        last = try Linear(weights.at("norm_out.linear"), hidden, 2 * hidden, bias: true)
     }
 
     static func holds(_ name: String) -> Bool {

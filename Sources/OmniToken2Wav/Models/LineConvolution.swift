@@ -1,30 +1,5 @@
 import OmniTensor
 
-/// A place in a store's tree of names.
-struct Weights {
-    let store: WeightStore
-    let prefix: String
-
-    init(_ store: WeightStore, _ prefix: String) { (self.store, self.prefix) = (store, prefix) }
-
-    func at(_ name: String) -> Weights { Weights(store, prefix + name + ".") }
-
-    /// The tensor `name`, which must have `shape`, fastest axis first.
-    func callAsFunction(_ name: String, _ shape: Int...) throws -> Tensor { try store.tensor(prefix + name, shape) }
-}
-
-/// `x [in, tokens]` to `[out, tokens]`.
-struct Linear: Sendable {
-    let weight, bias: Tensor
-
-    init(_ weights: Weights, _ inputs: Int, _ outputs: Int) throws {
-        weight = try weights("weight", inputs, outputs)
-        bias = try weights("bias", outputs)
-    }
-
-    func callAsFunction(_ graph: Graph, _ x: Tensor) throws -> Tensor { try graph.linear(x, weight, bias: bias) }
-}
-
 /// A convolution along a line: `x [in, positions]` to as many positions.
 struct LineConvolution: Sendable {
     private let kernel: Tensor
