@@ -109,7 +109,7 @@ package final class LlamaContext {
     }
 
     /// The same with vectors in the place of tokens.
-    package func decode(_ batch: PlacedVectorBatch) -> Outcome { decode(batch.raw) }
+    package func decode(_ batch: VectorBatch) -> Outcome { decode(batch.raw) }
 
     /// Reads a batch for its embeddings: models without a KV cache encode, the others decode.
     package func embed(_ batch: TokenBatch) -> Outcome {

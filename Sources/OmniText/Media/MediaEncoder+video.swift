@@ -41,37 +41,20 @@ extension MediaEncoder {
 
     /// Computes a piece's embeddings and puts them into the cache of `sequence`, the medium's first position being `start`.
     func decode(
-        _ piece: MediaPiece, _ embeddings: UnsafeMutablePointer<Float>, into context: OpaquePointer, sequence: Int32, start: Int32,
-        batch: Int,
-        rows: Rows? = nil
+        _ piece: MediaPiece, _ embeddings: UnsafeMutablePointer<Float>, into context: OpaquePointer, sequence: Int, start: Int32,
+        batch capacity: Int, rows: Rows? = nil
     ) -> Int32 {
         let width = Int(llama_model_n_embd_inp(llama_get_model(context)))
         let positions = PiecePositions(piece, start: start, axes: mtmd_decode_use_mrope(handle) ? 4 : 1)
-        for begin in stride(from: 0, to: piece.count, by: max(batch, 1)) {
-            let count = min(batch, piece.count - begin)
-            var places = positions.axes.flatMap { $0[begin..<begin + count] }
-            var ones = [Int32](repeating: 1, count: count), none = [Int8](repeating: 0, count: count), own = sequence
-            let status = places.withUnsafeMutableBufferPointer { places in
-                ones.withUnsafeMutableBufferPointer { ones in
-                    none.withUnsafeMutableBufferPointer { none in
-                        withUnsafeMutablePointer(to: &own) { own in
-                            var owners = [UnsafeMutablePointer<Int32>?](repeating: own, count: count)
-                            return owners.withUnsafeMutableBufferPointer { owners in
-                                llama_decode(
-                                    context,
-                                    llama_batch(
-                                        n_tokens: Int32(count), token: nil, embd: embeddings + begin * width, pos: places.baseAddress,
-                                        n_seq_id: ones.baseAddress, seq_id: owners.baseAddress, logits: none.baseAddress))
-                            }
-                        }
-                    }
-                }
+        let batch = VectorBatch(capacity: max(min(capacity, piece.count), 1), width: width, axes: positions.axes.count)
+        for begin in stride(from: 0, to: piece.count, by: batch.capacity) {
+            batch.clear()
+            for index in begin..<min(begin + batch.capacity, piece.count) {
+                batch.add(embeddings + index * width, place: positions.place(of: index), sequence: sequence, output: false)
             }
+            let status = llama_decode(context, batch.raw)
             guard status == 0 else { return status }
-            rows?.take(count) { index in
-                let axes = positions.axes.map { $0[begin + index] }
-                return axes.count > 3 ? RotaryPlace(time: axes[0], height: axes[1], width: axes[2], other: axes[3]) : RotaryPlace(axes[0])
-            }
+            rows?.take(batch.count) { positions.place(of: begin + $0) }
         }
         return 0
     }

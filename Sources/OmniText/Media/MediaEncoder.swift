@@ -162,7 +162,7 @@ class MediaEncoder: @unchecked Sendable {
             let decoded = abortHandle.run(for: owner, slicing: true) {
                 if clock != nil {
                     return decode(
-                        piece, embeddings, into: context.handle, sequence: Int32(sequence), start: position, batch: batch, rows: rows)
+                        piece, embeddings, into: context.handle, sequence: sequence, start: position, batch: batch, rows: rows)
                 }
                 return withExtendedLifetime(rows) {
                     mtmd_helper_decode_image_chunk(

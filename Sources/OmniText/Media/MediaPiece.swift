@@ -1,4 +1,5 @@
 import CLlama
+import OmniLlama
 
 /// What an encoder takes at once: a picture, two seconds of a sound, or two frames of a video.
 struct MediaPiece: Sendable {
@@ -36,6 +37,11 @@ struct PiecePositions {
             places.map { Int32(bitPattern: $0.t) + piece.delay }, places.map { Int32(bitPattern: $0.y) },
             places.map { Int32(bitPattern: $0.x) }, places.map { Int32(bitPattern: $0.z) },
         ]
+    }
+
+    func place(of index: Int) -> RotaryPlace {
+        guard axes.count > 3 else { return RotaryPlace(axes[0][index]) }
+        return RotaryPlace(time: axes[0][index], height: axes[1][index], width: axes[2][index], other: axes[3][index])
     }
 
     /// Positions that they take: up to the largest of any axis.

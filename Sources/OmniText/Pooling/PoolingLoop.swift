@@ -24,7 +24,7 @@ final class PoolingLoop {
         self.segments = segments
         self.width = width
         tokens = TokenBatch(capacity: longest)
-        vectors = segments.map { VectorBatch(capacity: longest, width: $0.width) }
+        vectors = segments.map { VectorBatch(capacity: longest, width: $0.width, axes: 1) }
     }
 
     /// Computes the request's next rows, and hands all of them over when these were the last. What is left to do; nil for nothing.
@@ -83,7 +83,7 @@ final class PoolingLoop {
         for (sequence, text) in texts.enumerated() {
             for (position, token) in text.tokens.enumerated() {
                 let vector = try segments.vector(of: token, isSecond: position >= text.second ?? .max)
-                vectors.add(vector, position: Int32(position), sequence: sequence)
+                vectors.add(vector, place: RotaryPlace(Int32(position)), sequence: sequence, output: true)
             }
         }
         return context.embed(vectors)

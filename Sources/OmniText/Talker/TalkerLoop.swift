@@ -10,7 +10,7 @@ final class TalkerLoop {
     private let mailbox: TalkerMailbox
     private let meter: TalkerMeter
     private let setup: TalkerSetup
-    private let batch: PlacedVectorBatch
+    private let batch: VectorBatch
     private let scratch: SamplerScratch
     private var waiting: [TalkerRequest] = []
     private var running: [TalkerSequence] = []
@@ -21,7 +21,7 @@ final class TalkerLoop {
             threads: setup.threads, unified: false)
         (shape.exactCache, shape.exactAttention) = (setup.isExact, setup.isExact)
         context = try LlamaContext(model: model.model, shape: shape, abortHandle: abortHandle)
-        batch = PlacedVectorBatch(capacity: setup.batch, width: model.width)
+        batch = VectorBatch(capacity: setup.batch, width: model.width, axes: 4)
         scratch = SamplerScratch(vocabulary: model.codeCount)
         (self.model, self.setup, self.abortHandle, self.mailbox, self.meter) = (model, setup, abortHandle, mailbox, meter)
     }
