@@ -38,11 +38,7 @@ extension TextEngine: SpeechModel {
         try start(
             GenerationRequest(prompts: [Prompt(head + words)], feed: feed, plan: plan, maxTokens: 1, scope: scope, events: events))
         let rate = speaker.decoder.sampleRate
-        let spoken = stream.spoken(cancelling: scope.cancellation) { [speech] emit in
-            try await speaker.speak(feed, speech, voice: voice, cancellation: scope.cancellation) {
-                emit(.audio(index: 0, $0, sampleRate: rate))
-            }
-        }
+        let spoken = stream.spoken(by: speaker, feed, speech, voice: voice, cancellation: scope.cancellation)
         return SpeechGeneration(
             sampleRate: rate, ignored: ignored(request, rate: rate),
             events: spoken.speech(symbols: words.count, longest: rate / Self.pieces))

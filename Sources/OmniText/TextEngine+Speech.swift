@@ -26,12 +26,7 @@ extension TextEngine: SpokenChatModel {
             return own
         }
         guard let feed else { return text }
-        let rate = speaker.decoder.sampleRate
-        let events = text.events.spoken(cancelling: scope.cancellation) { emit in
-            try await speaker.speak(feed, speech, voice: voice, cancellation: scope.cancellation) {
-                emit(.audio(index: 0, $0, sampleRate: rate))
-            }
-        }
+        let events = text.events.spoken(by: speaker, feed, speech, voice: voice, cancellation: scope.cancellation)
         return TextGeneration(promptTokens: text.promptTokens, events: events)
     }
 
@@ -44,6 +39,17 @@ extension TextEngine: SpokenChatModel {
 }
 
 extension AsyncThrowingStream<TextEvent, any Error> {
+    /// The same stream with the sound that `speaker` makes of what `feed` gets.
+    func spoken(by speaker: Speaker, _ feed: ThinkerFeed, _ speech: SpokenAnswer, voice: CodecVoice, cancellation: CancellationToken)
+        -> AsyncThrowingStream
+    {
+        spoken(cancelling: cancellation) { emit in
+            try await speaker.speak(feed, speech, voice: voice, cancellation: cancellation) {
+                emit(.audio(index: 0, $0, sampleRate: speaker.decoder.sampleRate))
+            }
+        }
+    }
+
     /// The same stream with sound between its texts: the end of the choice waits for the end of the sound. What ends one of both ends the
     /// other.
     ///

@@ -17,12 +17,13 @@ struct StepCost: Sendable {
 
     /// Expected seconds of a step.
     func time(of passes: [BatchPass]) -> Double {
-        passes.reduce(0) { $0 + time(ofRows: $1.rows) + ($1.isOfMany ? attentionOfMany : attention) * $1.pairs }
+        let pairs = Self.pairs(of: passes)
+        return passes.reduce(attention * pairs.few + attentionOfMany * pairs.many) { $0 + time(ofRows: $1.rows) }
     }
 
     /// Whether a good part of a step's time is expected to go into attention of few rows together.
     func isSlowedByAttentionOfFew(_ passes: [BatchPass]) -> Bool {
-        attention * passes.reduce(0) { $0 + ($1.isOfMany ? 0 : $1.pairs) } > time(of: passes) / 5
+        attention * Self.pairs(of: passes).few > time(of: passes) / 5
     }
 
     /// Takes in that a step of `passes` took so many seconds.
@@ -35,9 +36,7 @@ struct StepCost: Sendable {
             weights[index] += 1 - share
             if share > 0 { weights[index + 1] += share }
         }
-        let pairs = (
-            few: passes.reduce(0) { $0 + ($1.isOfMany ? 0 : $1.pairs) }, many: passes.reduce(0) { $0 + ($1.isOfMany ? $1.pairs : 0) }
-        )
+        let pairs = Self.pairs(of: passes)
         let rows = Double(passes.reduce(0) { $0 + $1.rows })
         // What is seen for the first time takes the whole difference, what is known a part of it. A size that was hardly touched stays
         // unknown, and one that was touched a little costs more where the step did: as a guess that is not corrected it would stand
@@ -104,6 +103,14 @@ struct StepCost: Sendable {
         return low.seconds + (high.seconds - low.seconds) * (rows - low.rows) / (high.rows - low.rows)
     }
 
+    /// Rows times the cells that they attend to, of passes with few rows together and with many.
+    private static func pairs(of passes: [BatchPass]) -> (few: Double, many: Double) {
+        passes.reduce(into: (few: 0, many: 0)) { sum, pass in
+            let pairs = Double(pass.rows * pass.cells)
+            if pass.rowsTogether > BatchSetup.fewRows { sum.many += pairs } else { sum.few += pairs }
+        }
+    }
+
     /// The time of so many times the rows of which it is known.
     private static func below(_ ratio: Double) -> Double { 0.25 + 0.75 * ratio }
 
@@ -112,9 +119,4 @@ struct StepCost: Sendable {
         let index = min(max(rows.bitWidth - 1 - rows.leadingZeroBitCount, 0), breakpoints.count - 2)
         return (index, min(Double(rows - breakpoints[index]) / Double(breakpoints[index]), 1))
     }
-}
-
-extension BatchPass {
-    fileprivate var isOfMany: Bool { rowsTogether > BatchSetup.fewRows }
-    fileprivate var pairs: Double { Double(rows * cells) }
 }

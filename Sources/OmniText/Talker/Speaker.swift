@@ -28,12 +28,12 @@ final class Speaker: Sendable {
 
     /// Throws 400 with the voices that there are.
     func voice(_ speech: SpokenAnswer) throws -> CodecVoice {
-        let names = decoder.voices.map(\.name).joined(separator: ", ")
         guard let name = speech.voice, !name.isEmpty, name.lowercased() != "default" else {
             guard let first = decoder.voices.first else { throw APIError(.internalError, "The model has no voices.") }
             return first
         }
         guard let voice = decoder.voice(named: name) else {
+            let names = decoder.voices.map(\.name).joined(separator: ", ")
             throw APIError.invalid(speech.voiceField, "Invalid voice '\(name.prefix(64))'. Supported: \(names)")
         }
         return voice

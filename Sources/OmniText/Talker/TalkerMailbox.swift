@@ -2,7 +2,7 @@ import Foundation
 
 /// What wakes the talker's thread: new requests, rows that a thinker has made, and the end.
 ///
-/// Unchecked: `state` is guarded by `condition`.
+/// Unchecked: every variable is touched under `condition` only.
 final class TalkerMailbox: @unchecked Sendable {
     enum Wait {
         /// For a request: there is nothing else to do.
@@ -17,7 +17,8 @@ final class TalkerMailbox: @unchecked Sendable {
     private var isWoken = false
     private var isClosed = false
 
-    private static let patience = 0.05
+    /// Seconds.
+    private static let longestWait = 0.05
 
     /// False once it is closed.
     func add(_ request: TalkerRequest) -> Bool {
@@ -49,7 +50,7 @@ final class TalkerMailbox: @unchecked Sendable {
             switch wait {
             case .request: while requests.isEmpty, !isClosed { condition.wait() }
             case .anything:
-                if requests.isEmpty, !isClosed, !isWoken { _ = condition.wait(until: Date(timeIntervalSinceNow: Self.patience)) }
+                if requests.isEmpty, !isClosed, !isWoken { _ = condition.wait(until: Date(timeIntervalSinceNow: Self.longestWait)) }
             case .nothing: break
             }
             isWoken = false

@@ -22,13 +22,13 @@ struct TalkerRequest: Sendable {
 
 extension SamplingPlan {
     /// How a talker chooses where a request says nothing: as the model's makers do.
-    init(_ speech: SpokenAnswer, tokens: TalkerModel.Tokens, seed fallback: UInt64? = nil) {
+    init(_ speech: SpokenAnswer, tokens: TalkerModel.Tokens) {
         self.init()
         temperature = Float(speech.temperature ?? 0.9)
         topK = max(speech.topK ?? 40, 0)
         topP = Float(speech.topP ?? 0.8)
         repetitionPenalty = Float(speech.repetitionPenalty ?? 1.05)
         biases = [(tokens.start, -.infinity)]
-        seed = speech.seed.map { UInt64(bitPattern: Int64($0)) } ?? fallback
+        seed = speech.seed.map { UInt64(bitPattern: Int64($0)) }
     }
 }

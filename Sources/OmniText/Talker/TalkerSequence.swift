@@ -20,7 +20,8 @@ final class TalkerSequence {
     private var sampler: TokenSampler
     /// Inputs that the next batch takes.
     private(set) var inputs: [Input] = []
-    private var fed = 0
+    /// Positions that it holds.
+    private(set) var length = 0
     private var nextPosition: Int32 = 0
     private var lastCode: Token?
     private var saidEnd = false
@@ -35,15 +36,13 @@ final class TalkerSequence {
             plan: request.plan, prompt: [tokens.mask, tokens.pad, tokens.start], endTokens: [tokens.pad, tokens.end], choice: 0)
     }
 
-    /// Positions that it holds.
-    var length: Int { fed }
     var isCancelled: Bool { request.cancellation.isCancelled }
 
     /// Gathers what can go in next, at most `room` inputs. Throws ``APIError``.
     func gather(room: Int) throws {
         inputs.removeAll(keepingCapacity: true)
         let (feed, tokens) = (request.feed, model.tokens)
-        if fed < feed.promptCount {
+        if length < feed.promptCount {
             for row in feed.take(most: room, isPiece: true) {
                 inputs.append(Input(vector: row.values, place: row.place, output: false))
                 nextPosition = max(row.place.time, row.place.height, row.place.width) + 1
@@ -71,7 +70,7 @@ final class TalkerSequence {
     }
 
     /// The inputs are in the cache.
-    func noteFed() { fed += inputs.count }
+    func noteFed() { length += inputs.count }
 
     /// Chooses a code from the logits of the last input; nil where that ends the speech.
     func choose(_ row: UnsafePointer<Float>, scratch: SamplerScratch) -> Token? {

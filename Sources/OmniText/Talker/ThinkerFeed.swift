@@ -13,9 +13,9 @@ final class ThinkerFeed: Sendable {
 
     private struct State {
         var rows: [Row] = []
-        var added = 0
         var taken = 0
         var isOver = false
+        var added: Int { taken + rows.count }
     }
 
     /// The number of rows that belong to the prompt.
@@ -29,13 +29,10 @@ final class ThinkerFeed: Sendable {
     var added: Int { state.withLock { $0.added } }
 
     /// The row of the token at `index`. A sequence that lost its place comes again from its start: what came before is dropped.
-    func add(_ row: @autoclosure () -> Row, at index: Int) {
-        guard index == added else { return }
-        let row = row()
+    func add(_ row: Row, at index: Int) {
         state.withLock { state in
-            guard !state.isOver else { return }
+            guard index == state.added, !state.isOver else { return }
             state.rows.append(row)
-            state.added += 1
         }
     }
 
