@@ -52,22 +52,23 @@ public struct Conversion: Sendable {
         throws(ConversionError)
     {
         let plan = try plan(for: path), further = try encoders == nil ? nil : encoderPlan()
-        let share = Self.share(plan, further)
-        if let further, let encoders { try write(encoders: further, to: GGUFFile(path: encoders)) { progress($0 * share) } }
-        try write(plan, to: GGUFFile(path: path)) { progress(share + $0 * (1 - share)) }
+        try write(plan, to: GGUFFile(path: path), encoders: further, at: encoders, progress: progress)
     }
 
-    /// What the encoders take of the time.
-    static func share(_ plan: ConversionPlan, _ encoders: ConversionPlan?) -> Double {
-        Double(encoders?.byteCount ?? 0) / Double(max(plan.byteCount + (encoders?.byteCount ?? 0), 1))
+    /// Writes both: the encoders' first, since whoever finds the other one takes all to be there.
+    func write(
+        _ plan: ConversionPlan, to file: GGUFFile, encoders: ConversionPlan?, at path: String?,
+        progress: @escaping @Sendable (Double) -> Void
+    ) throws(ConversionError) {
+        guard let encoders, let path else { return try write(plan, to: file, progress: progress) }
+        let share = Double(encoders.byteCount) / Double(max(plan.byteCount + encoders.byteCount, 1))
+        let own = try GGUFFile(path: path)
+        try encoders.write(own, threads: threads) { progress($0 * share) }
+        try own.finish()
+        try write(plan, to: file) { progress(share + $0 * (1 - share)) }
     }
 
-    func write(encoders plan: ConversionPlan, to file: GGUFFile, progress: @escaping @Sendable (Double) -> Void) throws(ConversionError) {
-        try plan.write(file, threads: threads, progress: progress)
-        try file.finish()
-    }
-
-    func write(_ plan: ConversionPlan, to file: GGUFFile, progress: @escaping @Sendable (Double) -> Void) throws(ConversionError) {
+    private func write(_ plan: ConversionPlan, to file: GGUFFile, progress: @escaping @Sendable (Double) -> Void) throws(ConversionError) {
         guard let type = quantization.fileType else {
             try plan.write(file, threads: threads, progress: progress)
             return try file.finish()

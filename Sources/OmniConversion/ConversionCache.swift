@@ -58,18 +58,16 @@ public struct ConversionCache: Sendable {
         let plan = try conversion.plan(for: path), further = try conversion.encoderPlan()
         let file = try GGUFFile(path: path)
         guard !isThere(path, encoders) else { return Files(path: path, encoders: encoders, isNew: false) }
-        let start = ContinuousClock.now, share = Conversion.share(plan, further)
+        let start = ContinuousClock.now
         let facts: Logger.Metadata = [
             "checkpoint": .string(conversion.checkpoint.folder), "bytes": .stringConvertible(plan.byteCount + (further?.byteCount ?? 0)),
             "type": .string("\(conversion.quantization)"),
         ]
         logger.notice("converting the checkpoint to GGUF, once", metadata: facts.merging(["file": .string(path)]) { $1 })
-        let tell: @Sendable (Double) -> Void = { [steps = ProgressSteps()] done in
+        try conversion.write(plan, to: file, encoders: further, at: encoders) { [steps = ProgressSteps()] done in
             progress(done)
             if let percent = steps.next(done) { logger.info("converting", metadata: ["percent": .stringConvertible(percent)]) }
         }
-        if let further, let encoders { try conversion.write(encoders: further, to: GGUFFile(path: encoders)) { tell($0 * share) } }
-        try conversion.write(plan, to: file) { tell(share + $0 * (1 - share)) }
         logger.notice("converted", metadata: facts.merging(["seconds": .string("\((ContinuousClock.now - start) / .seconds(1))")]) { $1 })
         removeOlder(than: [path, encoders].compactMap(\.self), conversion)
         return Files(path: path, encoders: encoders, isNew: true)

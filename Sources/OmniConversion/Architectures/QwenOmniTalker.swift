@@ -29,8 +29,7 @@ extension Architecture {
         metadata: { config, metadata throws(ConversionError) in
             try decoderShape(config, &metadata)
             if let base = config.rope().base { metadata.set("rope.freq_base", base) }
-            let sections = config.rope().numbers("mrope_section") ?? []
-            metadata.set("rope.dimension_sections", .int32s((sections + [0]).map { Int32($0) }))
+            sectionMetadata(config, &metadata)
             metadata.set("embedding_length_in", try config.integer("embedding_size"))
             metadata.set("vocab_size", try config.integer("vocab_size"))
             metadata.setTokenizer("model", .string("none"))

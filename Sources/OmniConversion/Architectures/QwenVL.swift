@@ -71,6 +71,11 @@ extension Architecture {
 
     @Sendable private static func qwenVLMetadata(_ config: Config, _ metadata: inout Metadata) throws(ConversionError) {
         try decoderMetadata(config, &metadata)
+        sectionMetadata(config, &metadata)
+    }
+
+    /// How half a head is shared out among the axes of a position.
+    static func sectionMetadata(_ config: Config, _ metadata: inout Metadata) {
         let sections = config.rope().numbers("mrope_section") ?? []
         metadata.set("rope.dimension_sections", .int32s((sections + [0]).map { Int32($0) }))
     }

@@ -27,7 +27,7 @@ extension TensorMap {
             TensorPlan(
                 name: frame == 0 ? name : "\(name).1", shape: [axes[0], axes[1], axes[3], axes[4]], type: type == .f16 ? .f16 : .f32,
                 content: .weights(
-                    [.init(entry: entry, rows: 0..<entry.sliceCount)], order: .everyOther(first: frame, height: axes[1]), plus: 0))
+                    [.init(entry: entry, rows: 0..<entry.sliceCount)], order: .frame(frame, height: axes[1]), plus: 0))
         }
     }
 }

@@ -45,20 +45,20 @@ enum RowOrder: Sendable, Equatable {
     /// Of each head's rows, first one of the first half, then one of the second: transformers turns the halves of a head against each
     /// other, libllama's `llama` family neighbours.
     case pairs(heads: Int)
-    /// Of planes of `height` rows each every other one, and no others.
-    case everyOther(first: Int, height: Int)
+    /// Of planes of `height` rows each, which are of two frames by turns, those of the frame 0 or 1 and no others.
+    case frame(Int, height: Int)
 
     /// Rows that must be read together.
     func block(of rows: Int) -> Int {
         switch self {
         case .asIs: 1
         case .pairs(let heads): max(rows / max(heads, 1), 1)
-        case .everyOther(_, let height): max(2 * height, 1)
+        case .frame(_, let height): max(2 * height, 1)
         }
     }
 
     /// How many of `rows` are stored.
-    func stored(of rows: Int) -> Int { if case .everyOther = self { rows / 2 } else { rows } }
+    func stored(of rows: Int) -> Int { if case .frame = self { rows / 2 } else { rows } }
 
     /// The row, counted from the beginning of a block, that is stored in `place`.
     func source(_ place: Int, block: Int) -> Int {
@@ -66,7 +66,7 @@ enum RowOrder: Sendable, Equatable {
         case .asIs: place
         case .pairs:
             place / block * block + place % block / 2 + place % 2 * (block / 2)
-        case .everyOther(let first, let height): (place / height * 2 + first) * height + place % height
+        case .frame(let number, let height): (place / height * 2 + number) * height + place % height
         }
     }
 }
