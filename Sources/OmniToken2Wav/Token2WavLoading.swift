@@ -42,10 +42,10 @@ struct Token2WavLoading {
 
     /// Nil where there are none of that kind.
     func vocoder(_ config: VocoderConfig, isExact: Bool) throws -> WeightStore? {
-        func selects(_ name: String) -> Bool { name.hasPrefix(TensorNames.vocoder) && Vocoder.isExact(name, config) == isExact }
+        @Sendable func selects(_ name: String) -> Bool { name.hasPrefix(TensorNames.vocoder) && Vocoder.isExact(name, config) == isExact }
         guard files.entries.keys.contains(where: selects) else { return nil }
         return try store { options in
-            options.select = { $0.hasPrefix(TensorNames.vocoder) && Vocoder.isExact($0, config) == isExact }
+            options.select = selects
             options.lineKernels = { Vocoder.kernels($0, config) }
             options.roundsKernels = isFast && !isExact
         }

@@ -8,6 +8,9 @@ public struct Token2WavSettings: Sendable, Equatable {
         case rk4
         /// One evaluation for each interval.
         case euler
+
+        /// All names, for messages.
+        public static var known: String { allCases.map(\.rawValue).joined(separator: ", ") }
     }
 
     public var solver: Solver

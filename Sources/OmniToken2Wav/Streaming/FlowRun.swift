@@ -1,3 +1,4 @@
+import OmniEngine
 import OmniTensor
 
 /// What one utterance computes with: an executor of its own, and the schedule of its settings.
@@ -33,7 +34,7 @@ final class FlowRun {
     /// The spectrogram `[mel, frames]` of codes: the flow from `noise` to its end.
     func spectrogram(_ codes: [Int32], _ voice: Token2Wav.Speaker, noise: [Float], _ report: inout Token2WavReport) throws -> [Float] {
         let start = ContinuousClock.now
-        defer { report.ditSeconds += start.duration(to: .now).inSeconds }
+        defer { report.ditSeconds += start.duration(to: .now).seconds }
         let modulations = try model.modulations(schedule, executor, scope)
         var conditions = [try condition(codes, encoded: voice.encoded, condition: voice.condition)]
         if settings.guides {
@@ -65,14 +66,10 @@ final class FlowRun {
     /// Samples of a spectrogram.
     func sound(_ mel: [Float], _ report: inout Token2WavReport) throws -> [Float] {
         let start = ContinuousClock.now
-        defer { report.vocoderSeconds += start.duration(to: .now).inSeconds }
+        defer { report.vocoderSeconds += start.duration(to: .now).seconds }
         let bands = model.config.vocoder.mel
         return try model.alone(scope) {
             try executor.evaluate(scope) { graph in [try model.vocoder(graph, graph.input([bands, mel.count / bands], mel))] }[0]
         }
     }
-}
-
-extension Duration {
-    var inSeconds: Double { self / .seconds(1) }
 }

@@ -66,8 +66,9 @@ struct ChatRoutes: RouteGroup {
         }
         var coder = ChatMediaCoder(audio: audio)
         if let speaker = try worker.model() as? any SpokenChatModel {
-            coder.speech = stages.answer(audio)
-            try speaker.check(stages.answer(audio))
+            let answer = stages.answer(audio)
+            try speaker.check(answer)
+            coder.speech = answer
             unused.names = audio.ignored + stages.ignored
         } else {
             // It has one voice, and no stages that could be told anything.

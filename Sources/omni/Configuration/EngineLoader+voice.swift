@@ -38,8 +38,8 @@ extension EngineLoader {
         options.useGPU = flags.gpuLayers != 0
         if let name = flags.token2wavSolver {
             guard let solver = Token2WavSettings.Solver(rawValue: name) else {
-                let known = Token2WavSettings.Solver.allCases.map(\.rawValue).joined(separator: ", ")
-                throw APIError(.invalidRequest, "--token2wav-solver \(name) is not known.", remedy: "Known are: \(known).")
+                throw APIError(
+                    .invalidRequest, "--token2wav-solver \(name) is not known.", remedy: "Known are: \(Token2WavSettings.Solver.known).")
             }
             options.settings.solver = solver
         }

@@ -30,8 +30,9 @@ struct Token2WavDecoder: CodecDecoder {
         var own = model.defaults
         if let name = settings.solver {
             guard let solver = Token2WavSettings.Solver(rawValue: name) else {
-                let known = Token2WavSettings.Solver.allCases.map(\.rawValue).joined(separator: ", ")
-                throw APIError.invalid("body.token2wav_solver", "There is no solver `\(name.prefix(32))`.", remedy: "Known are: \(known).")
+                throw APIError.invalid(
+                    "body.token2wav_solver", "There is no solver `\(name.prefix(32))`.",
+                    remedy: "Known are: \(Token2WavSettings.Solver.known).")
             }
             own.solver = solver
         }
