@@ -1,6 +1,7 @@
 import Foundation
 import OmniAPI
 import OmniEngine
+import OmniTestSupport
 import Testing
 
 @testable import OmniText
@@ -45,9 +46,12 @@ struct LimitTests {
 
     @Test("who leaves while decoding stops the work and leaves others' answers as they would be")
     func leaveWhileDecoding() async throws {
-        let engine = try await TestModel.engine()
+        let lane = GateLane()
+        let engine = try await TestModel.engine(lane: lane)
         let wanted = try await engine.answers(comparable("Who wrote Hamlet?")).first
         let scope = RequestScope(id: "leaver")
+        // Nobody gets a turn after these until the client has left: its answer cannot be done before.
+        lane.close(after: 30)
         let leaver = try await engine.chat(
             question("Tell me a long story.", maxTokens: 2000) { $0.sampling.ignoreEOS = true }, scope: scope)
         async let other = engine.answers(comparable("Who wrote Hamlet?"))
@@ -55,7 +59,10 @@ struct LimitTests {
         await #expect(throws: CancellationError.self) {
             for try await event in leaver.events {
                 if case .text = event { seen += 1 }
-                if seen == 3 { scope.cancellation.cancel() }
+                if seen == 3 {
+                    scope.cancellation.cancel()
+                    lane.open()
+                }
             }
         }
         #expect(seen < 60)

@@ -187,13 +187,17 @@ struct SpokenAnswerTests {
 
     @Test("whoever leaves stops all three stages, and a decoder that fails ends the answer")
     func ends() async throws {
-        let engine = try await TalkerFixture.engine()
+        let lane = GateLane()
+        let engine = try await TalkerFixture.engine(lane: lane)
         let scope = RequestScope(id: "test")
         let long = question("Say hello.", maxTokens: 3000) { $0.sampling.ignoreEOS = true }
+        // The thinker gets no turn after these until the client has left: it cannot be done before.
+        lane.close(after: 60)
         var generation: TextGeneration? = try await engine.chat(long, speech: greedy(codes: 4000), scope: scope)
         for try await event in try #require(generation).events { if case .audio = event { break } }
         generation = nil
         #expect(scope.cancellation.isCancelled)
+        lane.open()
         try await until {
             let now = engine.statistics
             let spoken = engine.speaker?.talker.statistics
