@@ -28,7 +28,7 @@ public struct Checkpoint: Sendable {
         guard let object = json.objectValue else { throw ConversionError(.damaged, path, "It is no JSON object.") }
         part = ""
         let plain = Config(object, path: path)
-        architecture = try Architecture.of(class: plain.className, path: path)
+        architecture = try Architecture.of(class: plain.className, path: path, titles: Self.titles(folder))
         root = plain
         config = Config(Config.merged(object, architecture.sections), path: path, defaults: architecture.defaults)
         if let method = config["quantization_config"]?["quant_method"]?.stringValue {
@@ -55,12 +55,20 @@ public struct Checkpoint: Sendable {
     /// Makes vectors: by its class, or because sentence-transformers' `modules.json` says how.
     public var isEmbedding: Bool { architecture.isEmbedding || FileManager.default.fileExists(atPath: "\(folder)/modules.json") }
     /// The folder's name, or the repository's where it lies in the Hub's cache (`models--owner--name/snapshots/commit`).
-    public var name: String {
+    public var name: String { Self.name(of: folder) }
+
+    private static func name(of folder: String) -> String {
         let place = URL(filePath: folder), parent = place.deletingLastPathComponent()
         let repository = parent.deletingLastPathComponent().lastPathComponent
         guard parent.lastPathComponent == "snapshots", repository.hasPrefix("models--") else { return place.lastPathComponent }
         return String(repository.split(separator: "--").last ?? "model")
     }
+    /// What the checkpoint is called: its name and the headings of its README, in small letters.
+    private static func titles(_ folder: String) -> [String] {
+        let headings = text("\(folder)/README.md")?.split(separator: "\n").filter { $0.hasPrefix("# ") }.map(String.init) ?? []
+        return ([name(of: folder)] + headings).map { $0.lowercased() }
+    }
+
     /// Bytes of the weights.
     public var byteCount: Int { weights.entries.values.reduce(0) { $0 + $1.byteCount } }
 

@@ -23,13 +23,15 @@ public struct ConversionPlan: Sendable {
         guard count > 0, count <= 1 << 22 else { throw ConversionError(.damaged, config.path, "vocab_size is \(count).") }
         if source.model["byte_fallback"] == .bool(true) { source.dropAdded(from: count) }
         let vocabulary = try Vocabulary(source, count: count, architecture: architecture)
-        let table = try architecture.table(config)
+        var table = try architecture.table(config)
+        if let head = try Self.answerHead(architecture, config, vocabulary, source) { table.tensors.append(head) }
         self.type = Self.named(type) ?? TensorMap.mainType(checkpoint, table)
         tensors = try TensorMap.plan(checkpoint, table, type: self.type, tokens: count)
 
         var metadata = Metadata(architecture: architecture.name)
         Self.describe(tensors, self.type, name: Self.safeName(checkpoint.name, source), in: &metadata)
         try architecture.metadata(config, &metadata)
+        if !architecture.answers.isEmpty { metadata.set("classifier.output_labels", .strings(architecture.answers)) }
         if let pooling = try Pooling(checkpoint) { metadata.set("pooling_type", .uint32(pooling.rawValue)) }
         // True is what libllama takes anyway, or what it would do wrongly.
         if architecture.saysPrefixSpace, vocabulary.model == "gpt2", source.config?["add_prefix_space"] == .bool(false) {
@@ -65,6 +67,19 @@ public struct ConversionPlan: Sendable {
         try GenerationDefaults(folder: checkpoint.folder).write(to: &metadata)
         self.metadata = metadata
         layout = GGUFLayout(metadata, tensors)
+    }
+
+    /// Where the rows of the answers' tokens come from; nil for a network without. Throws ``ConversionError`` for a token that is not there.
+    private static func answerHead(_ architecture: Architecture, _ config: Config, _ vocabulary: Vocabulary, _ source: TokenizerSource)
+        throws(ConversionError) -> TensorRule?
+    {
+        guard !architecture.answers.isEmpty else { return nil }
+        var rows: [Int] = []
+        for answer in architecture.answers {
+            guard let id = vocabulary.tokens.firstIndex(of: answer) else { throw source.unsupported("It has no token for \"\(answer)\".") }
+            rows.append(id)
+        }
+        return TensorRule(config.flag("tie_word_embeddings") ? "model.embed_tokens" : "lm_head", "cls.output", rows: .chosen(rows))
     }
 
     static func named(_ type: String?) -> StoredType? { [StoredType.f32, .f16, .bf16].first { "\($0)" == type } }

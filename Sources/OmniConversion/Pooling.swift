@@ -3,6 +3,8 @@ import OmniAPI
 /// How a model's vectors for tokens become one for the text, as sentence-transformers' `modules.json` says.
 enum Pooling: UInt32, Sendable {
     case mean = 1, cls, last
+    /// A head for classes.
+    case rank
 
     /// Nil where the folder does not say. Throws ``ConversionError`` for a way that libllama does not have.
     init?(_ checkpoint: Checkpoint) throws(ConversionError) {

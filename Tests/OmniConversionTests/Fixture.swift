@@ -11,7 +11,7 @@ enum Fixture {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
     static let checkpoints = [
         "llama3", "llama2", "smollm2", "mistral", "qwen2", "qwen3", "gemma3", "phi3", "phi4-mini", "smollm3", "granite", "qwen3-moe",
-        "bert", "bert-reranker", "bert-classifier", "xlmr-reranker", "qwen3-embedding",
+        "bert", "bert-reranker", "bert-classifier", "xlmr-reranker", "qwen3-embedding", "qwen3-reranker", "qwen3-reranker-untied",
     ]
 
     static func json(_ path: String) throws -> JSONValue { try JSONValue.parse(Data(contentsOf: folder.appending(path: path))) }

@@ -53,7 +53,12 @@ CHECKPOINTS = {
         bos_token_id=0, eos_token_id=2, pad_token_id=1, id2label={"0": "LABEL_0"}, label2id={"LABEL_0": 0})),
     "qwen3-embedding": ("qwen2", config("Qwen3Model", "qwen3", vocab_size=640, rope_theta=1000000, bos_token_id=600, eos_token_id=600, rms_norm_eps=1e-6, head_dim=16, attention_bias=False, sliding_window=None, use_sliding_window=False, max_window_layers=2,
                                         rope_scaling=None, tie_word_embeddings=True), torch.bfloat16),
+    "qwen3-reranker": ("qwen3-reranker", config("Qwen3ForCausalLM", "qwen3", vocab_size=640, rope_theta=1000000, bos_token_id=600, eos_token_id=602, rms_norm_eps=1e-6, head_dim=16, attention_bias=False, sliding_window=None, use_sliding_window=False,
+                                                max_window_layers=2, rope_scaling=None, tie_word_embeddings=True), torch.bfloat16),
+    "qwen3-reranker-untied": ("qwen3-reranker", config("Qwen3ForCausalLM", "qwen3", vocab_size=640, rope_theta=1000000, bos_token_id=600, eos_token_id=602, rms_norm_eps=1e-6, head_dim=16, attention_bias=False,
+                                                       sliding_window=None, use_sliding_window=False, max_window_layers=2, rope_scaling=None, tie_word_embeddings=False), torch.bfloat16),
 }
+README = {"qwen3-reranker": "# Qwen3-Reranker-0.6B\n", "qwen3-reranker-untied": "# Qwen3-Reranker-8B\n"}
 GENERATION = {
     "llama3": {"bos_token_id": 600, "do_sample": True, "eos_token_id": [601, 604], "temperature": 0.6, "top_p": 0.9},
     "qwen2": {"bos_token_id": 600, "do_sample": True, "eos_token_id": [602, 600], "repetition_penalty": 1.1, "temperature": 0.7, "top_k": 20, "top_p": 0.8},
@@ -87,6 +92,8 @@ def make(name, folder):
     tokenizer, settings, dtype = CHECKPOINTS[name]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
+    if name in README:
+        (folder / "README.md").write_text(README[name])
     if name in GENERATION:
         (folder / "generation_config.json").write_text(json.dumps(GENERATION[name], indent=1) + "\n")
     if name in SENTENCE_TRANSFORMERS:

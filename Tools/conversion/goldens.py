@@ -28,7 +28,7 @@ from gguf import GGUFReader, GGUFValueType  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 # What the published tokenizers of these families are called by the converter, which knows them by a checksum of their ids.
-PRE = {"llama3": "llama-bpe", "qwen2": "qwen2", "smollm": "smollm", "gpt4o": "gpt-4o", "tekken": "tekken", "wordpiece": "bert-bge"}
+PRE = {"llama3": "llama-bpe", "qwen2": "qwen2", "smollm": "smollm", "gpt4o": "gpt-4o", "tekken": "tekken", "qwen3-reranker": "qwen2", "wordpiece": "bert-bge"}
 ARCHITECTURE_PRE = {"granite": "refact"}
 CONVERT = """
 import sys
@@ -89,6 +89,9 @@ def computed(name, model, vocabulary, own):
             ids = [number + 5 if number < 5 else number for number in ids]
             logits = model(torch.tensor([ids])).logits[0]
             return {"ids": ids, "pairs": pairs(model, own), "rows": {"classes": base64.b64encode(logits.float().numpy().tobytes()).decode()}}
+        if name.startswith("qwen3-reranker"):
+            chances = model(torch.tensor([ids])).logits[0, -1, [own.token_to_id(answer) for answer in ["yes", "no"]]].softmax(-1)
+            return {"ids": ids, "rows": {"classes": base64.b64encode(chances.float().numpy().tobytes()).decode()}}
         if name in checkpoints.SENTENCE_TRANSFORMERS:
             states = model(torch.tensor([ids])).last_hidden_state[0]
             row = states[0] if "pooling_mode_cls_token" in checkpoints.SENTENCE_TRANSFORMERS[name] else states[-1]

@@ -31,25 +31,25 @@ CHATML = (
 )
 
 
-def training_text():
+def training_text(more=()):
     """Lines to learn from: the nasty ones, and prose and code that every Python has."""
     text = list(corpus.lines()) * 2
     for module in [argparse, ast, csv, difflib, json, logging, random, re]:
         text += Path(module.__file__).read_text(encoding="utf-8").splitlines(keepends=True)[:800]
-    return text
+    return text + list(more)
 
 
 def split(pattern):
     return pre_tokenizers.Split(Regex(pattern), behavior="isolated", invert=False)
 
 
-def byte_level(pre, normalizer=None, size=600, ignore_merges=False):
+def byte_level(pre, normalizer=None, size=600, ignore_merges=False, more=()):
     own = Tokenizer(models.BPE(ignore_merges=ignore_merges))
     own.pre_tokenizer = pre
     if normalizer:
         own.normalizer = normalizer
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False)
-    own.train_from_iterator(training_text(), trainer)
+    own.train_from_iterator(training_text(more), trainer)
     own.decoder = decoders.ByteLevel()
     return own
 
@@ -93,11 +93,16 @@ def llama3(folder):
     write(own, folder, {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"}, special, template=template)
 
 
-def qwen2(folder):
-    own = byte_level(whole(QWEN2), normalizers.NFC())
+def qwen2(folder, more=()):
+    own = byte_level(whole(QWEN2), normalizers.NFC(), more=more)
     own.post_processor = processors.ByteLevel(trim_offsets=False)
     config = {"tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "unk_token": None, "add_bos_token": False, "add_prefix_space": False}
     write(own, folder, config, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], ["<think>", "</think>"], CHATML)
+
+
+def qwen3_reranker(folder):
+    """The same with tokens for the answers."""
+    qwen2(folder, more=["yes", "no"] * 400)
 
 
 def smollm(folder):
@@ -225,4 +230,4 @@ def unigram(folder):
     return own
 
 
-FAMILIES = {"llama3": llama3, "qwen2": qwen2, "smollm": smollm, "gpt4o": gpt4o, "tekken": tekken, "spm": spm, "spm-first": spm_first, "gemma": gemma, "wordpiece": wordpiece, "unigram": unigram}
+FAMILIES = {"llama3": llama3, "qwen2": qwen2, "qwen3-reranker": qwen3_reranker, "smollm": smollm, "gpt4o": gpt4o, "tekken": tekken, "spm": spm, "spm-first": spm_first, "gemma": gemma, "wordpiece": wordpiece, "unigram": unigram}

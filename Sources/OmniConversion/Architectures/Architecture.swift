@@ -6,10 +6,14 @@ struct Architecture: Sendable {
     let classes: [String]
     /// What libllama calls it: `general.architecture`.
     let name: String
+    /// What the model, or a heading of its README, is called where it has the class of another kind of network; in small letters.
+    var title: String?
     /// Makes vectors, not text.
     var isEmbedding = false
     /// Tells classes of texts or of pairs.
     var isClassifier = false
+    /// Tokens whose rows of the head are all that is kept of it: the next one says how well a pair of texts fits.
+    var answers: [String] = []
     /// Where `config.json` describes the language model, where that is not the whole of it; the first that is there.
     var sections: [[String]] = []
     /// The encoders of pictures and sound that belong to it.
@@ -50,15 +54,20 @@ struct Architecture: Sendable {
 extension Architecture {
     /// The registry.
     static let all: [Architecture] = [
-        .llama, .qwen2, .qwen3, .qwen3Embedding, .qwen3MoE, .gemma3, .phi3, .smolLM3, .granite, .bert, .bertClassifier,
+        .llama, .qwen2, .qwen3Reranker, .qwen3, .qwen3Embedding, .qwen3MoE, .gemma3, .phi3, .smolLM3, .granite, .bert, .bertClassifier,
         .xlmRoberta, .xlmRobertaClassifier, .qwen2VL,
         .qwen25VL, .qwen3VL, .qwen25Omni,
     ]
 
-    /// The architecture of a class. Throws ``ConversionError`` with the known ones.
-    static func of(class name: String?, path: String) throws(ConversionError) -> Architecture {
-        if let found = all.first(where: { $0.classes.contains(name ?? "") }) { return found }
-        let known = all.flatMap(\.classes).sorted().joined(separator: ", ")
+    /// The architecture of a class; `titles` are what the checkpoint is called, in small letters. Throws ``ConversionError`` with the known
+    /// ones.
+    static func of(class name: String?, path: String, titles: [String] = []) throws(ConversionError) -> Architecture {
+        func fits(_ architecture: Architecture) -> Bool {
+            guard let title = architecture.title else { return true }
+            return titles.contains { $0.contains(title) }
+        }
+        if let found = all.first(where: { $0.classes.contains(name ?? "") && fits($0) }) { return found }
+        let known = Set(all.flatMap(\.classes)).sorted().joined(separator: ", ")
         throw ConversionError(
             .unsupported, path, name.map { "\($0) is no architecture that can be converted." } ?? "\"architectures\" names no model.",
             remedy: "Known are: \(known). Of many others the Hub has a GGUF.")

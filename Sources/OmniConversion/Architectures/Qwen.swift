@@ -12,6 +12,35 @@ extension Architecture {
         layers: ("model.layers", qwen3Layer),
         check: checkQwen, metadata: decoderMetadata)
 
+    /// Qwen3-Reranker, which has the class of one that writes: it judges a pair of texts by its next token.
+    static let qwen3Reranker = Architecture(
+        classes: qwen3.classes, name: qwen3.name, title: "qwen3-reranker", isClassifier: true, answers: ["yes", "no"],
+        defaults: qwen3Defaults, tensors: decoderTensors.filter { $0.source != "lm_head" }, layers: qwen3.layers,
+        check: checkQwen,
+        metadata: { config, metadata throws(ConversionError) in
+            try decoderMetadata(config, &metadata)
+            metadata.set("pooling_type", .uint32(Pooling.rank.rawValue))
+            metadata["tokenizer.chat_templates"] = .strings(["rerank"])
+            metadata["tokenizer.chat_template.rerank"] = .string(rerankerPrompt)
+        })
+
+    /// What Qwen3-Reranker was trained to be asked.
+    private static let rerankerPrompt = """
+        <|im_start|>system
+        Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the answer can only be \
+        "yes" or "no".<|im_end|>
+        <|im_start|>user
+        <Instruct>: Given a web search query, retrieve relevant passages that answer the query
+        <Query>: {query}
+        <Document>: {document}<|im_end|>
+        <|im_start|>assistant
+        <think>
+
+        </think>
+
+
+        """
+
     /// Qwen3-Embedding: the network without its head; the last token's state is the text's vector.
     static let qwen3Embedding = Architecture(
         classes: ["Qwen3Model"], name: "qwen3", isEmbedding: true, defaults: qwen3Defaults, prefixes: ["model."],

@@ -81,6 +81,7 @@ struct TensorMap {
         switch rule.rows {
         case .thirds(let names): return try thirds(entry, name: name, target: rule.target, names)
         case .frames where entry.shape.count > 1: return try frames(entry, name: name)
+        case .chosen(let rows): return [try chosen(rows, entry, name: name)]
         default: return [try whole(rule, entry, name: name)]
         }
     }
@@ -116,6 +117,15 @@ struct TensorMap {
         return TensorPlan(
             name: name, shape: shape, type: stored,
             content: .weights([.init(entry: entry, rows: first..<rows)], order: order, plus: rule.plus))
+    }
+
+    private func chosen(_ rows: [Int], _ entry: WeightEntry, name: String) throws(ConversionError) -> TensorPlan {
+        guard entry.shape.count == 2, rows.allSatisfy((0..<entry.rows).contains) else {
+            throw damaged("Its tensor \(entry.name) has the shape \(entry.shape), and the rows \(rows) are wanted.")
+        }
+        return TensorPlan(
+            name: name, shape: [entry.shape[0], rows.count], type: type,
+            content: .weights(rows.map { .init(entry: entry, rows: $0..<$0 + 1) }, order: .asIs, plus: 0))
     }
 
     /// The experts of a layer as one tensor of three axes.

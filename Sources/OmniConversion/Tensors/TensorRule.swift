@@ -22,6 +22,8 @@ struct TensorRule: Sendable {
         case frames
         /// A convolution over time: its bias has an axis for it, and libmtmd wants its kernel in f16.
         case channels
+        /// Those of a few tokens, in this order.
+        case chosen([Int])
         /// All but the first ones, which stand for positions before the first (`pad_token_id` and one more).
         case positions
     }

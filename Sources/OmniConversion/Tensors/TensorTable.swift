@@ -11,7 +11,7 @@ struct TensorTable: Sendable {
     /// What is computed from `config.json`.
     var generated: [TensorPlan] = []
     /// Tensors outside the layers.
-    let tensors: [TensorRule]
+    var tensors: [TensorRule]
     let layers: [Layers]
     /// `lm_head` must be there.
     var wantsHead = false
