@@ -89,7 +89,8 @@ let package = Package(
         .target(name: "OmniEngine", dependencies: ["OmniAPI", logging]),
         .target(name: "OmniMedia", dependencies: ["CFFmpeg", "OmniAPI"]),
         .target(name: "OmniDevices", dependencies: ["CLlama"], linkerSettings: nativeLink),
-        .target(name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniDevices", "OmniEngine"], linkerSettings: nativeLink),
+        .target(
+            name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniDevices", "OmniEngine", "OmniGGUF"], linkerSettings: nativeLink),
         .target(name: "OmniKernelCheck", dependencies: ["CKernelReference", "CLlama", "CTensor", "OmniAPI"], linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),

@@ -10,14 +10,16 @@ public struct GGUFHeader: Sendable {
     public var version: Int
     /// Scalars and strings by key; of an array only its length.
     public var metadata: [String: Value]
-    public var tensorCount: Int
+    /// The arrays that were asked for.
+    public var arrays: [String: Elements] = [:]
+    /// What the file holds, in its order.
+    public var tensors: [GGUFTensor] = []
+    /// Where the tensors' data begin, bytes from the file's start.
+    public var dataOffset: Int64 = 0
     /// Bytes that the file must have, by the tensors that it lists; nil when it uses a tensor type unknown here.
     public var expectedSize: Int64?
     /// Bytes that the file has.
     public var fileSize: Int64
-    /// Whether it has the tensor `cls.output.weight`, which only classifiers and rerankers have.
-    var hasClassifierHead = false
-
     /// A metadata value.
     public enum Value: Sendable, Equatable {
         case integer(Int64)
@@ -25,6 +27,13 @@ public struct GGUFHeader: Sendable {
         case bool(Bool)
         case string(String)
         case array(count: Int)
+    }
+
+    /// The elements of a metadata array.
+    public enum Elements: Sendable, Equatable {
+        case strings([String])
+        case integers([Int64])
+        case numbers([Double])
     }
 }
 
@@ -35,8 +44,31 @@ extension GGUFHeader {
         if case .integer(let value)? = metadata[key] { Int(exactly: value) } else { nil }
     }
 
+    /// Texts of an array that was asked for.
+    public func strings(_ key: String) -> [String]? { if case .strings(let values)? = arrays[key] { values } else { nil } }
+
+    /// Whole numbers of an array that was asked for.
+    public func integers(_ key: String) -> [Int64]? { if case .integers(let values)? = arrays[key] { values } else { nil } }
+
+    /// Numbers of an array that was asked for.
+    public func numbers(_ key: String) -> [Double]? { if case .numbers(let values)? = arrays[key] { values } else { nil } }
+
+    /// A number, also when it is a whole one.
+    public func number(_ key: String) -> Double? {
+        switch metadata[key] {
+        case .number(let value): value
+        case .integer(let value): Double(value)
+        default: nil
+        }
+    }
+
+    public var tensorCount: Int { tensors.count }
+
     /// `general.architecture`: `llama`, `qwen2`, `bert`, `clip` …
     public var architecture: String { string("general.architecture") ?? "unknown" }
+
+    /// Whether it has the tensor that only classifiers and rerankers have.
+    var hasClassifierHead: Bool { tensors.contains { $0.name == "cls.output.weight" } }
 
     /// How token vectors become one: 0 none, 1 mean, 2 CLS, 3 last, 4 rank. Nil when the file does not say.
     public var poolingType: Int? { integer("\(architecture).pooling_type") }

@@ -8,7 +8,9 @@ extension GGUFHeader {
 
     /// Reads the header of the file at `url`. Blocks on the disk. Throws ``GGUFError`` for what is no GGUF, and the system's
     /// error for a file that cannot be read.
-    public init(readingFrom url: URL) throws { try self.init(GGUFInput(url: url)) }
+    ///
+    /// - Parameter arrays: keys of arrays whose elements are wanted; of others only the length is kept.
+    public init(readingFrom url: URL, arrays: Set<String> = []) throws { try self.init(GGUFInput(url: url), arrays: arrays) }
 
     /// The same, asking the file for `chunk` bytes at a time.
     init(readingFrom url: URL, chunk: Int) throws { try self.init(GGUFInput(url: url, chunk: chunk)) }
@@ -16,7 +18,7 @@ extension GGUFHeader {
     /// Reads the header at the start of `bytes`, which are taken for the whole file.
     init(bytes: [UInt8]) throws { try self.init(GGUFInput(bytes: bytes)) }
 
-    private init(_ input: GGUFInput) throws {
+    private init(_ input: GGUFInput, arrays wanted: Set<String> = []) throws {
         var input = input
         fileSize = input.fileSize
         guard fileSize > 0 else { throw GGUFError.cutShort }
@@ -25,18 +27,24 @@ extension GGUFHeader {
         guard version == 2 || version == 3 else {
             throw GGUFError(version == 1 ? "GGUF version 1 is too old; convert it again" : "GGUF version \(version) is unknown")
         }
-        tensorCount = try input.count(limit: Self.maximumEntries, what: "tensors")
+        let count = try input.count(limit: Self.maximumEntries, what: "tensors")
         let entries = try input.count(limit: Self.maximumEntries, what: "metadata entries")
         metadata = [:]
         for _ in 0..<entries {
             let key = try input.string()
-            metadata[key] = try Self.value(&input)
+            let type = try input.integer(UInt32.self)
+            if type == Self.arrayType, wanted.contains(key) {
+                let elements = try Self.elements(&input)
+                arrays[key] = elements
+                metadata[key] = .array(count: elements.count)
+            } else {
+                metadata[key] = try Self.value(&input, type: type)
+            }
         }
-        var head = false
-        expectedSize = try Self.expectedSize(&input, tensors: tensorCount, alignment: Self.alignment(metadata)) {
-            if $0 == "cls.output.weight" { head = true }
-        }
-        hasClassifierHead = head
+        tensors = try (0..<count).map { _ in try GGUFTensor(&input) }
+        let alignment = try Self.alignment(metadata)
+        dataOffset = (input.position + alignment - 1) / alignment * alignment
+        expectedSize = try tensors.isEmpty ? input.position : Self.end(of: tensors, from: dataOffset)
     }
 
     /// Where tensor data starts is rounded up to this many bytes.
@@ -48,9 +56,8 @@ extension GGUFHeader {
         return bytes
     }
 
-    private static func value(_ input: inout GGUFInput) throws -> Value {
-        try value(&input, type: try input.integer(UInt32.self))
-    }
+    /// The number that stands for arrays among the types of metadata.
+    private static let arrayType: UInt32 = 9
 
     private static func value(_ input: inout GGUFInput, type: UInt32) throws -> Value {
         switch type {
@@ -63,7 +70,7 @@ extension GGUFHeader {
         case 6: .number(Double(Float(bitPattern: try input.integer(UInt32.self))))
         case 7: .bool(try input.integer(UInt8.self) != 0)
         case 8: .string(try input.string())
-        case 9: .array(count: try skipArray(&input))
+        case arrayType: .array(count: try skipArray(&input))
         case 10: .integer(Int64(clamping: try input.integer(UInt64.self)))
         case 11: .integer(try input.integer(Int64.self))
         case 12: .number(Double(bitPattern: try input.integer(UInt64.self)))
@@ -88,68 +95,47 @@ extension GGUFHeader {
         return count
     }
 
-    /// The end of the last tensor's data. `note` gets the name of each.
-    private static func expectedSize(
-        _ input: inout GGUFInput, tensors: Int, alignment: Int64, note: (String) -> Void
-    ) throws -> Int64? {
-        var end: Int64? = 0
-        for _ in 0..<tensors {
-            note(try input.string())
-            let dimensions = try input.integer(UInt32.self)
-            guard dimensions <= 4 else { throw GGUFError("a tensor has \(dimensions) dimensions") }
-            var shape: [Int64] = []
-            for _ in 0..<dimensions {
-                guard let length = Int64(exactly: try input.integer(UInt64.self)) else { throw GGUFError.tensorTooLarge }
-                shape.append(length)
+    /// The elements of an array of texts or numbers.
+    private static func elements(_ input: inout GGUFInput) throws -> Elements {
+        let type = try input.integer(UInt32.self)
+        let count = try input.count(limit: Int.max / 8, what: "array elements")
+        var (strings, integers, numbers) = ([String](), [Int64](), [Double]())
+        for _ in 0..<count {
+            switch try value(&input, type: type) {
+            case .string(let text): strings.append(text)
+            case .integer(let number): integers.append(number)
+            case .bool(let flag): integers.append(flag ? 1 : 0)
+            case .number(let number): numbers.append(number)
+            case .array: throw GGUFError("an array of arrays is not allowed")
             }
-            let type = try input.integer(UInt32.self)
-            guard let offset = Int64(exactly: try input.integer(UInt64.self)) else { throw GGUFError.tensorTooLarge }
-            guard let block = TensorBlock.byType[type] else { end = nil; continue }
-            guard let bytes = block.bytes(shape: shape) else { throw GGUFError.tensorTooLarge }
-            let (last, overflow) = offset.addingReportingOverflow(bytes)
-            guard !overflow else { throw GGUFError.tensorTooLarge }
-            end = end.map { max($0, last) }
         }
-        guard let end, tensors > 0 else { return tensors > 0 ? nil : input.position }
-        let start = (input.position + alignment - 1) / alignment * alignment
+        return strings.count == count && count > 0 ? .strings(strings) : numbers.count == count ? .numbers(numbers) : .integers(integers)
+    }
+
+    /// The end of the last tensor's data; nil where a type is unknown here.
+    private static func end(of tensors: [GGUFTensor], from start: Int64) throws -> Int64? {
+        var end: Int64 = 0
+        for tensor in tensors {
+            guard let block = TensorBlock.byType[tensor.type] else { return nil }
+            guard let bytes = block.bytes(shape: tensor.shape) else { throw GGUFError.tensorTooLarge }
+            let (last, overflow) = tensor.offset.addingReportingOverflow(bytes)
+            guard !overflow else { throw GGUFError.tensorTooLarge }
+            end = max(end, last)
+        }
         let (size, overflow) = start.addingReportingOverflow(end)
         guard !overflow else { throw GGUFError.tensorTooLarge }
         return size
     }
 }
 
-/// How ggml packs a tensor type: `elements` values in `size` bytes (`ggml_type_size`, `ggml_blck_size`).
-struct TensorBlock {
-    let elements: Int64
-    let size: Int64
-
-    /// Nil when the number does not fit.
-    func bytes(shape: [Int64]) -> Int64? {
-        var count: Int64 = 1
-        for length in shape {
-            let (product, overflow) = count.multipliedReportingOverflow(by: length)
-            if overflow { return nil }
-            count = product
+extension GGUFHeader.Elements {
+    var count: Int {
+        switch self {
+        case .strings(let values): values.count
+        case .integers(let values): values.count
+        case .numbers(let values): values.count
         }
-        // Rounded up without a sum that could pass the largest number.
-        let blocks = count / elements + (count % elements == 0 ? 0 : 1)
-        let (bytes, overflow) = blocks.multipliedReportingOverflow(by: size)
-        return overflow ? nil : bytes
     }
-
-    static let byType: [UInt32: TensorBlock] = [
-        0: .init(elements: 1, size: 4), 1: .init(elements: 1, size: 2), 30: .init(elements: 1, size: 2),
-        24: .init(elements: 1, size: 1), 25: .init(elements: 1, size: 2), 26: .init(elements: 1, size: 4),
-        27: .init(elements: 1, size: 8), 28: .init(elements: 1, size: 8),
-        2: .init(elements: 32, size: 18), 3: .init(elements: 32, size: 20), 6: .init(elements: 32, size: 22),
-        7: .init(elements: 32, size: 24), 8: .init(elements: 32, size: 34), 9: .init(elements: 32, size: 36),
-        10: .init(elements: 256, size: 84), 11: .init(elements: 256, size: 110), 12: .init(elements: 256, size: 144),
-        13: .init(elements: 256, size: 176), 14: .init(elements: 256, size: 210), 15: .init(elements: 256, size: 292),
-        16: .init(elements: 256, size: 66), 17: .init(elements: 256, size: 74), 18: .init(elements: 256, size: 98),
-        19: .init(elements: 256, size: 50), 20: .init(elements: 32, size: 18), 21: .init(elements: 256, size: 110),
-        22: .init(elements: 256, size: 82), 23: .init(elements: 256, size: 136), 29: .init(elements: 256, size: 56),
-        34: .init(elements: 256, size: 54), 35: .init(elements: 256, size: 66), 39: .init(elements: 32, size: 17),
-    ]
 }
 
 extension GGUFError {

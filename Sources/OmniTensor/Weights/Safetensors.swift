@@ -18,7 +18,9 @@ enum Safetensors {
         } catch let error as DecodingError {
             throw TensorError.file(path: path, reason: "has a broken header: \(error)")
         }
-        return try header.tensors.map { name, claim in try entry(name, claim, file, start) }
+        // Markers have no values.
+        let entries = try header.tensors.filter { !$0.1.isEmpty }.map { name, claim in try entry(name, claim, file, start) }
+        return try ScaledWeights(path: path, unsigned: header.unsigned, metadata: header.metadata).resolve(entries)
     }
 
     private static let headerLimit = 100 << 20
@@ -30,12 +32,7 @@ enum Safetensors {
             throw broken("has the shape \(claim.shape) and offsets \(claim.data_offsets)")
         }
         let shape = claim.shape.isEmpty ? [1] : Array(claim.shape.reversed())
-        guard var bytes = encoding.rowBytes(shape[0]) else { throw broken("has the shape \(claim.shape)") }
-        for axis in shape.dropFirst() {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: axis)
-            guard !overflow else { throw broken("has the shape \(claim.shape)") }
-            bytes = product
-        }
+        guard let bytes = encoding.byteCount(shape) else { throw broken("has the shape \(claim.shape)") }
         let (begin, end) = (claim.data_offsets[0], claim.data_offsets[1])
         guard begin >= 0, end >= begin, end - begin == bytes else {
             throw broken("takes \(bytes) bytes, but has offsets \(begin) to \(end)")
@@ -44,10 +41,7 @@ enum Safetensors {
             // Unsigned: the sum of two sizes, either of which may be as large as numbers get.
             throw broken("ends at byte \(UInt(start) + UInt(end)), but the file has only \(file.size): it is cut short")
         }
-        // ggml has four axes: the slowest ones become one, as its 3D convolution has its kernels.
-        let axes = shape.count <= 4 ? shape : Array(shape[..<3]) + [shape[3...].reduce(1, *)]
-        let folded = shape.count > 4 ? Array(shape[3...]) : []
-        return WeightEntry(name: name, shape: axes, folded: folded, encoding: encoding, file: file, offset: start + begin, byteCount: bytes)
+        return WeightEntry(name: name, axes: shape, encoding: encoding, file: file, offset: start + begin, byteCount: bytes)
     }
 
     private static let encodings: [String: WeightEncoding] = [
@@ -59,10 +53,15 @@ enum Safetensors {
         let dtype: String
         let shape: [Int]
         let data_offsets: [Int]
+
+        var isEmpty: Bool { shape.contains(0) && data_offsets.count == 2 && data_offsets[0] == data_offsets[1] }
     }
 
     private struct Header: Decodable {
         var tensors: [(String, Claim)] = []
+        var metadata: [String: String] = [:]
+        /// Tensors of bytes, which are no numbers to compute with.
+        var unsigned: Set<String> { Set(tensors.filter { $0.1.dtype == "U8" }.map(\.0)) }
 
         struct Name: CodingKey {
             let stringValue: String
@@ -73,8 +72,12 @@ enum Safetensors {
 
         init(from decoder: any Decoder) throws {
             let names = try decoder.container(keyedBy: Name.self)
-            for name in names.allKeys where name.stringValue != "__metadata__" {
-                tensors.append((name.stringValue, try names.decode(Claim.self, forKey: name)))
+            for name in names.allKeys {
+                if name.stringValue == "__metadata__" {
+                    metadata = (try? names.decode([String: String].self, forKey: name)) ?? [:]
+                } else {
+                    tensors.append((name.stringValue, try names.decode(Claim.self, forKey: name)))
+                }
             }
         }
     }

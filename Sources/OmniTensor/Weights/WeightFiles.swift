@@ -6,6 +6,9 @@ public struct WeightFiles: Sendable {
     public let source: String
     public let entries: [String: WeightEntry]
 
+    /// Tensors that were found already, perhaps under other names.
+    package init(source: String, entries: [String: WeightEntry]) { (self.source, self.entries) = (source, entries) }
+
     /// Reads the headers of `path`: a folder with an index and its shards, a folder with one safetensors or GGUF file, or
     /// such a file.
     ///

@@ -113,6 +113,7 @@ struct WeightLoader: Sendable {
         let count = piece.rows.count * entry.rowLength
         var values = scratch.values(count * MemoryLayout<Float>.size).assumingMemoryBound(to: Float.self)
         entry.encoding.decode(source, count, into: values)
+        entry.scaling?.apply(to: values, rows: piece.rows, of: entry.rowLength)
         let (rowLength, size) = (Int(piece.job.tensor.pointee.ne.0), arrangement.count(count, entry.shape))
         if arrangement.movesValues {
             let moved = scratch.moved(size * MemoryLayout<Float>.size).assumingMemoryBound(to: Float.self)

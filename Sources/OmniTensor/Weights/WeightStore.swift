@@ -37,7 +37,7 @@ public struct WeightOptions: Sendable {
     private func packing(of entry: WeightEntry, for kernels: KernelVariant?) -> WeightArrangement? {
         if let kind = lineKernels(entry.name) { return linePacking(of: entry, kind, for: kernels) }
         guard packsKernels else { return nil }
-        let axes = entry.isFolded ? entry.shape[..<3] + entry.folded : entry.shape[...]
+        let axes = entry.axes
         guard axes.count >= 3 else { return nil }
         if axes.dropLast().allSatisfy({ $0 == 1 }) { return .vector }
         guard axes.count >= 4 else { return nil }
@@ -63,6 +63,7 @@ public struct WeightOptions: Sendable {
         }
         let floats: ElementType
         switch entry.encoding {
+        case _ where entry.scaling != nil: floats = .bf16
         case .native(let type) where [.i8, .i16, .i32, .i64].contains(type): return type
         case .native(let type): floats = type == .f64 ? .f32 : type
         case .e4m3, .e5m2: floats = .bf16
