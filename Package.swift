@@ -98,6 +98,9 @@ let package = Package(
             name: "OmniLlama", dependencies: ["CLlama", "OmniAPI", "OmniDevices", "OmniEngine", "OmniGGUF", logging],
             linkerSettings: nativeLink),
 
+        // Networks of pictures and videos in files of their own
+        .target(name: "OmniSingleFiles", dependencies: ["OmniAPI", "OmniEngine", "OmniGGUF", "OmniTensor"]),
+
         // Checkpoints of transformers as GGUF
         .target(name: "OmniConversion", dependencies: ["CLlama", "OmniLlama", "OmniTensor", logging], linkerSettings: nativeLink),
 
@@ -116,7 +119,9 @@ let package = Package(
                 "CLlama", "CLlamaChat", "OmniAnswerSchema", "OmniEngine", "OmniGGUF", "OmniLlama", "OmniMedia", crypto, logging,
             ],
             linkerSettings: nativeLink),
-        .target(name: "OmniDiffusion", dependencies: ["OmniDevices", "OmniEngine", "OmniTensor", "OmniTokenizer", logging]),
+        .target(
+            name: "OmniDiffusion",
+            dependencies: ["OmniDevices", "OmniEngine", "OmniGGUF", "OmniSingleFiles", "OmniTensor", "OmniTokenizer", logging]),
         .target(name: "OmniToken2Wav", dependencies: ["OmniEngine", "OmniTensor"]),
         .target(name: "OmniSpeech", dependencies: ["CLlama", "CSherpa", "OmniEngine", "OmniLlama", "OmniMedia", logging]),
         .target(
@@ -127,7 +132,8 @@ let package = Package(
         .target(
             name: "OmniModels",
             dependencies: [
-                "OmniAPI", "OmniConversion", "OmniEngine", "OmniGGUF", crypto, httpClient, logging, nioCore, nioHTTP1, nioPosix,
+                "OmniAPI", "OmniConversion", "OmniEngine", "OmniGGUF", "OmniSingleFiles", crypto, httpClient, logging, nioCore, nioHTTP1,
+                nioPosix,
             ]),
         .target(name: "OmniStore", dependencies: ["OmniAPI", "OmniWorkerAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(name: "OmniAccess", dependencies: ["OmniAPI", crypto]),
@@ -169,7 +175,8 @@ let package = Package(
                 "CLlama", "OmniAccess", "OmniClient", "OmniConversion", "OmniDevices", "OmniDiffusion", "OmniGateway", "OmniGatewayServer",
                 "OmniHTTP",
                 "OmniTranscription",
-                "OmniKernelCheck", "OmniMedia", "OmniModels", "OmniRequests", "OmniSpeech", "OmniStore", "OmniTensor", "OmniText",
+                "OmniKernelCheck", "OmniMedia", "OmniModels", "OmniRequests", "OmniSingleFiles", "OmniSpeech", "OmniStore", "OmniTensor",
+                "OmniText",
                 "OmniToken2Wav", "OmniWorkerServer", httpClient, nioCore, nioHTTP1, nioPosix, subprocess,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
@@ -248,7 +255,7 @@ let package = Package(
         .testTarget(
             name: "OmniTextTests",
             dependencies: ["CLlama", "OmniAnswerSchema", "OmniConversion", "OmniLlama", "OmniTestSupport", "OmniText"]),
-        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion", "OmniTestSupport"]),
+        .testTarget(name: "OmniDiffusionTests", dependencies: ["OmniDiffusion", "OmniSingleFiles", "OmniTestSupport"]),
         .testTarget(name: "OmniToken2WavTests", dependencies: ["OmniToken2Wav", "OmniTestSupport"]),
         .testTarget(name: "OmniTranscriptionTests", dependencies: ["OmniTranscription", "OmniTestSupport"]),
         .testTarget(name: "OmniSpeechTests", dependencies: ["OmniSpeech", "OmniTestSupport"], resources: [.copy("Fixtures")]),

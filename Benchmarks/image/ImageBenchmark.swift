@@ -21,7 +21,7 @@ struct ImageBenchmark {
 
         let lane = StopwatchLane()
         let start = ContinuousClock.now
-        let engine = try await DiffusionEngine.load(folder: folder, options: options, lane: lane)
+        let engine = try await DiffusionEngine.load(.folder(folder), options: options, lane: lane)
         let (load, loadProcessor) = (start.duration(to: .now), Processor.seconds)
         var request = ImageRequest(prompt: "a red fox runs over the green hill while the sun is setting behind the mountains", seed: 1)
         (request.width, request.height, request.steps, request.guidanceScale) = (side, side, steps, 0)

@@ -20,6 +20,8 @@ public struct DiffusionOptions: Sendable {
     /// Steps and guidance where a request leaves them open; nil takes the family's.
     public var steps: Int?
     public var guidanceScale: Float?
+    /// Adapters that every request has.
+    public var adapters: [ImageAdapter] = []
     /// Bytes a request may take; nil asks the machine.
     public var memoryLimit: Int?
 

@@ -24,13 +24,18 @@ public struct ModelError: Error, Sendable, Equatable {
     public var missing: [String]
     /// What to do, as a full sentence; often a command.
     public var remedy: String?
+    /// Files on the Hub that complete the model, as `omni models pull` takes them.
+    public var companions: [String]
 
-    public init(_ fault: Fault, model: String, _ problem: String, missing: [String] = [], remedy: String? = nil) {
+    public init(
+        _ fault: Fault, model: String, _ problem: String, missing: [String] = [], remedy: String? = nil, companions: [String] = []
+    ) {
         self.fault = fault
         self.model = model
         self.problem = problem
         self.missing = missing
         self.remedy = remedy
+        self.companions = companions
     }
 }
 

@@ -7,14 +7,14 @@ public struct ModelReference: Sendable, Hashable {
     public let text: String
     /// What stands before the last colon: a path, a Hub id or a name.
     public let base: String
-    /// What stands after it: a quantisation such as `Q4_K_M`, or for `omni models pull` a pattern.
+    /// What stands after it: a quantisation such as `Q4_K_M`, or for `omni models pull` a file or a pattern.
     public let variant: String?
 
     public init(_ text: String) {
         self.text = text
-        // A colon belongs to a path when a slash follows it.
-        if let colon = text.lastIndex(of: ":"), colon != text.startIndex, !text[colon...].contains("/"),
-            text.index(after: colon) != text.endIndex
+        // A colon belongs to a path when a slash follows it, unless a Hub id stands before it.
+        if let colon = text.lastIndex(of: ":"), colon != text.startIndex, text.index(after: colon) != text.endIndex,
+            !text[colon...].contains("/") || HubID(String(text[..<colon])) != nil
         {
             base = String(text[..<colon])
             variant = String(text[text.index(after: colon)...])

@@ -1,5 +1,6 @@
 import Foundation
 import OmniEngine
+import OmniSingleFiles
 
 /// A model found on this machine, whole as far as its headers tell.
 public struct ResolvedModel: Sendable, Equatable {
@@ -27,6 +28,8 @@ public struct ResolvedModel: Sendable, Equatable {
     public var shards: [URL]
     /// The projector for images and sound that stands beside the GGUF.
     public var mmproj: URL?
+    /// The files of a picture or video model whose networks stand in files of their own; `path` is then the transformer's.
+    public var components: ComponentPaths?
     /// `general.architecture` of a GGUF, the pipeline's class of a diffusers folder.
     public var architecture: String?
     /// Bytes on the disk.

@@ -15,6 +15,8 @@ public struct ImageRequestLimits: Sendable {
     public var queue: Int
     /// The folder that adapters may be read from; nil takes none. `--allowed-lora-path`.
     public var adapterFolder: String?
+    /// Adapters that the server was started with. `--lora`.
+    public var startAdapters: [String] = []
     /// How far a step's input may drift before it is computed anew; 0 computes every step. `--cache-backend tea_cache`.
     public var cacheThreshold: Float = 0
 

@@ -5,6 +5,15 @@ public struct ChatML: Sendable {
     /// The form itself, whatever a tokenizer's template says: for pipelines that bring their own words.
     public init() {}
 
+    /// Checks a template that is known already, as from the metadata of a GGUF at `path`.
+    ///
+    /// - Throws: ``TokenizerError`` for another form.
+    public init(template: String, path: String) throws {
+        guard template.contains("<|im_start|>"), template.contains("<|im_end|>") else {
+            throw TokenizerError(path: path, reason: "has a chat template of another form than <|im_start|>role … <|im_end|>")
+        }
+    }
+
     /// Checks that the tokenizer in `folder` uses this form: its template must hold the two markers.
     ///
     /// - Throws: ``TokenizerError`` where the template is another, or there is none.
@@ -12,9 +21,7 @@ public struct ChatML: Sendable {
         let path = "\(folder)/chat_template.jinja"
         let template = try Self.template(path) ?? Self.templateInConfig("\(folder)/tokenizer_config.json")
         guard let template else { throw TokenizerError(path: folder, reason: "has no chat template") }
-        guard template.contains("<|im_start|>"), template.contains("<|im_end|>") else {
-            throw TokenizerError(path: folder, reason: "has a chat template of another form than <|im_start|>role … <|im_end|>")
-        }
+        try self.init(template: template, path: folder)
     }
 
     /// One user message and the start of the answer.

@@ -9,6 +9,8 @@ public struct Tokenizer: Sendable {
     private let model: any TokenModel
     /// Ids that belong before and after a whole text.
     private let frame: (before: [Int], after: [Int])
+    /// One more than the largest id.
+    public let count: Int
 
     /// Reads `tokenizer.json` at `path`.
     ///
@@ -40,12 +42,25 @@ public struct Tokenizer: Sendable {
         }
     }
 
+    /// The tokenizer in the metadata of the GGUF at `path`.
+    ///
+    /// - Throws: ``TokenizerError`` for one that is broken or not known.
+    public init(_ vocabulary: EmbeddedVocabulary, path: String) throws {
+        do {
+            try self.init(file: vocabulary.file())
+        } catch let error as TokenizerError {
+            throw TokenizerError(path: path, reason: error.reason)
+        }
+    }
+
     init(file: TokenizerFile) throws {
         let normalize = try Normalizer(file.normalizer)
         self.normalize = normalize
         words = try PreTokenizer(file.pre_tokenizer)
         added = try AddedTokens(file.added_tokens ?? []) { normalize($0) }
         frame = try Self.frame(file.post_processor)
+        let known = [file.model.pieces.count - 1, file.model.vocab.values.max() ?? -1, file.added_tokens?.map(\.id).max() ?? -1]
+        count = (known.max() ?? -1) + 1
         switch file.model.type ?? "BPE" {
         case "BPE": model = try BytePairModel(file.model)
         case "Unigram": model = try UnigramModel(file.model)

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The parts of `tokenizer.json` that are used. Field names are the file's.
 struct TokenizerFile: Decodable {
     /// A normalizer or pre-tokenizer; which fields it has depends on its type.
@@ -23,6 +25,8 @@ struct TokenizerFile: Decodable {
         let replacement: String?
         let prepend_scheme: String?
         let split: Bool?
+
+        static func read(_ json: String) throws -> Part { try JSONDecoder().decode(Part.self, from: Data(json.utf8)) }
     }
 
     struct Added: Decodable {
@@ -65,12 +69,20 @@ struct TokenizerFile: Decodable {
             (type, ignore_merges, unk_id, byte_fallback, pieces) = ("BPE", nil, nil, nil, [])
             (self.vocab, self.merges) = (vocab, merges)
         }
+
+        /// A unigram model with pieces for single bytes.
+        init(pieces: [Piece], unknown: Int) {
+            (type, ignore_merges, unk_id, byte_fallback, vocab, merges) = ("Unigram", nil, unknown, true, [:], [])
+            self.pieces = pieces
+        }
     }
 
     /// `["text", score]`: the logarithm of its probability.
     struct Piece: Decodable {
         let text: String
         let score: Double
+
+        init(_ text: String, _ score: Double) { (self.text, self.score) = (text, score) }
 
         init(from decoder: any Decoder) throws {
             var values = try decoder.unkeyedContainer()
@@ -84,7 +96,14 @@ struct TokenizerFile: Decodable {
         let left: String
         let right: String
 
-        init(left: String, right: String) { (self.left, self.right) = (left, right) }
+        /// - Parameter path: of the file that the line stands in.
+        init(line: String, of path: String) throws {
+            let pair = line.split(separator: " ", omittingEmptySubsequences: false).map { String($0) }
+            guard pair.count == 2 else {
+                throw TokenizerError(path: path, reason: "has the line \(line.debugDescription), which is no pair")
+            }
+            (left, right) = (pair[0], pair[1])
+        }
 
         init(from decoder: any Decoder) throws {
             let value = try decoder.singleValueContainer()
@@ -113,6 +132,13 @@ struct TokenizerFile: Decodable {
         let processors: [PostProcessor]?
         let single: [Place]?
         let special_tokens: [String: Special]?
+
+        /// One token behind every text.
+        init(ending id: Int, _ token: String) {
+            (type, processors) = ("TemplateProcessing", nil)
+            single = [Place(SpecialToken: nil, Sequence: .init(id: "A")), Place(SpecialToken: .init(id: token), Sequence: nil)]
+            special_tokens = [token: Special(ids: [id])]
+        }
     }
 
     let added_tokens: [Added]?

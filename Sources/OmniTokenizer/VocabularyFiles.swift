@@ -31,21 +31,20 @@ struct VocabularyFiles {
         }
         let model = TokenizerFile.Model(vocab: try decode([String: Int].self, "vocab.json"), merges: try merges())
         return TokenizerFile(
-            added_tokens: try added(settings), normalizer: try part(#"{"type": "NFC"}"#), pre_tokenizer: try part(Self.words),
-            post_processor: nil, model: model)
+            added_tokens: try added(settings), normalizer: try .read(Self.form), pre_tokenizer: try .read(Self.words), post_processor: nil,
+            model: model)
     }
 
+    /// How Qwen2 normalizes texts.
+    static let form = #"{"type": "NFC"}"#
+
     /// Qwen2's words: digits stand alone.
-    private static let words = #"""
+    static let words = #"""
         {"type": "Sequence", "pretokenizers": [
           {"type": "Split", "behavior": "Isolated", "invert": false, "pattern": {"Regex":
            "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
           {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}
         """#
-
-    private func part(_ json: String) throws -> TokenizerFile.Part {
-        try JSONDecoder().decode(TokenizerFile.Part.self, from: Data(json.utf8))
-    }
 
     /// A pair on each line, the first learnt first.
     private func merges() throws -> [TokenizerFile.Merge] {
@@ -53,12 +52,7 @@ struct VocabularyFiles {
         guard let data = FileManager.default.contents(atPath: path) else { throw TokenizerError(path: path, reason: "cannot be read") }
         return try data.split(separator: UInt8(ascii: "\n")).compactMap { line in
             let text = String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
-            if text.hasPrefix("#version") || text.isEmpty { return nil }
-            let pair = text.split(separator: " ", omittingEmptySubsequences: false).map { String($0) }
-            guard pair.count == 2 else {
-                throw TokenizerError(path: path, reason: "has the line \(text.debugDescription), which is no pair")
-            }
-            return TokenizerFile.Merge(left: pair[0], right: pair[1])
+            return text.hasPrefix("#version") || text.isEmpty ? nil : try TokenizerFile.Merge(line: text, of: path)
         }
     }
 

@@ -42,6 +42,7 @@ extension ImageCapabilities {
         count = ParameterRange(1...10, default: 1)
         previews = ParameterRange(0...3, default: 0)
         formats = ImageOutputFormat.allCases.map(\.rawValue)
+        adapters = limits.adapterNames
         for size in [own] + (size.map { [$0] } ?? []) {
             let grid = size.onGrid(defaults.multiple)
             var request = ImageRequest(prompt: "", seed: 0)
@@ -56,9 +57,10 @@ extension ImageCapabilities {
 }
 
 extension VideoCapabilities {
-    init(_ model: any VideoModel, size: ImageSize?, frames: Int?) async {
+    init(_ model: any VideoModel, limits: ImageRequestLimits, size: ImageSize?, frames: Int?) async {
         let defaults = model.videoDefaults
         self.init(defaults)
+        adapters = limits.adapterNames
         var asked = [VideoGenerationRequest()]
         if size != nil || frames != nil {
             asked.append(VideoGenerationRequest())

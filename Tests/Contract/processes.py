@@ -11,7 +11,7 @@ FAMILIES = {
     "life": ["life", "faults_workers", "safe_mode"],
     "speech": ["speech", "speech_socket", "speech_clients", "voices", "spoken_chat", "spoken_answers", "speech_gguf", "voice_kinds", "transcription", "realtime", "realtime_faults", "playground_talk"],
     "starters": ["readme", "starter", "starter_motion"],
-    "pictures": ["images_faults", "images", "images_edge", "qwen_image"],
+    "pictures": ["images_faults", "images", "images_edge", "qwen_image", "single_files"],
 }
 _PLACES = {
     f"test_{file}.py": (number, place, family)

@@ -59,7 +59,7 @@ final class CheckpointCopy {
         }
     }
 
-    private static func write(_ tensors: [String: Stored], _ path: String) throws {
+    static func write(_ tensors: [String: Stored], _ path: String) throws {
         var (claims, data) = ([String](), [UInt8]())
         for (name, stored) in tensors.sorted(by: { $0.key < $1.key }) {
             claims.append(

@@ -19,7 +19,7 @@ import Testing
         var options = DiffusionOptions()
         (options.threads, options.useGPU) = (2, false)
         change(&options)
-        return try await DiffusionEngine.load(folder: "\(Fixtures.root)/small", options: options, lane: lane)
+        return try await DiffusionEngine.load(.folder("\(Fixtures.root)/small"), options: options, lane: lane)
     }
 
     static func images(_ engine: DiffusionEngine, _ request: ImageRequest, scope: RequestScope = RequestScope(id: "test")) async throws

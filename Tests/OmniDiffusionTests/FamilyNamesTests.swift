@@ -4,11 +4,14 @@ import Testing
 
 @testable import OmniDiffusion
 
-/// A family is named in its folder, in the table, and in the list of what is built.
+/// A family is named in its folder, in the table, and in the list of what is built; of its single files in two files of its own.
 @Suite struct FamilyNamesTests {
     static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Sources")
-    static let lists = ["OmniEngine/PipelineFamily.swift", "OmniDiffusion/Families/DiffusionFamilies.swift"]
+    static let lists = [
+        "OmniEngine/PipelineFamily.swift", "OmniDiffusion/Families/DiffusionFamilies.swift", "OmniSingleFiles/ComponentLayout.swift",
+        "OmniSingleFiles/Pipelines/SingleFilePipeline.swift", "OmniSingleFiles/ForeignNetwork.swift",
+    ]
 
     /// `Wan` and `WanBlock`, but not `Want`.
     static func pattern(_ name: String) throws -> Regex<Substring> {
@@ -35,9 +38,10 @@ import Testing
             let folder = String(type.dropLast("Family".count))
             let own = "OmniDiffusion/Families/\(folder)/"
             #expect(files.contains { $0.hasPrefix(own) }, "\(own)")
+            let single = ["OmniSingleFiles/Layouts/\(folder)Layout.swift", "OmniSingleFiles/Pipelines/\(folder)Pipeline.swift"]
             let architectures = PipelineFamily.all.first { $0.name == family.name }?.ggufArchitectures ?? []
             let words = try [folder, family.name].map { try Self.pattern($0) }
-            for file in files where !file.hasPrefix(own) && !Self.lists.contains(file) {
+            for file in files where !file.hasPrefix(own) && !Self.lists.contains(file) && !single.contains(file) {
                 let text = try String(contentsOf: Self.sources.appending(path: file), encoding: .utf8)
                 for architecture in architectures { #expect(!text.contains("\"\(architecture)\""), "\(architecture) in \(file)") }
                 guard text.contains(folder) || text.contains(family.name) else { continue }

@@ -48,7 +48,7 @@ enum Fixtures {
 
     static func family(folder: String, options: DiffusionOptions = DiffusionOptions()) throws -> (ZImageFamily, Backend) {
         let backend = try Backend(threads: 2, useGPU: false)
-        let checkpoint = try Checkpoint(folder: folder, backend: backend, options: options) { _ in }
+        let checkpoint = try Checkpoint(.folder(folder), backend: backend, options: options) { _ in }
         return (try #require(DiffusionFamilies.images(checkpoint) as? ZImageFamily), backend)
     }
 }

@@ -115,7 +115,7 @@ import Testing
                 }
             }
             let backend = try Backend(threads: 2, useGPU: false)
-            let checkpoint = try Checkpoint(folder: copy.folder, backend: backend, options: DiffusionOptions()) { _ in }
+            let checkpoint = try Checkpoint(.folder(copy.folder), backend: backend, options: DiffusionOptions()) { _ in }
             let store = try checkpoint.weights("vae") { PatchedAutoencoder.adjust(&$0, rounds: false) }
             let vae = try PatchedAutoencoder(checkpoint.config("vae"), store, precision: .exact)
             return (vae, PipelineRun(executor: try Executor(backend), scope: ComputeScope()) { _ in })

@@ -51,7 +51,7 @@ import Testing
         let copy = try CheckpointCopy("small")
         try spoil(copy)
         do {
-            _ = try await DiffusionEngine.load(folder: copy.folder)
+            _ = try await DiffusionEngine.load(.folder(copy.folder))
             return "loaded"
         } catch { return "\(error)" }
     }
@@ -92,7 +92,7 @@ import Testing
         try copy.rewrite(component) { tensors in
             tensors[tensor]?.bytes.replaceSubrange(0..<4, with: [0, 0, 0xc0, 0x7f])
         }
-        let engine = try await DiffusionEngine.load(folder: copy.folder)
+        let engine = try await DiffusionEngine.load(.folder(copy.folder))
         do {
             _ = try await EngineTests.images(engine, EngineTests.request())
             Issue.record("drew with weights that are no numbers")

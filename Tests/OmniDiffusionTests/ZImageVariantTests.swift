@@ -35,7 +35,7 @@ import Testing
             to: config, atomically: true, encoding: .utf8)
         var options = DiffusionOptions()
         (options.threads, options.useGPU) = (2, false)
-        let engine = try await DiffusionEngine.load(folder: folder.path, options: options)
+        let engine = try await DiffusionEngine.load(.folder(folder.path), options: options)
         #expect(engine.imageDefaults.steps == steps && engine.imageDefaults.guidanceScale == guidance)
         await engine.shutdown()
     }

@@ -84,7 +84,7 @@ struct Cancelling {
     let root: String
 
     func run() async throws -> Bool {
-        let engine = try await DiffusionEngine.load(folder: "\(root)/Models/omni-emoji", options: DiffusionOptions(on: device, rounding: .exact))
+        let engine = try await DiffusionEngine.load(.folder("\(root)/Models/omni-emoji"), options: DiffusionOptions(on: device, rounding: .exact))
         var request = ImageRequest(prompt: "a red fox", seed: 1)
         (request.width, request.height, request.steps) = (128, 128, 50)
         // Whatever a device compiles when it first computes is not counted.
@@ -122,7 +122,7 @@ struct Memory {
 
     func run() async throws -> Bool {
         let before = device.memory
-        let engine = try await DiffusionEngine.load(folder: "\(root)/Models/omni-emoji", options: DiffusionOptions(on: device, rounding: .exact))
+        let engine = try await DiffusionEngine.load(.folder("\(root)/Models/omni-emoji"), options: DiffusionOptions(on: device, rounding: .exact))
         let loaded = device.memory
         print("\(device.name): \(megabytes(before.free)) free of \(megabytes(before.total)), \(megabytes(loaded.free)) with the model loaded; the machine has \(megabytes(MemoryBudget.current.available ?? 0))")
         var request = ImageRequest(prompt: "a red fox", seed: 1)
@@ -208,7 +208,7 @@ struct Bench {
         for rounding in [DiffusionOptions.Rounding.exact, .fast] {
             let free = device.memory.free
             let start = ContinuousClock.now
-            let engine = try await DiffusionEngine.load(folder: folder, options: DiffusionOptions(on: device, rounding: rounding))
+            let engine = try await DiffusionEngine.load(.folder(folder), options: DiffusionOptions(on: device, rounding: rounding))
             let load = start.duration(to: .now) / .seconds(1)
             let taken = free - device.memory.free
             var request = ImageRequest(prompt: "a red fox runs over the green hill while the sun is setting behind the mountains", seed: 1)

@@ -149,7 +149,7 @@ struct Pictures {
     func picture(_ folder: String, _ side: Int?, _ steps: Int, _ device: ComputeDevice?, _ rounding: DiffusionOptions.Rounding) async throws
         -> (values: [Float], placement: Placement, seconds: Double)
     {
-        let engine = try await DiffusionEngine.load(folder: "\(root)/\(folder)", options: DiffusionOptions(on: device, rounding: rounding))
+        let engine = try await DiffusionEngine.load(.folder("\(root)/\(folder)"), options: DiffusionOptions(on: device, rounding: rounding))
         var request = ImageRequest(prompt: "a red fox runs over the green hill", seed: 42)
         (request.width, request.height, request.steps) = (side, side, steps)
         var values: [Float] = []
@@ -191,7 +191,7 @@ struct Videos {
     func clip(_ folder: String, _ side: Int?, _ frames: Int, _ steps: Int, _ device: ComputeDevice?, _ rounding: DiffusionOptions.Rounding) async throws
         -> (values: [Float], latents: [Float], placement: Placement, seconds: Double)
     {
-        let engine = try await VideoEngine.load(folder: "\(root)/\(folder)", options: DiffusionOptions(on: device, rounding: rounding))
+        let engine = try await VideoEngine.load(.folder("\(root)/\(folder)"), options: DiffusionOptions(on: device, rounding: rounding))
         var request = VideoRequest(prompt: "a red ball jumps", seed: 42)
         (request.width, request.height, request.frames, request.steps) = (side, side, frames, steps)
         let seen = Seen()

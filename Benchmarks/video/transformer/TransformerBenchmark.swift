@@ -21,7 +21,7 @@ struct TransformerBenchmark {
 
         let lane = StopwatchLane()
         let start = ContinuousClock.now
-        let engine = try await VideoEngine.load(folder: folder, options: options, lane: lane)
+        let engine = try await VideoEngine.load(.folder(folder), options: options, lane: lane)
         let (load, loaded) = (start.duration(to: .now) / .seconds(1), Memory.owned)
         var request = VideoRequest(prompt: "a red fox runs over the green hill while the sun is setting", seed: 1)
         (request.width, request.height, request.frames, request.steps, request.guidanceScale) = (side, side, frames, steps, 1)

@@ -52,6 +52,7 @@ public struct ImageCapabilities: WireObject, Equatable {
     public var formats: [String] = []
     public var edits = true
     public var masks = true
+    public var adapters: [String] = []
     public var prices: [MemoryPrice] = []
 
     public init() {}
@@ -71,6 +72,7 @@ public struct ImageCapabilities: WireObject, Equatable {
             .sent("num_inference_steps", \.steps, .object()), .sent("guidance_scale", \.guidanceScale, .object()),
             .sent("strength", \.strength, .object()), .sent("n", \.count, .object()), .sent("partial_images", \.previews, .object()),
             .sent("output_formats", \.formats, .list(of: .string)), .sent("edits", \.edits, .bool), .sent("masks", \.masks, .bool),
+            .sent("loras", \.adapters, .list(of: .string), "Adapters: those that every request has, and those that it may name."),
             .sent("memory", \.prices, .list(of: .object()), "What a picture takes: of the default size, and of the size asked for."),
         ]
     }
@@ -90,6 +92,7 @@ public struct VideoCapabilities: WireObject, Equatable {
     public var maxSide: Int?
     public var maxFrames: Int?
     public var formats: [String] = []
+    public var adapters: [String] = []
     public var prices: [MemoryPrice] = []
 
     public init() {}
@@ -105,6 +108,7 @@ public struct VideoCapabilities: WireObject, Equatable {
             .optional("max_side", \.maxSide, .integer(1 ... .max), "Longest side, pixels."),
             .optional("max_frames", \.maxFrames, .integer(1 ... .max), "Most frames of a clip."),
             .sent("output_formats", \.formats, .list(of: .string)),
+            .sent("loras", \.adapters, .list(of: .string), "Adapters: those that every request has, and those that it may name."),
             .sent("memory", \.prices, .list(of: .object()), "What a clip takes: of the default size and length, and of those asked for."),
         ]
     }

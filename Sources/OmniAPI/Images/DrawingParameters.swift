@@ -7,7 +7,8 @@ public struct DrawingParameters: Sendable, Equatable {
     public var trueGuidanceScale: Double?
     /// The same seed gives the same pictures; absent, the server draws one.
     public var seed: Int?
-    public var lora: LoRAReference?
+    /// Adapters, which are added together.
+    public var loras: [LoRAReference] = []
     /// Further parameters of the model, as given.
     public var extraParameters: JSONObject?
 
@@ -45,7 +46,7 @@ extension StreamedDrawingRequest {
 
 extension DrawingRequest {
     static func drawingFields(
-        _ path: WritableKeyPath<Self, DrawingParameters> & Sendable, guidance: ClosedRange<Double>, lora: WireType<LoRAReference>,
+        _ path: WritableKeyPath<Self, DrawingParameters> & Sendable, guidance: ClosedRange<Double>, lora: WireType<[LoRAReference]>,
         extra: WireType<JSONObject>
     ) -> [Field<Self>] {
         [
@@ -58,7 +59,7 @@ extension DrawingRequest {
                 "true_cfg_scale", \.drawing.trueGuidanceScale, .number(guidance),
                 "As guidance_scale; which of both wins is up to the model: the one that its own pipeline has."),
             .optional("seed", \.drawing.seed, .integer(), "The same seed gives the same pictures."),
-            .optional("lora", \.drawing.lora, lora),
+            .with(default: [], "lora", \.drawing.loras, lora, "A low-rank adapter on the server's disk, or a list of them."),
             .optional(
                 "extra_params", \.drawing.extraParameters, extra,
                 "Further parameters of the model: metadata, cfg_normalization, cfg_truncation."),

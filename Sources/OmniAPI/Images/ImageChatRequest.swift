@@ -124,7 +124,7 @@ public struct ImageChatParameters: DrawingRequest {
             .unused("quality", WireType<Quality>.choice), .unused("guidance_scale_2", .number()), .unused("num_frames", .integer()),
             .unused("layers", .integer(2...10)),
         ]
-            + drawingFields(\.drawing, guidance: 0...1000, lora: .object(), extra: .openObject).map { field in
+            + drawingFields(\.drawing, guidance: 0...1000, lora: .adapters, extra: .openObject).map { field in
                 field.name == "true_cfg_scale"
                     ? .optional("true_cfg_scale", \.drawing.trueGuidanceScale, .number(0...1000), aliases: ["cfg_scale"]) : field
             }

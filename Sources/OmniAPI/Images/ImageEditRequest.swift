@@ -49,7 +49,7 @@ public struct ImageEditRequest: StreamedDrawingRequest {
             .unused("layers", .integer(2...10)),
         ]
             + drawingFields(
-                \.drawing, guidance: 0...1000, lora: WireType<LoRAReference>.object().fromText(),
+                \.drawing, guidance: 0...1000, lora: WireType<[LoRAReference]>.adapters.fromText(),
                 extra: WireType<JSONObject>.openObject.fromText())
     }
 

@@ -43,7 +43,7 @@ public struct ImageGenerationRequest: StreamedDrawingRequest {
             .unused("use_system_prompt", WireType<SystemPrompt>.choice), .unused("flow_shift", .number()),
             .unused("generator_device", .string),
             .unused("layers", .integer(2...10)), .unused("vae_use_slicing", .bool), .unused("vae_use_tiling", .bool),
-        ] + drawingFields(\.drawing, guidance: 0...20, lora: .object(), extra: .openObject)
+        ] + drawingFields(\.drawing, guidance: 0...20, lora: .adapters, extra: .openObject)
     }
 }
 

@@ -18,3 +18,12 @@ public struct LoRAReference: WireObject, Equatable {
         ]
     }
 }
+
+extension WireType where Value == [LoRAReference] {
+    /// One adapter, or several that work together. One is sent as such: other servers take no list.
+    static var adapters: WireType {
+        let (one, list) = (WireType<LoRAReference>.object(), WireType.oneOrList(of: .object(), count: 1...16))
+        return WireType(
+            decode: list.decode, encode: { $0.count == 1 ? one.encode($0[0]) : list.encode($0) }, schema: list.schema)
+    }
+}

@@ -26,7 +26,8 @@ public struct VideoGenerationRequest: WireObject, Equatable {
     public var count = 1
     public var negativePrompt: String?
     public var user: String?
-    public var lora: LoRAReference?
+    /// Adapters, which are added together.
+    public var loras: [LoRAReference] = []
     public var extraParameters: JSONObject?
     /// OpenAI's name for the picture to start from, when it is not a file.
     public var inputReference: MediaReference?
@@ -102,7 +103,9 @@ public struct VideoGenerationRequest: WireObject, Equatable {
                 "Share of the noise levels below which the second expert takes over."),
             .optional("flow_shift", \.flowShift, .number(), "Shift of the noise schedule."),
             .optional("seed", \.seed, .integer(), "The same seed gives the same clip."),
-            .optional("lora", \.lora, WireType<LoRAReference>.object().fromText()),
+            .with(
+                default: [], "lora", \.loras, WireType<[LoRAReference]>.adapters.fromText(),
+                "A low-rank adapter on the server's disk, or a list of them."),
             .optional("extra_params", \.extraParameters, WireType<JSONObject>.openObject.fromText(), "Further parameters of the model."),
         ]
     }

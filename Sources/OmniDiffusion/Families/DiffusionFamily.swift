@@ -5,8 +5,8 @@ import OmniTensor
 protocol LoadedNetworks: Sendable {
     /// Everything loaded, for counting bytes and for finding what made numbers infinite.
     var stores: [WeightStore] { get }
-    /// The transformer's weights, which adapters change.
-    var adaptable: WeightStore { get }
+    /// The transformer's weights, which adapters change; of two experts, first those for much noise.
+    var adaptable: [WeightStore] { get }
     /// The order in which outputs of the transformer's tensor `name` were loaded; nil where the file's was kept.
     func order(_ name: String, _ outputs: Int) -> [Int]?
     /// Another name that adapters use for the transformer's module; nil where there is none.

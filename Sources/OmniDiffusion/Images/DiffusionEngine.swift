@@ -9,22 +9,22 @@ public final class DiffusionEngine: ImageModel {
     private let core: EngineCore<ImageRequest, ImageDefaults>
     private static let nodes = 1 << 16
 
-    /// Loads the diffusers checkpoint in `folder`. Every file is checked before the first weight is read.
+    /// Loads a checkpoint. Every file is checked before the first weight is read.
     ///
     /// - Parameters:
     ///   - lane: held for each slice of a graph.
     ///   - progress: called now and then, from any thread.
-    /// - Throws: ``DiffusionError``, `TensorError` or `TokenizerError`, naming the file and what is wrong with it.
+    /// - Throws: ``DiffusionError``, `SingleFileError`, `TensorError` or `TokenizerError`, naming the file and what is wrong with it.
     public static func load(
-        folder: String, options: DiffusionOptions = DiffusionOptions(), lane: any ComputeLane = FreeLane(),
+        _ source: CheckpointSource, options: DiffusionOptions = DiffusionOptions(), lane: any ComputeLane = FreeLane(),
         logger: Logger = Logger(label: "diffusion"), progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
     ) async throws -> DiffusionEngine {
         let core = try await EngineCore<ImageRequest, ImageDefaults>.load(
-            folder: folder, options: options, lane: lane, logger: logger, progress: progress
+            source, options: options, lane: lane, logger: logger, progress: progress
         ) {
             try DiffusionFamilies.images($0)
         }
-        return try DiffusionEngine(folder, core)
+        return try DiffusionEngine(source.path, core)
     }
 
     private init(_ folder: String, _ core: EngineCore<ImageRequest, ImageDefaults>) throws {
@@ -54,7 +54,7 @@ public final class DiffusionEngine: ImageModel {
             let plan = try Self.planner(loaded, options).affordable(request)
             // The executor's memory goes back with it.
             let executor = try Executor(loaded.backend, capacity: Self.nodes)
-            executor.deltas = try loaded.adapters.deltas(plan.adapters)
+            executor.deltas = try loaded.adapters.deltas(options.adapters + plan.adapters)
             let run = PipelineRun(executor: executor, scope: scope) { if let event = ImageEvent($0) { continuation.yield(event) } }
             try DenoisingPipeline(family: loaded.family, plan: plan, run: run).generate()
         } done: { result in

@@ -32,10 +32,9 @@ final class EngineCore<Request: SizedRequest, Defaults: Sendable>: Sendable {
     private let planning = DispatchQueue(label: "omni.diffusion.plan")
     private let state: Mutex<State>
 
-    /// Loads the checkpoint in `folder`. Every file is checked before the first weight is read.
-    ///
+    /// Loads a checkpoint. Every file is checked before the first weight is read.
     static func load(
-        folder: String, options: DiffusionOptions, lane: any ComputeLane, logger: Logger,
+        _ source: CheckpointSource, options: DiffusionOptions, lane: any ComputeLane, logger: Logger,
         progress: @escaping @Sendable (LoadProgress) -> Void,
         family: @escaping @Sendable (Checkpoint) throws -> any DiffusionFamily<Request, Defaults>
     ) async throws -> EngineCore {
@@ -45,16 +44,19 @@ final class EngineCore<Request: SizedRequest, Defaults: Sendable>: Sendable {
             let backend = try Backend(threads: options.threads, useGPU: options.useGPU, device: device)
             if options.notesOperations { backend.operations.start() }
             let start = ContinuousClock.now
-            let checkpoint = try Checkpoint(folder: folder, backend: backend, options: options, progress: progress)
+            let checkpoint = try Checkpoint(source, backend: backend, options: options, progress: progress)
             let family = try family(checkpoint)
+            let adapters = Adapters(family, backend, kept: options.adapters.count)
+            // What does not fit shows now, and not with the first request.
+            _ = try adapters.deltas(options.adapters)
             let seconds = start.duration(to: .now) / .seconds(1)
             logger.info(
                 "loaded",
                 metadata: [
-                    "folder": "\(folder)", "bytes": "\(family.byteCount)", "seconds": "\(seconds)", "device": "\(backend.name)",
+                    "folder": "\(source.path)", "bytes": "\(family.byteCount)", "seconds": "\(seconds)", "device": "\(backend.name)",
                     "kernels": "\(backend.kernels)",
                 ])
-            return Loaded(family: family, known: checkpoint.family, backend: backend, adapters: Adapters(family, backend))
+            return Loaded(family: family, known: checkpoint.family, backend: backend, adapters: adapters)
         }
         return EngineCore(loaded, worker, options, lane)
     }

@@ -11,22 +11,22 @@ public final class VideoEngine: VideoModel {
     /// Nodes of the largest graph; longer work is cut into several.
     static let nodes = 1 << 17
 
-    /// Loads the diffusers checkpoint in `folder`. Every file is checked before the first weight is read.
+    /// Loads a checkpoint. Every file is checked before the first weight is read.
     ///
     /// - Parameters:
     ///   - lane: held for each slice of a graph.
     ///   - progress: called now and then, from any thread.
-    /// - Throws: ``DiffusionError``, `TensorError` or `TokenizerError`, naming the file and what is wrong with it.
+    /// - Throws: ``DiffusionError``, `SingleFileError`, `TensorError` or `TokenizerError`, naming the file and what is wrong with it.
     public static func load(
-        folder: String, options: DiffusionOptions = DiffusionOptions(), lane: any ComputeLane = FreeLane(),
+        _ source: CheckpointSource, options: DiffusionOptions = DiffusionOptions(), lane: any ComputeLane = FreeLane(),
         logger: Logger = Logger(label: "video"), progress: @escaping @Sendable (LoadProgress) -> Void = { _ in }
     ) async throws -> VideoEngine {
         let core = try await EngineCore<VideoRequest, VideoDefaults>.load(
-            folder: folder, options: options, lane: lane, logger: logger, progress: progress
+            source, options: options, lane: lane, logger: logger, progress: progress
         ) {
             try DiffusionFamilies.videos($0)
         }
-        return try VideoEngine(folder, core)
+        return try VideoEngine(source.path, core)
     }
 
     private init(_ folder: String, _ core: EngineCore<VideoRequest, VideoDefaults>) throws {
@@ -57,7 +57,7 @@ public final class VideoEngine: VideoModel {
                         // Memory may have gone while the request waited.
                         let plan = try Self.planner(loaded, options).affordable(request)
                         let executor = try Executor(loaded.backend, capacity: Self.nodes)
-                        executor.deltas = try loaded.adapters.deltas(plan.adapters)
+                        executor.deltas = try loaded.adapters.deltas(options.adapters + plan.adapters)
                         let run = PipelineRun(executor: executor, scope: scope) { event in
                             try scope.cancellation.check()
                             guard let event = VideoEvent(event, plan.shape) else { return }

@@ -10,6 +10,8 @@ enum PullSelection {
             guard !chosen.isEmpty else { throw nothing(fits: pattern, files, model) }
             return chosen
         }
+        // A file by its name, other than a model's GGUF, to which more belongs.
+        if let pattern, let exact = files.first(where: { $0.path == pattern }), GGUFFileName(exact.name) == nil { return [exact] }
         if files.contains(where: { $0.path == "model_index.json" }), pattern == nil { return diffusers(files) }
         if files.contains(where: { GGUFFileName($0.name) != nil }) { return try ggufs(files, pattern: pattern, for: model) }
         if let pattern {

@@ -65,11 +65,13 @@ struct DiffusersFolder {
         return missing
     }
 
-    /// The shards that an index names, or one `.safetensors`. Names of a `variant` such as `.fp16.` do as well.
+    /// The shards that an index names, or one `.safetensors` or `.gguf`. Names of a `variant` such as `.fp16.` do as well.
     private static func missingWeights(in place: URL) -> [URL] {
         let files = OmniModels.names(in: place)
         let indexes = files.filter { $0.contains(".safetensors.index") && $0.hasSuffix(".json") }
-        let whole = files.contains { $0.hasSuffix(".safetensors") && !$0.contains("-of-") && isFile(place.appending(path: $0)) }
+        let whole = files.contains {
+            ($0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf")) && !$0.contains("-of-") && isFile(place.appending(path: $0))
+        }
         if whole { return [] }
         guard let index = indexes.first else { return [place.appending(path: "*.safetensors")] }
         guard let map = object(place.appending(path: index))?["weight_map"]?.objectValue else { return [place.appending(path: index)] }

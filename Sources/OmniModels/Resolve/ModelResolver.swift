@@ -11,18 +11,22 @@ public struct ModelResolver: Sendable {
     public init(locations: ModelLocations = .fromEnvironment()) { self.locations = locations }
 
     /// Resolves every model, or throws ``ModelErrors`` with the faults of all of them.
-    public func resolve(_ references: [String]) throws -> [ResolvedModel] {
+    ///
+    /// - Parameter components: of the one model that is a transformer's file.
+    public func resolve(_ references: [String], components: ComponentNames = ComponentNames()) throws -> [ResolvedModel] {
         var models: [ResolvedModel] = []
         var errors: [ModelError] = []
         for reference in references {
-            do throws(ModelError) { models.append(try resolve(reference)) } catch { errors.append(error) }
+            do throws(ModelError) { models.append(try resolve(reference, components: components)) } catch { errors.append(error) }
         }
         guard errors.isEmpty else { throw ModelErrors(errors) }
         return models
     }
 
-    /// Resolves one model. `kind` overrides what its files tell.
-    public func resolve(_ text: String, kind: ModelKind? = nil) throws(ModelError) -> ResolvedModel {
+    /// Resolves one model. `kind` overrides what its files tell, `components` what is found beside a transformer's file.
+    public func resolve(_ text: String, kind: ModelKind? = nil, components: ComponentNames = ComponentNames()) throws(ModelError)
+        -> ResolvedModel
+    {
         let reference = ModelReference(text)
         guard !text.isEmpty, !text.contains("\0") else {
             throw ModelError(.malformed, model: text, "A model needs a name.", remedy: nil)
@@ -35,7 +39,7 @@ public struct ModelResolver: Sendable {
             throw ModelError(
                 .malformed, model: text, "The root of the file system is no model.", remedy: "Give the folder that the model is in.")
         }
-        var model = try find(reference)
+        var model = try find(reference, components)
         if let kind { model.kind = kind }
         return model
     }
@@ -43,30 +47,30 @@ public struct ModelResolver: Sendable {
     /// The starter models that are in place.
     public func starters() -> [ResolvedModel] { StarterModel.all.compactMap { try? resolve($0.name) } }
 
-    private func find(_ reference: ModelReference) throws(ModelError) -> ResolvedModel {
-        if let found = try findPath(reference) { return found }
+    private func find(_ reference: ModelReference, _ components: ComponentNames) throws(ModelError) -> ResolvedModel {
+        if let found = try findPath(reference, components) { return found }
         if reference.looksLikePath {
             throw ModelError(
                 .missing, model: reference.text, "There is no such file or folder.", missing: [absolute(reference.base).path], remedy: nil)
         }
         for (place, source) in places(reference) where isFolder(place) || isFile(place) {
-            return try inspect(place, reference, name: reference.text, source: source)
+            return try inspect(place, reference, components, name: reference.text, source: source)
         }
         if let id = reference.hubID, let snapshot = HubCache(root: locations.hubCache).snapshot(of: id) {
-            return try inspect(snapshot, reference, name: reference.text, source: .hub)
+            return try inspect(snapshot, reference, components, name: reference.text, source: .hub)
         }
         throw notFound(reference)
     }
 
     /// A file or folder named by its path. `name` alone is a path too when it lies in the working directory, as in vLLM.
-    private func findPath(_ reference: ModelReference) throws(ModelError) -> ResolvedModel? {
+    private func findPath(_ reference: ModelReference, _ components: ComponentNames) throws(ModelError) -> ResolvedModel? {
         for (text, variant) in [(reference.text, nil), (reference.base, reference.variant)] {
             let url = absolute(text)
             // A plain starter name must not be taken over by a folder of that name that happens to lie here.
             if !reference.looksLikePath, StarterModel.named(text) != nil { continue }
             guard isFile(url) || isFolder(url) else { continue }
             let name = isFile(url) ? url.deletingPathExtension().lastPathComponent : url.standardizedFileURL.lastPathComponent
-            return try inspect(url, reference, variant: variant, name: name, source: .path)
+            return try inspect(url, reference, components, variant: variant, name: name, source: .path)
         }
         return nil
     }
@@ -83,17 +87,18 @@ public struct ModelResolver: Sendable {
     }
 
     private func inspect(
-        _ url: URL, _ reference: ModelReference, name: String, source: ResolvedModel.Source
+        _ url: URL, _ reference: ModelReference, _ components: ComponentNames, name: String, source: ResolvedModel.Source
     ) throws(ModelError) -> ResolvedModel {
-        try inspect(url, reference, variant: reference.variant, name: name, source: source)
+        try inspect(url, reference, components, variant: reference.variant, name: name, source: source)
     }
 
     private func inspect(
-        _ url: URL, _ reference: ModelReference, variant: String?, name: String, source: ResolvedModel.Source
+        _ url: URL, _ reference: ModelReference, _ components: ComponentNames, variant: String?, name: String, source: ResolvedModel.Source
     ) throws(ModelError) -> ResolvedModel {
         let found = ResolvedModel(reference: reference.text, name: name, kind: .text, source: source, path: url)
-        if isFile(url) { return try inspectFile(url, found) }
         if let diffusers = DiffusersFolder(url) { return try diffusers.resolve(as: found) }
+        if let single = try SingleFileModel(url, variant: variant) { return try single.resolve(as: found, named: components, file) }
+        if isFile(url) { return try inspectFile(url, found) }
         let ggufs = GGUFFolder(url)
         if !ggufs.isEmpty {
             return try ggufs.choose(variant, for: reference.text).resolve(in: ggufs, as: found)
@@ -105,6 +110,22 @@ public struct ModelResolver: Sendable {
         throw unsupported(url, found)
     }
 
+    /// A file by its path, or by `owner/name:file` in the Hub's cache; nil where it is not there.
+    public func file(_ name: String) -> URL? {
+        let reference = ModelReference(name)
+        let url = absolute(name)
+        if isFile(url) { return url }
+        guard let id = reference.hubID, let variant = reference.variant, let snapshot = HubCache(root: locations.hubCache).snapshot(of: id)
+        else { return nil }
+        let parts = variant.split(separator: "/")
+        guard !variant.hasPrefix("/"), !parts.contains("..") else { return nil }
+        let exact = snapshot.appending(path: variant)
+        if isFile(exact) { return exact }
+        // A quantisation such as Q4_K_M, where only one file has it.
+        let fitting = names(in: snapshot).filter { $0.lowercased().contains(variant.lowercased()) && $0.hasSuffix(".gguf") }
+        return fitting.count == 1 ? snapshot.appending(path: fitting[0]) : nil
+    }
+
     private func inspectFile(_ url: URL, _ found: ResolvedModel) throws(ModelError) -> ResolvedModel {
         if let name = GGUFFileName(url.lastPathComponent) {
             let first = GGUFFileName.shardNames(of: url.lastPathComponent).first ?? url.lastPathComponent
@@ -113,8 +134,10 @@ public struct ModelResolver: Sendable {
         }
         if let file = WhisperFolder.whisper(url) { return try WhisperFolder(url.deletingLastPathComponent()).resolve(file, as: found) }
         throw ModelError(
-            .unsupported, model: found.reference, "\(url.path) is neither a GGUF file nor a Whisper of whisper.cpp's.",
-            remedy: "A single file must be a .gguf or a ggml-*.bin; diffusers checkpoints and voices are named by their folder.")
+            .unsupported, model: found.reference, "\(url.path) is neither a GGUF or safetensors file nor a Whisper of whisper.cpp's.",
+            remedy:
+                "A single file must be a .gguf, a .safetensors or a ggml-*.bin; diffusers checkpoints and voices are named by their folder."
+        )
     }
 
     private func unsupported(_ url: URL, _ found: ResolvedModel) -> ModelError {

@@ -4,20 +4,34 @@ import OmniEngine
 import OmniRequests
 
 extension ImageRequestLimits {
-    /// The adapter that a request asks for. Throws 400 unless its path, links followed, lies in the folder for adapters.
-    func adapters(_ drawing: DrawingParameters) throws -> [ImageAdapter] {
-        guard let lora = drawing.lora else { return [] }
+    /// The adapters that a request asks for. Throws 400 unless their paths, links followed, lie in the folder for adapters.
+    func adapters(_ drawing: DrawingParameters) throws -> [ImageAdapter] { try drawing.loras.map(adapter) }
+
+    private func adapter(_ lora: LoRAReference) throws -> ImageAdapter {
         let param = "body.lora"
         guard let adapterFolder else {
             throw APIError.invalid(
                 param, "This server takes no LoRA adapters.", remedy: "It takes them from a folder named with --allowed-lora-path.")
         }
-        let root = URL(filePath: adapterFolder).resolvingSymlinksInPath().standardizedFileURL.path
+        let root = Self.resolved(adapterFolder)
         let place = URL(filePath: lora.path, relativeTo: URL(filePath: root, directoryHint: .isDirectory)).resolvingSymlinksInPath()
             .standardizedFileURL.path
         guard place.hasPrefix(root + "/"), FileManager.default.fileExists(atPath: place) else {
             throw APIError.invalid(param, "There is no adapter at that path in the server's folder for adapters.")
         }
-        return [ImageAdapter(path: place, scale: Float(lora.scale))]
+        return ImageAdapter(path: place, scale: Float(lora.scale))
+    }
+
+    private static func resolved(_ folder: String) -> String { URL(filePath: folder).resolvingSymlinksInPath().standardizedFileURL.path }
+
+    /// Most files of the folder that are told.
+    private static let told = 1000
+
+    /// What requests may name as an adapter, and those that every request has.
+    var adapterNames: [String] {
+        let own = startAdapters.map { URL(filePath: $0).lastPathComponent }
+        guard let adapterFolder, let files = FileManager.default.enumerator(atPath: Self.resolved(adapterFolder)) else { return own }
+        let names = files.lazy.compactMap { $0 as? String }.filter { $0.hasSuffix(".safetensors") }.prefix(Self.told)
+        return own + names.sorted()
     }
 }

@@ -25,7 +25,7 @@ struct CapabilityRoutes: RouteGroup {
                 told.image = await ImageCapabilities(model, limits: images, size: query.size)
             }
             if able.contains(.video), let model = model as? any VideoModel {
-                told.video = await VideoCapabilities(model, size: query.size, frames: query.frames)
+                told.video = await VideoCapabilities(model, limits: images, size: query.size, frames: query.frames)
             }
             if able.contains(.speech), let model = model as? any SpeechModel { told.speech = SpeechCapabilities(model) }
             if able.contains(.transcription), let model = model as? any TranscriptionModel {

@@ -61,7 +61,7 @@ struct VideoTaskRunner: Sendable {
             if picture == nil, defaults.needsPicture { throw APIError.invalid("body.input_reference", VideoShape.needsPicture) }
             let plan = try VideoShape(order.request, defaults, picture: picture.map { ImageSize(width: $0.width, height: $0.height) })
             var drawing = DrawingParameters()
-            drawing.lora = order.request.lora
+            drawing.loras = order.request.loras
             var request = VideoRequest(order.request, seed: order.seed, plan, picture: picture, adapters: try limits.adapters(drawing))
             try defaults.limits.check(steps: request.steps, guidanceScale: request.guidanceScale)
             request.latents = LatentsFile.read(latentsPath)

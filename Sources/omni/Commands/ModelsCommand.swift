@@ -30,7 +30,8 @@ extension ModelsCommand {
             abstract: "Bring a model from the Hugging Face Hub into its cache.",
             discussion: """
                 MODEL is owner/name, with :QUANT for one of several GGUF files (owner/name:Q4_K_M) or :PATTERN for any others \
-                ('owner/name:*.onnx'). An interrupted pull goes on where it stopped. HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_CACHE \
+                ('owner/name:*.onnx'). With a transformer of a picture or video model come the text encoder, VAE and tokenizer that it needs. \
+                An interrupted pull goes on where it stopped. HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_CACHE \
                 are honoured.
                 """)
 
@@ -48,13 +49,28 @@ extension ModelsCommand {
             defer { interrupt.cancel() }
             do {
                 let result = try await HubClient.withClient(try .fromEnvironment(locations: locations)) { client in
-                    try await client.pull(ModelReference(model), onEvent: display.show)
+                    let result = try await client.pull(ModelReference(model), onEvent: display.show)
+                    // A transformer alone needs a text encoder and more.
+                    for companion in Self.companions(of: model, locations) {
+                        _ = try await client.pull(ModelReference(companion), onEvent: display.show)
+                    }
+                    return result
                 }
                 display.end()
                 report(result, locations)
             } catch {
                 display.end()
                 throw Failure("\(error)")
+            }
+        }
+
+        /// What a model that was brought still lacks, where that is known.
+        private static func companions(of model: String, _ locations: ModelLocations) -> [String] {
+            do throws(ModelError) {
+                _ = try ModelResolver(locations: locations).resolve(model)
+                return []
+            } catch {
+                return error.companions
             }
         }
 

@@ -54,7 +54,8 @@ struct WorkerCommand: AsyncParsableCommand {
         let devices: WorkerDevices
         do {
             let known = ModelKind(rawValue: kind)
-            let usesLibllama = known.map { [.text, .embedding, .classifier].contains($0) } ?? false || model.hasSuffix(".gguf")
+            let usesLibllama =
+                known.map { [.text, .embedding, .classifier].contains($0) } ?? false || (known == .speech && model.hasSuffix(".gguf"))
             devices = try WorkerDevices(kind: known, usesLibllama: usesLibllama, flags: engine)
         } catch let error as UnknownDevice {
             throw Failure("--device: \(error)")

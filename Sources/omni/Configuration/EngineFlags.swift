@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import OmniAPI
+import OmniEngine
 import OmniRequests
 import OmniText
 
@@ -140,6 +141,8 @@ struct EngineFlags: ParsableArguments {
 
     @Flag(help: "Decode the pictures of a request one by one, which is always done.")
     var vaeUseSlicing = false
+
+    @OptionGroup var components: ComponentFlags
 
     mutating func validate() throws {
         if threads == nil { threads = try Self.threads(in: ProcessInfo.processInfo.environment) }
@@ -281,6 +284,7 @@ extension EngineFlags {
         limits.inputPixels = limitMmPixels ?? limits.inputPixels
         limits.queue = maxQueue ?? limits.queue
         limits.adapterFolder = allowedLoraPath
+        limits.startAdapters = components.adapters.map(\.path)
         limits.cacheThreshold = cacheBackend == "tea_cache" ? 0.2 : 0
         return limits
     }

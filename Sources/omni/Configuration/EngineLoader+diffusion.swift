@@ -4,20 +4,21 @@ import NIOConcurrencyHelpers
 import OmniAPI
 import OmniDiffusion
 import OmniEngine
+import OmniSingleFiles
 import OmniTensor
 
 extension EngineLoader {
     func loadDiffusion(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
-        let meter = DiffusionLoadMeter(folder: command.model, report: progress)
-        return try await DiffusionEngine.load(folder: command.model, options: diffusionOptions, lane: lane, logger: logger) {
-            meter.note($0)
-        }
+        let meter = DiffusionLoadMeter(source, report: progress)
+        return try await DiffusionEngine.load(source, options: diffusionOptions, lane: lane, logger: logger) { meter.note($0) }
     }
 
     func loadVideo(progress: @escaping @Sendable (Double) -> Void) async throws -> any ServedModel {
-        let meter = DiffusionLoadMeter(folder: command.model, report: progress)
-        return try await VideoEngine.load(folder: command.model, options: diffusionOptions, lane: lane, logger: logger) { meter.note($0) }
+        let meter = DiffusionLoadMeter(source, report: progress)
+        return try await VideoEngine.load(source, options: diffusionOptions, lane: lane, logger: logger) { meter.note($0) }
     }
+
+    private var source: CheckpointSource { command.engine.components.paths.map { .files($0) } ?? .folder(command.model) }
 
     private var diffusionOptions: DiffusionOptions {
         get throws {
@@ -33,6 +34,7 @@ extension EngineLoader {
             options.rounding = flags.dtype?.isHalf == true ? .fast : .exact
             options.tiling = flags.vaeUseTiling ? .always : .automatic
             options.memoryLimit = flags.maxImageMemory
+            options.adapters = flags.components.adapters
             if let name = flags.quantization {
                 // vLLM's names for eight bits.
                 guard let type = ElementType(named: ["fp8", "int8"].contains(name) ? "q8_0" : name) else {
@@ -56,13 +58,18 @@ private final class DiffusionLoadMeter: Sendable {
     private let whole: Double
     private let done = NIOLockedValueBox<[String: Int]>([:])
 
-    init(folder: String, report: @escaping @Sendable (Double) -> Void) {
+    init(_ source: CheckpointSource, report: @escaping @Sendable (Double) -> Void) {
         self.report = report
-        let files = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        let files: [String]
+        switch source {
+        case .folder(let folder):
+            files = FileManager.default.enumerator(atPath: folder)?.compactMap { ($0 as? String).map { "\(folder)/\($0)" } } ?? []
+        case .files(let paths): files = paths.all
+        }
         let weights = files.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }
         let sizes = weights.map { name -> Int in
             // Hub caches hold links; the size is the file's behind it.
-            let path = URL(filePath: "\(folder)/\(name)").resolvingSymlinksInPath().path
+            let path = URL(filePath: name).resolvingSymlinksInPath().path
             return (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
         }
         whole = Double(max(1, sizes.reduce(0, +)))

@@ -67,7 +67,13 @@ struct ServePlan {
         pipelines = file.pipelines
         keys = file.keys
         backends = try command.backend.map { try BackendPlan(flag: $0) } + file.backends.map { try BackendPlan(id: $0.id, urls: $0.urls) }
-        let names = command.models + command.modelOptions
+        let named = command.engine.components
+        let names = command.models + command.modelOptions + [named.diffusionModel].compactMap(\.self)
+        guard (named.names == ComponentNames() && named.lora.isEmpty) || names.count == 1 else {
+            throw StartError(
+                "--text-encoder, --vae, --lora and the like name files of one model; with \(names.count), put them into its flags in a --config file."
+            )
+        }
         // A server with a data folder of its own still finds the user's models.
         let places = [command.dataDir, nil].map { ModelResolver(locations: .fromEnvironment(dataDirectory: $0)) }
         var engine = command.engine
@@ -77,10 +83,11 @@ struct ServePlan {
             try Self.first(places) { try Self.plan(model, $0) }
         }
         guard names.isEmpty else {
+            let found = try Self.first(places) { place in
+                try place.resolve(names, components: named.names).map { ($0, try Self.components(of: $0, named, place)) }
+            }
             models =
-                try Self.named(
-                    Self.first(places) { try $0.resolve(names) }, command.servedModelName, isOnly: configured.isEmpty,
-                    isPlain: engine.quantization == nil)
+                try Self.named(found, command.servedModelName, isOnly: configured.isEmpty, isPlain: engine.quantization == nil)
                 + configured
             return
         }
@@ -93,7 +100,7 @@ struct ServePlan {
             throw StartError(
                 "No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
         }
-        models = try Self.named(starters, command.servedModelName, isOnly: true, isPlain: engine.quantization == nil)
+        models = try Self.named(starters.map { ($0, []) }, command.servedModelName, isOnly: true, isPlain: engine.quantization == nil)
     }
 
     /// What the first of `places` that can gives; the error of the last when none can.
@@ -104,31 +111,35 @@ struct ServePlan {
         return try find(places[places.count - 1])
     }
 
-    /// `isPlain`: nothing is said of how weights are stored, so that a starter's own way holds.
-    private static func named(_ models: [ResolvedModel], _ given: [String], isOnly: Bool, isPlain: Bool) throws -> [ModelPlan] {
+    /// `models` with the flags that say where their files are. `isPlain`: nothing is said of how weights are stored, so that a starter's own
+    /// way holds.
+    private static func named(_ models: [(ResolvedModel, [String])], _ given: [String], isOnly: Bool, isPlain: Bool) throws -> [ModelPlan] {
         guard given.isEmpty || (models.count == 1 && isOnly) else {
             throw StartError("--served-model-name names the one model of the command line; with several, give names in a --config file.")
         }
-        return models.map { model in
-            let flags = StarterModel.named(model.reference)?.flags ?? []
-            return ModelPlan(id: given.first ?? model.name, aliases: Array(given.dropFirst()), model: model, flags: isPlain ? flags : [])
+        return models.map { model, components in
+            let flags = isPlain ? StarterModel.named(model.reference)?.flags ?? [] : []
+            return ModelPlan(id: given.first ?? model.name, aliases: Array(given.dropFirst()), model: model, flags: flags + components)
         }
     }
 
     private static func plan(_ model: ConfigurationFile.Model, _ resolver: ModelResolver) throws -> ModelPlan {
-        let resolved = try resolver.resolve(model.path, kind: model.kind)
-        var flags = arguments(model.flags)
         // Parsed here, so that a wrong flag ends the start and not the worker.
         var engine: EngineFlags
-        do { engine = try EngineFlags.parse(flags) } catch {
+        do { engine = try EngineFlags.parse(arguments(model.flags)) } catch {
             throw StartError("The flags of model `\(model.id ?? model.path)` in the configuration file: \(EngineFlags.message(for: error))")
         }
+        let resolved = try resolver.resolve(model.path, kind: model.kind, components: engine.components.names)
+        // Files as they were found, and not as they were named: the worker finds none.
+        var others = model.flags.filter { !ComponentFlags.flags.contains($0.key) }
+        var flags = try components(of: resolved, engine.components, resolver)
         if try engine.speculation.model != nil {
-            // The worker takes the last of what is said twice, and finds no models.
+            // The worker takes the last of what is said twice.
             try engine.locateDraft { try draft($0, resolver) }
-            let others = model.flags.filter { !["model-draft", "speculative-config"].contains($0.key) }
-            flags = arguments(others) + ["--speculative-config", engine.speculativeConfig ?? "{}"]
+            others = others.filter { !["model-draft", "speculative-config"].contains($0.key) }
+            flags += ["--speculative-config", engine.speculativeConfig ?? "{}"]
         }
+        flags = arguments(others) + flags
         return ModelPlan(
             id: model.id ?? resolved.name, aliases: model.aliases, model: resolved, isDefault: model.isDefault, pin: model.pin, flags: flags
         )

@@ -10,7 +10,7 @@ import Testing
     static func engine(_ folder: String = "\(Flux2KleinFixtures.root)/small") async throws -> DiffusionEngine {
         var options = DiffusionOptions()
         (options.threads, options.useGPU) = (2, false)
-        return try await DiffusionEngine.load(folder: folder, options: options)
+        return try await DiffusionEngine.load(.folder(folder), options: options)
     }
 
     @Test func defaultsAreThePipelines() async throws {

@@ -40,7 +40,7 @@ struct Flux2KleinFixtures {
 
     static func family(_ folder: String, options: DiffusionOptions = DiffusionOptions()) throws -> (Flux2KleinFamily, Backend) {
         let backend = try Backend(threads: 2, useGPU: false)
-        let checkpoint = try Checkpoint(folder: folder, backend: backend, options: options) { _ in }
+        let checkpoint = try Checkpoint(.folder(folder), backend: backend, options: options) { _ in }
         return (try #require(DiffusionFamilies.images(checkpoint) as? Flux2KleinFamily), backend)
     }
 

@@ -27,7 +27,7 @@ struct QwenImageFixtures {
 
     static func family(_ folder: String, options: DiffusionOptions = DiffusionOptions()) throws -> (QwenImageFamily, Backend) {
         let backend = try Backend(threads: 2, useGPU: false)
-        let checkpoint = try Checkpoint(folder: folder, backend: backend, options: options) { _ in }
+        let checkpoint = try Checkpoint(.folder(folder), backend: backend, options: options) { _ in }
         return (try #require(DiffusionFamilies.images(checkpoint) as? QwenImageFamily), backend)
     }
 

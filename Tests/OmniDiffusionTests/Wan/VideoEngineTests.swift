@@ -11,7 +11,7 @@ import Testing
         var options = DiffusionOptions()
         (options.threads, options.useGPU) = (2, false)
         change(&options)
-        return try await VideoEngine.load(folder: "\(WanFixtures.root)/\(name)", options: options)
+        return try await VideoEngine.load(.folder("\(WanFixtures.root)/\(name)"), options: options)
     }
 
     static func request(_ prompt: String = WanFixtures.prompt, seed: UInt64 = 1, steps: Int = 2, frames: Int = 5) -> VideoRequest {
@@ -300,7 +300,7 @@ import Testing
     func weightsThatAreNoNumbersAreNamed(component: String, tensor: String) async throws {
         let copy = try CheckpointCopy("t2v", in: WanFixtures.root)
         try copy.rewrite(component) { $0[tensor]?.bytes.replaceSubrange(0..<4, with: [0, 0, 0xc0, 0x7f]) }
-        let engine = try await VideoEngine.load(folder: copy.folder)
+        let engine = try await VideoEngine.load(.folder(copy.folder))
         do {
             _ = try await Self.video(engine, Self.request(steps: 1, frames: 1))
             Issue.record("generated with weights that are no numbers")
@@ -314,7 +314,7 @@ import Testing
             let copy = try CheckpointCopy("a14b", in: WanFixtures.root)
             try spoil(copy)
             do {
-                _ = try await VideoEngine.load(folder: copy.folder)
+                _ = try await VideoEngine.load(.folder(copy.folder))
                 return "loaded"
             } catch { return "\(error)" }
         }

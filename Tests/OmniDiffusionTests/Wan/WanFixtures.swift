@@ -20,10 +20,10 @@ struct WanFixtures {
 
     init(_ name: String) throws {
         let backend = try Backend(threads: 2, useGPU: false)
-        let checkpoint = try Checkpoint(folder: "\(Self.root)/\(name)", backend: backend, options: DiffusionOptions()) { _ in }
+        let checkpoint = try Checkpoint(.folder("\(Self.root)/\(name)"), backend: backend, options: DiffusionOptions()) { _ in }
         goldens = try Goldens("\(name).goldens", in: Self.root)
         executor = try Executor(backend)
-        tokenizer = try Tokenizer(path: "\(checkpoint.folder)/tokenizer/tokenizer.json")
+        tokenizer = try Tokenizer(path: "\(checkpoint.path)/tokenizer/tokenizer.json")
         encoder = try WanFamily.encoder(checkpoint).0
         transformer = try WanFamily.transformer(checkpoint, "transformer").0
     }

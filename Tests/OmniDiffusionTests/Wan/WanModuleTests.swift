@@ -104,7 +104,7 @@ import Testing
     @Test func picturesAreSeenThroughCLIP() throws {
         let fixtures = try WanFixtures("i2v")
         let backend = fixtures.executor.backend
-        let checkpoint = try Checkpoint(folder: "\(WanFixtures.root)/i2v", backend: backend, options: DiffusionOptions()) { _ in }
+        let checkpoint = try Checkpoint(.folder("\(WanFixtures.root)/i2v"), backend: backend, options: DiffusionOptions()) { _ in }
         let eye = try WanFamily.eye(checkpoint, 28).0
         let pixels = eye.processor.pixels(try fixtures.goldens.image("picture"))
         let golden = try fixtures.goldens.image("clip.pixels")

@@ -41,7 +41,7 @@ import Testing
 
     static func family(_ folder: String, options: DiffusionOptions = DiffusionOptions()) throws -> (WanFamily, Backend) {
         let backend = try Backend(threads: 2, useGPU: false)
-        let checkpoint = try Checkpoint(folder: folder, backend: backend, options: options) { _ in }
+        let checkpoint = try Checkpoint(.folder(folder), backend: backend, options: options) { _ in }
         return (try #require(DiffusionFamilies.videos(checkpoint) as? WanFamily), backend)
     }
 

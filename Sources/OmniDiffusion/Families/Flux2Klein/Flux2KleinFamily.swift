@@ -28,7 +28,7 @@ struct Flux2KleinFamily: ImageFamily {
 
     static func load(_ checkpoint: Checkpoint) throws -> Flux2KleinFamily {
         struct Index: Decodable { let is_distilled: Bool? }
-        let index: Index = try checkpoint.config(".", file: "model_index.json")
+        let index: Index = try checkpoint.index()
         let textConfig = try QwenTextEncoder.config(checkpoint)
         let config: Flux2KleinConfig = try checkpoint.config("transformer")
         let vaeConfig: AutoencoderKL.Config = try checkpoint.config("vae")
@@ -37,14 +37,12 @@ struct Flux2KleinFamily: ImageFamily {
         guard width == config.joint_attention_dim, channels == config.in_channels else {
             let text = "text states of \(width) for \(config.joint_attention_dim)"
             let latents = "\(channels) latent channels for \(config.in_channels)"
-            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together: \(text), \(latents)")
+            throw DiffusionError.checkpoint(path: checkpoint.path, reason: "its components do not fit together: \(text), \(latents)")
         }
         let scheduler = try NoiseSchedulers.load(checkpoint, for: .evenShifted(mu: 1))
-        let tokenizer = try Tokenizer(folder: "\(checkpoint.folder)/tokenizer")
-        let chat = try ChatML(tokenizer: "\(checkpoint.folder)/tokenizer")
-        guard let padding = tokenizer.id(ofAdded: "<|endoftext|>") else {
-            throw DiffusionError.checkpoint(path: "\(checkpoint.folder)/tokenizer", reason: "has no token <|endoftext|>")
-        }
+        let tokenizer = try checkpoint.tokenizer()
+        let chat = try checkpoint.chat()
+        let padding = try checkpoint.id(of: "<|endoftext|>", in: tokenizer)
         let deepest = layers[layers.count - 1]
         let text = try checkpoint.weights("text_encoder") { QwenTextEncoder.adjust(&$0, textConfig, deepest: deepest) }
         let denoiser = try checkpoint.weights("transformer") { weights in
@@ -70,7 +68,7 @@ struct Flux2KleinFamily: ImageFamily {
             multiple: vae.scale, references: references, takesGuidance: !isDistilled)
     }
 
-    var adaptable: WeightStore { stores[1] }
+    var adaptable: [WeightStore] { [stores[1]] }
 
     func order(_ name: String, _ outputs: Int) -> [Int]? { Flux2KleinTransformer.order(name, outputs, transformer.config) }
 

@@ -29,12 +29,10 @@ struct QwenImageFamily: ImageFamily {
         guard textConfig.hidden_size == config.joint_attention_dim, vaeConfig.z_dim == config.latentChannels else {
             let text = "text states of \(textConfig.hidden_size) for \(config.joint_attention_dim)"
             let latents = "\(vaeConfig.z_dim) latent channels for \(config.latentChannels)"
-            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together: \(text), \(latents)")
+            throw DiffusionError.checkpoint(path: checkpoint.path, reason: "its components do not fit together: \(text), \(latents)")
         }
-        let tokenizer = try Tokenizer(folder: "\(checkpoint.folder)/tokenizer")
-        guard tokenizer.id(ofAdded: "<|im_start|>") != nil, tokenizer.id(ofAdded: "<|im_end|>") != nil else {
-            throw DiffusionError.checkpoint(path: "\(checkpoint.folder)/tokenizer", reason: "has no tokens <|im_start|> and <|im_end|>")
-        }
+        let tokenizer = try checkpoint.tokenizer()
+        for token in ["<|im_start|>", "<|im_end|>"] { _ = try checkpoint.id(of: token, in: tokenizer) }
         let scheduler = try NoiseSchedulers.load(checkpoint, for: .even(tokens: 1))
         let layers = textConfig.num_hidden_layers
         let text = try checkpoint.weights("text_encoder") { QwenTextEncoder.adjust(&$0, textConfig, deepest: layers) }
@@ -58,7 +56,7 @@ struct QwenImageFamily: ImageFamily {
             guidanceScale: options.guidanceScale ?? own.guidance_scale ?? 4, strength: own.strength ?? 0.6, multiple: multiple)
     }
 
-    var adaptable: WeightStore { stores[1] }
+    var adaptable: [WeightStore] { [stores[1]] }
 
     func order(_ name: String, _ outputs: Int) -> [Int]? { QwenImageBlock.order(name, outputs, head: transformer.config.head) }
 

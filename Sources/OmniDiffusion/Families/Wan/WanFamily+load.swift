@@ -11,8 +11,8 @@ extension WanFamily {
     }
 
     static func load(_ checkpoint: Checkpoint) throws -> WanFamily {
-        let index: Index = try checkpoint.config(".", file: "model_index.json")
-        let tokenizer = try Tokenizer(folder: "\(checkpoint.folder)/tokenizer")
+        let index: Index = try checkpoint.index()
+        let tokenizer = try checkpoint.tokenizer()
         let scheduler = try NoiseSchedulers.load(checkpoint, for: .own(shift: nil))
         let vaeConfig: CausalAutoencoder.Config = try checkpoint.config("vae")
         let components = ["transformer", "transformer_2"].filter { $0 == "transformer" || checkpoint.has($0) }
@@ -24,7 +24,7 @@ extension WanFamily {
                 $0.interface == configs[0].interface && $0.outputs == vaeConfig.z_dim && $0.text_dim == textConfig.d_model
             })
         else {
-            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together")
+            throw DiffusionError.checkpoint(path: checkpoint.path, reason: "its components do not fit together")
         }
         let (encoder, text) = try encoder(checkpoint)
         let denoisers = try components.map { try transformer(checkpoint, $0) }
@@ -74,7 +74,7 @@ extension WanFamily {
         let config: CLIPVisionEncoder.Config = try checkpoint.config("image_encoder")
         guard config.hidden_size == features else {
             throw DiffusionError.checkpoint(
-                path: checkpoint.folder, reason: "its image_encoder has \(config.hidden_size) features, its transformer wants \(features)")
+                path: checkpoint.path, reason: "its image_encoder has \(config.hidden_size) features, its transformer wants \(features)")
         }
         let store = try checkpoint.weights("image_encoder") { weights in
             weights.select = { CLIPVisionEncoder.uses($0, layers: config.num_hidden_layers) }

@@ -31,7 +31,7 @@ struct WanFamily: VideoFamily {
     let eye: CLIPVisionEncoder?
 
     var transformer: WanTransformer { transformers[0] }
-    var adaptable: WeightStore { stores[1] }
+    var adaptable: [WeightStore] { Array(stores[1...transformers.count]) }
 
     func order(_ name: String, _ outputs: Int) -> [Int]? { WanBlock.order(name, outputs, head: transformer.config.head) }
 

@@ -28,10 +28,10 @@ struct ZImageFamily: ImageFamily {
         guard textConfig.hidden_size == config.cap_feat_dim, vaeConfig.latent_channels == config.in_channels else {
             let text = "text states of \(textConfig.hidden_size) for \(config.cap_feat_dim)"
             let latents = "\(vaeConfig.latent_channels) latent channels for \(config.in_channels)"
-            throw DiffusionError.checkpoint(path: checkpoint.folder, reason: "its components do not fit together: \(text), \(latents)")
+            throw DiffusionError.checkpoint(path: checkpoint.path, reason: "its components do not fit together: \(text), \(latents)")
         }
-        let tokenizer = try Tokenizer(folder: "\(checkpoint.folder)/tokenizer")
-        let chat = try ChatML(tokenizer: "\(checkpoint.folder)/tokenizer")
+        let tokenizer = try checkpoint.tokenizer()
+        let chat = try checkpoint.chat()
         let scheduler = try NoiseSchedulers.load(checkpoint, for: .even(tokens: 1))
         let text = try checkpoint.weights("text_encoder") { QwenTextEncoder.adjust(&$0, textConfig, deepest: deepest) }
         let denoiser = try checkpoint.weights("transformer") { weights in
@@ -59,9 +59,21 @@ struct ZImageFamily: ImageFamily {
             transformer: try ZImageTransformer(config, denoiser, precision: checkpoint.options.precision))
     }
 
-    var adaptable: WeightStore { stores[1] }
+    var adaptable: [WeightStore] { [stores[1]] }
 
     func order(_ name: String, _ outputs: Int) -> [Int]? { ZImageBlock.order(name, outputs, head: transformer.config.head) }
+
+    /// The publisher's names, which adapters have that were made with its code or with ComfyUI's.
+    func alias(_ module: String) -> String? {
+        let pairs = [("all_x_embedder.2-1", "x_embedder"), ("all_final_layer.2-1", "final_layer"), ("attention.to_out.0", "attention.out")]
+        return pairs.first { module.contains($0.0) }.map { module.replacing($0.0, with: $0.1) }
+    }
+
+    /// Queries, keys and values have one name.
+    func fused(_ module: String) -> FusedName? {
+        guard let part = ["q", "k", "v"].firstIndex(where: { module.hasSuffix(".attention.to_\($0)") }) else { return nil }
+        return FusedName(name: module.dropLast("to_q".count) + "qkv", part: part)
+    }
 
     func tokenize(_ prompt: String) throws -> [Int] { Array(tokenizer.encode(chat.prompt(prompt)).prefix(Self.maximumTokens)) }
 

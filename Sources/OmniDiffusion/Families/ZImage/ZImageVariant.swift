@@ -26,7 +26,7 @@ enum ZImageVariant: Equatable {
 
     init(_ checkpoint: Checkpoint, scheduler: FlowMatchEuler.Config?) throws {
         struct Index: Decodable { let _name_or_path: String? }
-        let index: Index = try checkpoint.config(".", file: "model_index.json")
+        let index: Index = try checkpoint.index()
         self.init(name: index._name_or_path, scheduler: scheduler)
     }
 }
