@@ -27,7 +27,7 @@ struct ComponentLayout: Sendable {
 
     static let all: [ComponentLayout] = [
         .zImage, .qwenImage, .flux2Klein, .wan,
-        .qwen3, .qwen2, .qwen3GGUF, .qwen2GGUF, .umt5, .umt5GGUF,
+        .qwen3, .qwen2, .qwen3GGUF, .qwen2GGUF, .umt5, .umt5Own, .umt5GGUF,
         .autoencoderKL, .causalAutoencoder,
     ]
 }

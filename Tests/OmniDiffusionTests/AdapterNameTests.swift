@@ -96,10 +96,11 @@ import Testing
 
     @Test func changesOfOtherKindsAreNamed() throws {
         let folder = try SingleFileFolder(of: "zimage/small")
-        let one = CheckpointCopy.Stored(type: "F32", shape: [1], bytes: [0, 0, 0, 0])
+        let one = CheckpointCopy.Stored(type: "F32", shape: [1], bytes: [0, 0, 0x80, 0x3f])
         for (tensor, kind) in [
             ("diffusion_model.layers.0.attention.to_q.dora_scale", "DoRA"), ("lora_unet_layers_0_attention_qkv.hada_w1_a", "LoHa"),
-            ("lycoris_layers_0_attention_qkv.lokr_w1", "LoKr"), ("diffusion_model.layers.0.attention.to_q.diff_b", "a change of a bias"),
+            ("lycoris_layers_0_attention_qkv.lokr_w1", "LoKr"),
+            ("diffusion_model.layers.0.attention.norm_q.diff", "a whole change of a weight"),
             ("diffusion_model.layers.9.attention.to_q.lora_A.weight", "layers.9.attention.to_q"),
             ("transformer_2.layers.0.attention.to_q.lora_A.weight", "second expert"),
         ] {
@@ -111,6 +112,38 @@ import Testing
                 #expect(parameter == "lora" && reason.contains(kind), "\(reason)")
             }
         }
+    }
+
+    /// As Lightx2v's files are: changes of biases beside those of matrices, and zeros for norms.
+    @Test func changesOfBiasesAreAdded() throws {
+        let folder = try SingleFileFolder(of: "wan/t2v")
+        let (down, up) = Self.halves(96, 96, seed: 2)
+        let change = (0..<96).map { sinf(Float($0)) / 8 }
+        let module = "diffusion_model.blocks.0.self_attn.q"
+        func vector(_ values: [Float]) -> CheckpointCopy.Stored {
+            .init(type: "F32", shape: [values.count], bytes: values.withUnsafeBytes { Array($0) })
+        }
+        var tensors = ["\(module).lora_down.weight": down, "\(module).lora_up.weight": up]
+        func film(_ source: String, _ name: String) throws -> [Float] {
+            try folder.write("\(name).safetensors", tensors)
+            var request = try WanVideoTests.request(
+                try #require(WanVideoTests.cases.first { $0.checkpoint == "t2v" && $0.name == "plain" }))
+            request.adapters = [ImageAdapter(path: "\(folder.path)/\(name).safetensors", scale: 0.5)]
+            return try SingleFileFolder.film(.folder(source), request)
+        }
+        // The same as a checkpoint whose bias is that much larger.
+        let copy = try CheckpointCopy("t2v", in: WanFixtures.root)
+        try copy.rewrite("transformer") { stored in
+            let bias = stored["blocks.0.attn1.to_q.bias"]?.bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) } ?? []
+            stored["blocks.0.attn1.to_q.bias"] = vector(zip(bias, change).map { $0 + $1 / 2 })
+        }
+        let (wanted, plain) = (try film(copy.folder, "matrix"), try film(folder.source, "matrix"))
+        tensors["\(module).diff_b"] = vector(change)
+        tensors["diffusion_model.blocks.0.self_attn.norm_q.diff"] = vector([Float](repeating: 0, count: 96))
+        tensors["diffusion_model.blocks.0.norm3.diff_b"] = vector([Float](repeating: 0, count: 96))
+        let changed = try film(folder.source, "lightx2v")
+        #expect(peakSignalToNoise(changed, wanted) > 80)
+        #expect(peakSignalToNoise(plain, wanted) < 60)
     }
 
     /// Of Wan 2.2's experts each has its own, by prefix or by the file's name.

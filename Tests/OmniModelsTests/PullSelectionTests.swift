@@ -27,6 +27,12 @@ import Testing
         #expect(try chosen(paths) == ["a-Q8_0.gguf", "generation_config.json"])
     }
 
+    @Test func aFileByItsNameComesAlone() throws {
+        let paths = ["model_index.json", "split_files/vae/ae.safetensors", "split_files/vae/ae.safetensors.old", "a-Q8_0.gguf"]
+        #expect(try chosen(paths, "split_files/vae/ae.safetensors") == ["split_files/vae/ae.safetensors"])
+        #expect(try chosen(paths, "a-Q8_0.gguf") == ["a-Q8_0.gguf"])
+    }
+
     @Test func aPipelineComesInOnePrecision() throws {
         let wanted = [
             "model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors",

@@ -6,8 +6,11 @@ import OmniTensor
 /// tensors are those of `transformer_2` or its name says `low_noise`, else the first.
 struct Adapter {
     private struct Change {
-        let target, down, up: String
-        /// Of `up`, where it is for several targets together: this part of so many.
+        let target: String
+        /// Halves of a change of the matrix.
+        let halves: (down: String, up: String)?
+        let bias: String?
+        /// Of `up` and `bias`, where they are for several targets together: this part of so many.
         let part, parts: Int
         let scale: Float
         let expert: Int
@@ -19,13 +22,16 @@ struct Adapter {
     init(_ path: String, _ networks: any LoadedNetworks, _ backend: Backend) throws {
         let files = try WeightFiles(path: path)
         func invalid(_ reason: String) -> ImageModelError { .invalid(parameter: "lora", reason: "\(path) \(reason)") }
-        for name in files.entries.keys.sorted() where AdapterPart(name) == nil {
+        let targets = Self.targets(networks)
+        let unused = try Self.withoutEffect(files, targets)
+        for name in files.entries.keys.sorted() where AdapterPart(name) == nil && !unused.contains(name) {
             throw invalid("holds \(name), which is \(AdapterPart.foreign(name) ?? "not supported")")
         }
-        let targets = Self.targets(networks)
         var options = WeightOptions()
+        options.select = { !unused.contains($0) }
         options.order = { name, outputs in
-            guard let part = AdapterPart(name), part.kind == .up, let all = targets[part.module], outputs % all.count == 0 else {
+            guard let part = AdapterPart(name), [.up, .bias].contains(part.kind), let all = targets[part.module], outputs % all.count == 0
+            else {
                 return nil
             }
             let size = outputs / all.count
@@ -48,10 +54,14 @@ struct Adapter {
                 throw invalid("changes the second expert, transformer_2, which the model does not have")
             }
             guard let all = targets[place.module] else { throw invalid("changes \(place.module), which the model does not have") }
-            guard let down = parts[.down], let up = parts[.up] else { throw invalid("has only one half of \(place.module)") }
-            let scale = Self.scale(store, down: down, alpha: parts[.alpha])
+            guard (parts[.down] == nil) == (parts[.up] == nil), parts[.down] ?? parts[.bias] != nil else {
+                throw invalid("has only one half of \(place.module)")
+            }
+            let halves = parts[.down].flatMap { down in parts[.up].map { (down, $0) } }
+            let scale = halves.map { Self.scale(store, down: $0.0, alpha: parts[.alpha]) } ?? 1
             return all.enumerated().map { part, target in
-                Change(target: target, down: down, up: up, part: part, parts: all.count, scale: scale, expert: place.expert)
+                Change(
+                    target: target, halves: halves, bias: parts[.bias], part: part, parts: all.count, scale: scale, expert: place.expert)
             }
         }
     }
@@ -59,11 +69,19 @@ struct Adapter {
     func add(to deltas: inout LowRankDeltas, _ networks: any LoadedNetworks, scale: Float) throws {
         for change in changes {
             do {
-                let (target, up) = (try tensor(networks.adaptable[change.expert], change.target), try tensor(store, change.up))
-                let size = up[1] / change.parts
-                try deltas.add(
-                    to: target, down: tensor(store, change.down), up: up,
-                    outputs: change.parts == 1 ? nil : change.part * size..<(change.part + 1) * size, scale: scale * change.scale)
+                let target = try tensor(networks.adaptable[change.expert], change.target)
+                func outputs(_ count: Int) -> Range<Int>? {
+                    let size = count / change.parts
+                    return change.parts == 1 ? nil : change.part * size..<(change.part + 1) * size
+                }
+                if let (down, up) = change.halves {
+                    let (down, up) = (try tensor(store, down), try tensor(store, up))
+                    try deltas.add(to: target, down: down, up: up, outputs: outputs(up[1]), scale: scale * change.scale)
+                }
+                // The rank's factor is not the bias's.
+                if let bias = try change.bias.map({ try tensor(store, $0) }) {
+                    try deltas.add(to: target, bias: bias, outputs: outputs(bias.count), scale: scale)
+                }
             } catch let error as TensorError {
                 throw ImageModelError.invalid(parameter: "lora", reason: "\(change.target): \(error)")
             }
@@ -71,6 +89,20 @@ struct Adapter {
     }
 
     private func tensor(_ store: WeightStore, _ name: String) throws -> Tensor { try store.tensor(name, store.shape(name) ?? []) }
+
+    /// Tensors that change nothing: trainers write zeros for norms.
+    private static func withoutEffect(_ files: WeightFiles, _ targets: [String: [String]]) throws -> Set<String> {
+        let names = try files.entries.filter { name, entry in
+            guard name.hasSuffix(".diff") || AdapterPart(name).map({ $0.kind == .bias && targets[$0.module] == nil }) ?? false,
+                entry.byteCount <= longestZeros
+            else { return false }
+            return try entry.file.read(at: entry.offset, count: entry.byteCount).allSatisfy { $0 == 0 }
+        }
+        return Set(names.keys)
+    }
+
+    /// Bytes of a vector, with room.
+    private static let longestZeros = 1 << 20
 
     private static func isForLittleNoise(_ path: String) -> Bool {
         let name = URL(fileURLWithPath: path).lastPathComponent.lowercased().filter { $0.isLetter || $0.isNumber }

@@ -1,8 +1,8 @@
 /// What a tensor of an adapter's file is, by its name. Dotted names of the model's modules have `transformer.` (diffusers), `diffusion_model.`
-/// (ComfyUI, and most trainers) or `base_model.model.` (PEFT) before and `.lora_A` / `.lora_B` or `.lora_down` / `.lora_up` behind; kohya's are
+/// (ComfyUI, and most trainers) or `base_model.model.` (PEFT) before and `.lora_A` / `.lora_B` or `.lora_down` / `.lora_up` behind, a change of the bias is `.diff_b`; kohya's are
 /// flat: `lora_unet_` and underscores.
 struct AdapterPart {
-    enum Kind { case down, up, alpha }
+    enum Kind { case down, up, alpha, bias }
 
     /// A module of an expert.
     struct Place: Hashable {
@@ -20,6 +20,7 @@ struct AdapterPart {
     private static let endings: [(String, Kind)] = [
         (".lora_A.weight", .down), (".lora_down.weight", .down), (".lora.down.weight", .down), (".lora_B.weight", .up),
         (".lora_up.weight", .up), (".lora.up.weight", .up), (".alpha", .alpha),
+        (".lora_B.bias", .bias), (".diff_b", .bias),
     ]
     private static let prefixes = ["base_model.model.", "model.diffusion_model.", "diffusion_model.", "transformer.", "transformer_2."]
     private static let flatPrefix = "lora_unet_"
@@ -28,7 +29,7 @@ struct AdapterPart {
     private static let foreign = [
         (".dora_scale", "DoRA's"), (".lora_magnitude_vector", "DoRA's"), (".hada_w1_a", "LoHa's"), (".lokr_w1", "LoKr's"),
         (".lokr_w1_a", "LoKr's"),
-        (".diff", "a change of a norm"), (".diff_b", "a change of a bias"), (".oft_blocks", "OFT's"),
+        (".diff", "a whole change of a weight"), (".oft_blocks", "OFT's"),
         (".reshape_weight", "a change of shape"),
     ]
 
@@ -51,6 +52,6 @@ struct AdapterPart {
 
     /// What a tensor is that has no part in a low-rank change; nil where that is not known.
     static func foreign(_ name: String) -> String? {
-        foreign.first { name.hasSuffix($0.0) }.map { "\($0.1), and only low-rank changes of matrices are added" }
+        foreign.first { name.hasSuffix($0.0) }.map { "\($0.1), and only low-rank changes of matrices and changes of biases are added" }
     }
 }

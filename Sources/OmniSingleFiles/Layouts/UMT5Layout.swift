@@ -17,6 +17,29 @@ extension ComponentLayout {
         },
         config: encoderConfig)
 
+    /// UMT5's encoder in the names of the video model that it comes with (`umt5-xxl-enc-bf16.safetensors`).
+    static let umt5Own = ComponentLayout(
+        name: "UMT5", part: .textEncoder,
+        marks: [["token_embedding.weight", "blocks.0.ffn.gate.0.weight", "blocks.1.pos_embedding.embedding.weight"]],
+        names: { name, _ in
+            switch name {
+            case "token_embedding.weight": return ["shared.weight"]
+            case "norm.weight": return ["encoder.final_layer_norm.weight"]
+            default:
+                guard name.hasPrefix("blocks."), let (own, theirs) = ownEncoderParts.first(where: { name.contains($0.0) }) else {
+                    return nil
+                }
+                return ["encoder.block." + name.dropFirst("blocks.".count).replacing(own, with: theirs)]
+            }
+        },
+        config: encoderConfig)
+
+    private static let ownEncoderParts = [
+        (".pos_embedding.embedding.", ".layer.0.SelfAttention.relative_attention_bias."), (".norm1.", ".layer.0.layer_norm."),
+        (".attn.", ".layer.0.SelfAttention."), (".norm2.", ".layer.1.layer_norm."), (".ffn.gate.0.", ".layer.1.DenseReluDense.wi_0."),
+        (".ffn.fc1.", ".layer.1.DenseReluDense.wi_1."), (".ffn.fc2.", ".layer.1.DenseReluDense.wo."),
+    ]
+
     /// UMT5's encoder as llama.cpp writes it.
     static let umt5GGUF = ComponentLayout(
         name: "UMT5", part: .textEncoder, marks: [["token_embd.weight", "enc.blk.0.attn_q.weight", "enc.blk.1.attn_rel_b.weight"]],

@@ -8,9 +8,13 @@ extension Graph {
     public func linear(_ x: Tensor, _ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
         try require(weight.dimensions[2...] == [1, 1] && weight[0] == x[0], "linear", "weight \(weight.label) for \(x.label)")
         let plain = try multiplied(x, weight, bias: bias)
-        return try deltas[weight].reduce(plain) { sum, delta in
+        let turned = try deltas[weight].reduce(plain) { sum, delta in
             let up = try delta.outputs.map { try slice(delta.up, axis: 1, $0) } ?? delta.up
             return try add(sum, scale(multiplied(multiplied(x, delta.down), up), by: delta.scale))
+        }
+        return try deltas.biases(of: weight).reduce(turned) { sum, delta in
+            let change = try delta.outputs.map { try slice(delta.change, axis: 0, $0) } ?? delta.change
+            return try add(sum, scale(change, by: delta.scale))
         }
     }
 

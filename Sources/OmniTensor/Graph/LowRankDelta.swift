@@ -10,14 +10,23 @@ public struct LowRankDelta: Sendable {
     let scale: Float
 }
 
+/// What is added to the products with a matrix: `scale · change`.
+struct BiasDelta: Sendable {
+    /// `[out]`, of which these are the matrix's; nil where all are.
+    let change: Tensor
+    let outputs: Range<Int>?
+    let scale: Float
+}
+
 /// The changes that graphs of a request make to weights. They keep their tensors alive.
 public struct LowRankDeltas: Sendable {
     // Keys are addresses of weights, never followed.
     private var byWeight: [UInt: [LowRankDelta]] = [:]
+    private var biases: [UInt: [BiasDelta]] = [:]
 
     public init() {}
 
-    public var isEmpty: Bool { byWeight.isEmpty }
+    public var isEmpty: Bool { byWeight.isEmpty && biases.isEmpty }
 
     /// Adds `scale · up · down` to `weight [in, out]` wherever it is used.
     ///
@@ -31,6 +40,19 @@ public struct LowRankDeltas: Sendable {
         }
         byWeight[Self.key(weight), default: []].append(LowRankDelta(down: down, up: up, outputs: outputs, scale: scale))
     }
+
+    /// Adds `scale · bias` to every product with `weight [in, out]`.
+    ///
+    /// - Parameter outputs: of `bias [out]`, where it is for several matrices together.
+    /// - Throws: `TensorError.shape` where the two do not fit.
+    public mutating func add(to weight: Tensor, bias: Tensor, outputs: Range<Int>? = nil, scale: Float) throws {
+        guard outputs?.count ?? bias.count == weight[1], outputs?.upperBound ?? 0 <= bias.count, weight[2] == 1 else {
+            throw TensorError.shape(operation: "adapter", reason: "\(bias.label) for \(weight.label)")
+        }
+        biases[Self.key(weight), default: []].append(BiasDelta(change: bias, outputs: outputs, scale: scale))
+    }
+
+    func biases(of weight: Tensor) -> [BiasDelta] { biases[Self.key(weight)] ?? [] }
 
     subscript(weight: Tensor) -> [LowRankDelta] { byWeight[Self.key(weight)] ?? [] }
 

@@ -91,7 +91,7 @@ package final class WeightFile: Sendable {
     /// Where the bytes that were touched go, so that reading them is not left out.
     private static let touched = Atomic<UInt8>(0)
 
-    func read(at offset: Int, count: Int) throws -> [UInt8] {
+    package func read(at offset: Int, count: Int) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         try bytes.withUnsafeMutableBytes { try read(at: offset, into: $0) }
         return bytes

@@ -6,7 +6,7 @@ import Testing
 
 /// Text encoders as llama.cpp's converter writes them, with their tokenizer in the metadata.
 extension SingleFileFolder {
-    func writeLlama(_ name: String, _ tensors: StoredTensors, architecture: String) throws {
+    func writeLlama(_ name: String, _ tensors: StoredTensors, architecture: String, rules: String = "qwen2") throws {
         let config = try textConfig()
         func number(_ key: String) throws -> UInt32 { UInt32(try #require(config[key] as? Int)) }
         var metadata: [(String, GGUFBuilder.Value)] = [
@@ -27,7 +27,7 @@ extension SingleFileFolder {
         }
         let list = tokens.sorted { $0.key < $1.key }.map(\.value)
         metadata += [
-            ("tokenizer.ggml.model", .string("gpt2")), ("tokenizer.ggml.pre", .string("qwen2")),
+            ("tokenizer.ggml.model", .string("gpt2")), ("tokenizer.ggml.pre", .string(rules)),
             ("tokenizer.ggml.tokens", .strings(list.map(\.0))),
             ("tokenizer.ggml.token_type", .int32s(list.map(\.1))), ("tokenizer.ggml.merges", .strings(merges)),
             ("tokenizer.chat_template", .string("<|im_start|>{{ messages }}<|im_end|>")),

@@ -158,6 +158,19 @@ enum SingleFileNames {
         }.filter { !$0.key.contains("visual.") }
     }
 
+    /// Wan's own names of its text encoder.
+    static func wanT5(_ tensors: StoredTensors) -> StoredTensors {
+        renamed(tensors.filter { $0.key != "encoder.embed_tokens.weight" }) { name in
+            let pairs = [
+                ("shared.", "token_embedding."), ("encoder.final_layer_norm.", "norm."), ("encoder.block.", "blocks."),
+                (".layer.0.SelfAttention.relative_attention_bias.", ".pos_embedding.embedding."), (".layer.0.SelfAttention.", ".attn."),
+                (".layer.0.layer_norm.", ".norm1."), (".layer.1.layer_norm.", ".norm2."), (".layer.1.DenseReluDense.wi_0.", ".ffn.gate.0."),
+                (".layer.1.DenseReluDense.wi_1.", ".ffn.fc1."), (".layer.1.DenseReluDense.wo.", ".ffn.fc2."),
+            ]
+            return pairs.reduce(name) { $0.replacing($1.0, with: $1.1) }
+        }
+    }
+
     /// llama.cpp's names of a T5 encoder.
     static func llamaT5(_ tensors: StoredTensors) -> StoredTensors {
         renamed(tensors.filter { $0.key != "encoder.embed_tokens.weight" }) { name in

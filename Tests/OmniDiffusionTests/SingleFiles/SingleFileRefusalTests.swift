@@ -92,6 +92,19 @@ import Testing
         #expect(Self.complaint { _ = try SingleFileFolder.picture(source, .init(prompt: "a", seed: 1)) }.contains("another model's"))
     }
 
+    /// Words that are cut in another way are other tokens.
+    @Test func aTokenizerOfOtherRulesIsRefused() throws {
+        let folder = try SingleFileFolder(of: "zimage/small")
+        try folder.say(["transformer": ["axes_dims", "axes_lens"], "vae": ["norm_num_groups", "sample_size"]])
+        try folder.write("z_image_turbo.safetensors", SingleFileNames.zImage(folder.tensors("transformer")))
+        try folder.writeLlama(
+            "Qwen3.gguf", SingleFileNames.llama(folder.tensors("text_encoder")), architecture: "qwen3", rules: "llama-bpe")
+        try folder.write("ae.safetensors", SingleFileNames.ldm(folder.tensors("vae"), stages: 2))
+        let source = try folder.source("z_image_turbo.safetensors")
+        let text = Self.complaint { _ = try SingleFileFolder.picture(source, .init(prompt: "a", seed: 1)) }
+        #expect(text.contains("Qwen3.gguf") && text.contains("llama-bpe"), "\(text)")
+    }
+
     @Test func kindsThatOnlyTheirNamesTellAreRefused() throws {
         let folder = try SingleFileFolder(of: "qwen-image/small")
         try folder.say([

@@ -163,7 +163,7 @@ import Testing
         "vae": ["latents_mean", "latents_std"], "text_encoder": ["relative_attention_max_distance"],
     ]
 
-    @Test(arguments: [("t2v", "GGUF"), ("ti2v", "ComfyUI"), ("ti2v", "GGUF"), ("a14b", "GGUF")])
+    @Test(arguments: [("t2v", "GGUF"), ("ti2v", "ComfyUI"), ("ti2v", "own names"), ("ti2v", "GGUF"), ("a14b", "GGUF")])
     func wanFilms(checkpoint: String, layout: String) throws {
         let folder = try SingleFileFolder(of: "wan/\(checkpoint)")
         try folder.say(
@@ -186,7 +186,7 @@ import Testing
             // Of the tiny tokenizers one has SentencePiece's rules, which are those of a GGUF's.
             try folder.writeT5("umt5-xxl-encoder-F32.gguf", SingleFileNames.llamaT5(text), withTokenizer: checkpoint == "t2v")
         } else {
-            try folder.write("umt5_xxl_fp16.safetensors", text)
+            try folder.write("umt5_xxl.safetensors", layout == "ComfyUI" ? text : SingleFileNames.wanT5(text))
         }
         if checkpoint != "t2v" { try folder.copy("tokenizer/tokenizer.json", as: "tokenizer.json") }
         let test = try #require(WanVideoTests.cases.first { $0.checkpoint == checkpoint && $0.name != "plain" })
