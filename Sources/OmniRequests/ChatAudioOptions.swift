@@ -25,9 +25,14 @@ package struct ChatAudioOptions: Sendable {
         ignored = (json["audio"]?.objectValue?.keys ?? []).filter { !["voice", "format"].contains($0) }.map { "audio.\($0)" }
         for (field, name) in [("audio.voice", json["audio"]?["voice"]), ("voice", json["voice"]), ("speaker", json["speaker"])] {
             guard let name, !name.isNull else { continue }
-            if voice == nil, let text = name.stringValue { (voice, voiceField) = (text, field) } else { ignored.append(field) }
+            // OpenAI's voices of one's own are objects.
+            guard let text = name.stringValue ?? name["id"]?.stringValue else {
+                throw APIError.invalid(field, "The voice must be a name, or an object with the `id` of one.")
+            }
+            if voice == nil { (voice, voiceField) = (text, field) } else { ignored.append(field) }
         }
-        guard let name = json["audio"]?["format"]?.stringValue else { return }
+        guard let wish = json["audio"]?["format"], !wish.isNull else { return }
+        let name = wish.stringValue ?? wish.jsonText
         guard let known = AudioFormat(rawValue: name == "pcm16" ? "pcm" : name) else {
             throw APIError.invalid(
                 "audio.format", "Unsupported audio format \(name).", remedy: "Supported: wav, pcm, pcm16, flac, mp3, opus, aac.")

@@ -21,7 +21,7 @@ extension TextEngine {
         var conversation = Conversation()
         for (place, message) in messages.enumerated() {
             var json = JSONObject([("role", .string(message.role == .function ? "tool" : message.role.rawValue))])
-            switch message.content {
+            switch message.words {
             case .text(let text): json.append("content", .string(text))
             case .parts(let parts):
                 json.append("content", .array(try await self.parts(parts, of: place, into: &conversation.media, scope: scope)))

@@ -17,17 +17,19 @@ extension TextEngine: SpeechModel {
 
     public func speak(_ request: SpeechSynthesis, scope: RequestScope) async throws -> SpeechGeneration {
         let speaker = try ableSpeaker()
-        guard request.text.unicodeScalars.count <= Self.longestReading else {
+        let text = try await BlockingThread.run(name: "omni-words") { speaker.words(request.text) }
+        guard !text.isEmpty else { throw APIError.invalid("input", "Input text cannot be empty") }
+        guard text.unicodeScalars.count <= Self.longestReading else {
             throw APIError(
-                .tooLarge, "The text has \(request.text.unicodeScalars.count) characters.",
+                .tooLarge, "The text has \(text.unicodeScalars.count) characters.",
                 remedy: "This model reads at most \(Self.longestReading) at once.", param: "input")
         }
         var speech = SpokenAnswer(voice: request.voice)
         (speech.voiceField, speech.seed, speech.codec.seed) = ("voice", request.seed, request.seed)
         // Two seconds, and a third of a second for each character: speech that does not end by itself is cut there.
-        speech.maxTokens = 100 + 17 * request.text.unicodeScalars.count
+        speech.maxTokens = 100 + 17 * text.unicodeScalars.count
         let voice = try speaker.voice(speech)
-        let (head, words) = try await reading(request.text)
+        let (head, words) = try await reading(text)
         guard head.count + words.count < maxLength else { throw APIError(.tooLarge, APIError.contextLength(maxLength), param: "input") }
         try speaker.check(promptTokens: head.count, param: "input")
 

@@ -26,7 +26,9 @@ extension TextEngine: SpokenChatModel {
             return own
         }
         guard let feed else { return text }
-        let events = text.events.spoken(by: speaker, feed, speech, voice: voice, cancellation: scope.cancellation)
+        let events = text.events.spoken(
+            by: speaker, feed, speech, voice: voice, mayCall: request.tools?.isEmpty == false && request.toolChoice != ToolChoice.none,
+            cancellation: scope.cancellation)
         return TextGeneration(promptTokens: text.promptTokens, events: events)
     }
 
@@ -40,22 +42,42 @@ extension TextEngine: SpokenChatModel {
 
 extension AsyncThrowingStream<TextEvent, any Error> {
     /// The same stream with the sound that `speaker` makes of what `feed` gets.
-    func spoken(by speaker: Speaker, _ feed: ThinkerFeed, _ speech: SpokenAnswer, voice: CodecVoice, cancellation: CancellationToken)
-        -> AsyncThrowingStream
-    {
-        spoken(cancelling: cancellation) { emit in
-            try await speaker.speak(feed, speech, voice: voice, cancellation: cancellation) {
-                emit(.audio(index: 0, $0, sampleRate: speaker.decoder.sampleRate))
-            }
-        }
+    ///
+    /// - Parameter mayCall: the answer may be a call of a tool, which is not spoken: sound waits for the first word, and ends with the
+    ///   first call.
+    func spoken(
+        by speaker: Speaker, _ feed: ThinkerFeed, _ speech: SpokenAnswer, voice: CodecVoice, mayCall: Bool = false,
+        cancellation: CancellationToken
+    ) -> AsyncThrowingStream {
+        let gate = SpeechGate(isOpen: !mayCall)
+        return spoken(
+            cancelling: cancellation,
+            noting: { event, emit in
+                switch event {
+                case .text(_, let text, _) where text.contains(where: { !$0.isWhitespace }): gate.open(emit)
+                case .toolCall:
+                    gate.close()
+                    feed.end()
+                default: break
+                }
+            },
+            by: { emit in
+                let codes = try await speaker.speak(feed, speech, voice: voice, cancellation: cancellation) {
+                    gate.pass(.audio(index: 0, $0, sampleRate: speaker.decoder.sampleRate), emit)
+                }
+                return gate.wasOpen ? codes : 0
+            })
     }
 
     /// The same stream with sound between its texts: the end of the choice waits for the end of the sound. What ends one of both ends the
     /// other.
     ///
-    /// - Parameter sound: hands over each piece, and returns the number of codes that it was made of.
+    /// - Parameters:
+    ///   - note: gets each event of the text once it was handed on.
+    ///   - sound: hands over each piece, and returns the number of codes that it was made of.
     func spoken(
         cancelling token: CancellationToken,
+        noting note: @escaping @Sendable (TextEvent, _ emit: (TextEvent) -> Void) -> Void = { _, _ in },
         by sound: @escaping @Sendable (_ emit: @escaping @Sendable (TextEvent) -> Void) async throws -> Int
     ) -> AsyncThrowingStream {
         let (stream, events) = Self.makeStream()
@@ -67,7 +89,9 @@ extension AsyncThrowingStream<TextEvent, any Error> {
                         for try await event in self {
                             switch event {
                             case .finished, .usage: last.append(event)
-                            default: events.yield(event)
+                            default:
+                                events.yield(event)
+                                note(event) { events.yield($0) }
                             }
                         }
                         try Task.checkCancellation()

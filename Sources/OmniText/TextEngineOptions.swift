@@ -87,6 +87,8 @@ public struct VoiceParts: Sendable {
     public var sequences = 2
     /// Longest prompt of a spoken answer, tokens.
     public var longestPrompt = 8192
+    /// The words of a text that is to be read aloud, without the marks that nobody says.
+    public var words: @Sendable (String) -> String = { $0 }
     /// For tests: the talker's attention in f32 throughout, in place of f16 keys and values.
     var isExact = false
 

@@ -15,6 +15,7 @@ from drawing import checkpoint, images, openai_client  # noqa: E402, F401
 from harness import ROOT, Server, opened, starter_model  # noqa: E402
 from playground import chromium, home, omni, visit  # noqa: E402, F401
 from shelf import Shelf  # noqa: E402
+from standing_in import stand_in  # noqa: E402, F401
 from videos import videos  # noqa: E402, F401
 
 

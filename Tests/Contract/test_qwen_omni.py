@@ -102,6 +102,22 @@ def test_sound_and_text_whole(client):
     assert alone.choices[0].message.audio.data == choice.message.audio.data and alone.choices[0].message.audio.transcript == choice.message.content
 
 
+def test_a_call_of_a_tool_is_not_spoken(client):
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}}}
+    wish = dict(tools=[tool], tool_choice={"type": "function", "function": {"name": "f"}}, modalities=["text", "audio"], extra_body=talker(20))
+    choice = client.chat.completions.create(**ask(**wish) | {"max_tokens": 60}).choices[0]
+    assert choice.message.tool_calls[0].function.name == "f" and choice.message.audio is None
+    chunks = list(client.chat.completions.create(**ask(**wish, stream=True) | {"max_tokens": 60}))
+    assert any(c.choices and c.choices[0].delta.tool_calls for c in chunks) and not any(getattr(c, "modality", None) == "audio" for c in chunks)
+
+
+def test_a_spoken_conversation_goes_on(client):
+    answer = client.chat.completions.create(**ask(modalities=["audio"]), extra_body=talker(8)).choices[0].message
+    assert answer.content is None and answer.audio.transcript
+    messages = ask()["messages"] + [answer] + ask("And again?")["messages"]
+    assert client.chat.completions.create(**ask() | {"messages": messages}).choices[0].message.content
+
+
 def test_both_voices_differ_and_each_is_repeatable(client):
     def sound(voice):
         reply = client.chat.completions.create(**ask(modalities=["text", "audio"], audio={"voice": voice, "format": "pcm16"}), extra_body=talker(24))
@@ -165,7 +181,14 @@ def test_whoever_leaves_stops_all_three_stages(server, client):
 
 
 def test_figures(server, client):
-    client.chat.completions.create(**ask(modalities=["text", "audio"]), extra_body=talker(24))
+    wish = {**talker(24), "return_stage_metrics": True}
+    answer = client.chat.completions.create(**ask(modalities=["text", "audio"]), extra_body=wish)
+    *_, last = [chunk for chunk in client.chat.completions.create(**ask(modalities=["text", "audio"], stream=True), extra_body=wish) if chunk.choices]
+    for metrics in (answer.metrics, last.metrics):
+        text, audio = metrics["stage_metrics"]["text"], metrics["stage_metrics"]["audio"]
+        assert 0 < text["time_to_first_token_s"] <= text["duration_s"] and audio["audio_s"] > 0 and audio["underruns"] >= 0, metrics
+    assert client.chat.completions.create(**ask(modalities=["text", "audio"]), extra_body=talker(24)).metrics is None
+    assert server.metric("omni:audio_underruns_total") is not None
     labels = {"model_name": MODEL, "stage": "2"}
     assert server.metric("vllm_omni:audio_ttfp_s_count", **labels) >= 1 and server.metric("vllm_omni:audio_rtf_count", **labels) >= 1
 
@@ -173,6 +196,9 @@ def test_figures(server, client):
 @pytest.mark.parametrize("fields, param, words", [
     ({"audio": {"voice": "Bob"}}, "audio.voice", "Chelsie, Ethan"),
     ({"voice": "Bob"}, "voice", "Chelsie, Ethan"),
+    ({"audio": {"voice": {"id": "Bob"}}}, "audio.voice", "Chelsie, Ethan"),
+    ({"audio": {"voice": 3}}, "audio.voice", "name"),
+    ({"audio": {"format": 1}}, "audio.format", "wav, pcm, pcm16"),
     ({"audio": {"format": "midi"}}, "audio.format", "wav, pcm, pcm16"),
     ({"modalities": ["text", "image"]}, "modalities", "text, audio"),
     ({"n": 2}, "body.n", "one choice"),
@@ -212,6 +238,9 @@ def test_it_reads_a_text_in_its_voices(server, client):
     # A random talker hardly ever ends by itself: it is cut after two seconds and a third of one for each character.
     assert samples(chelsie) % 480 == 0 and 0 < samples(chelsie) <= (100 + 17 * 13) * 480
     assert (read("chelsie") == chelsie) and (read("Ethan") != chelsie)
+    marked = {"input": "**Good** <b>morning</b>.", "stream_format": "audio"}
+    assert read("Chelsie", **marked) == read("Chelsie", stream_format="audio"), "marks are not read aloud"
+    assert server.post("/v1/audio/speech", {"model": MODEL, "input": "<p></p>"}).error["param"] == "input"
     assert {voice["name"] if isinstance(voice, dict) else voice for voice in server.get("/v1/audio/voices").json["voices"]} >= {"chelsie", "ethan"}
     reply = server.post("/v1/audio/speech", {"model": MODEL, "voice": "Chelsie", "input": "Hi.", "speed": 1.5})
     assert reply.status == 200 and "speed" in reply.headers["x-ignored-params"]

@@ -216,6 +216,8 @@ def test_the_beta_is_answered_in_its_names(conversing, sounds):
 
 def test_a_transcription_session(conversing, sounds):
     async def test(session):
+        await session.say(sounds[TURNS[0]])
+        assert understood((await session.until("conversation.item.input_audio_transcription.completed")).transcript, TURNS[0]), "it has no other purpose"
         await session.link.session.update(session={"type": "transcription", "audio": {"input": {"transcription": {"language": "en"}}}})
         assert (await session.until("session.updated")).session.type == "transcription"
         await session.say(sounds[TURNS[1]])

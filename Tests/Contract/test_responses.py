@@ -122,6 +122,8 @@ def test_errors_name_the_field(client, model):
 
     fails(404, "model", model="gpt-5")
     fails(400, "body.background", background=True)
+    assert "previous_response_id" in fails(400, "body.conversation", conversation="conv_1")
+    fails(400, "body.prompt", prompt={"id": "pmpt_1"})
     assert "web_search" in fails(400, "body.tools.0.type", tools=[{"type": "web_search"}])
     assert "maximum context length" in fails(413, "body.messages", input="sea " * 40000)
     raw = client.responses.with_raw_response.create(model=model, input=HELLO, max_output_tokens=2, truncation="auto", user="x")

@@ -93,6 +93,31 @@ def test_no_words_are_lost_at_the_end(server, far, end):
     assert whole["message"]["content"] == "Hello. Bye." and whole["finish_reason"] == "stop"
 
 
+CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a":'}}
+
+
+def test_a_call_of_a_tool_is_not_spoken_and_not_lost(server, far):
+    pieces = [{"index": 0, **CALL}, {"index": 0, "function": {"arguments": " true}"}}]
+    far.chunks = [{**chunk(), "choices": [{"index": 0, "delta": {"tool_calls": [piece]}, "finish_reason": None}]} for piece in pieces] + [chunk(finish="tool_calls")]
+    for modalities in (["text", "audio"], ["audio"]):
+        choice = server.chat("Call f.", model="far", modalities=modalities).json["choices"][0]
+        assert choice["finish_reason"] == "tool_calls" and choice["message"]["audio"] is None and choice["message"]["content"] is None
+        assert choice["message"]["tool_calls"] == [{**CALL, "function": {"name": "f", "arguments": '{"a": true}'}}]
+    far.chunks = [chunk(finish="stop")]
+    assert server.chat("Say nothing.", model="far", modalities=["text", "audio"]).status == 400
+
+
+def test_an_answer_that_was_heard_goes_back(server, far):
+    far.chunks = [chunk("Hello."), chunk(finish="stop")]
+    heard = server.chat("Go on.", model="far", modalities=["audio"]).json["choices"][0]["message"]
+    assert heard["content"] is None and heard["audio"]["transcript"] == "Hello."
+    question = {"role": "user", "content": "Go on."}
+    again = server.post("/v1/chat/completions", {"model": "far", "modalities": ["audio"], "messages": [question, heard, question]})
+    assert again.status == 200, again
+    bare = server.post("/v1/chat/completions", {"model": "far", "messages": [question, {"role": "assistant", "audio": {"id": heard["audio"]["id"]}}, question]})
+    assert bare.status == 400 and bare.error["param"] == "body.messages.1.audio.transcript"
+
+
 def test_text_goes_on_while_a_sentence_is_spoken(server, far):
     far.chunks, far.hold = [chunk(s) for s in SENTENCES] + [chunk("", "stop")], threading.Event()
     try:

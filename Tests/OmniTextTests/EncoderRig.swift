@@ -52,8 +52,10 @@ final class EncoderRig {
     }
 
     private func input(_ name: String) throws -> MediaInput {
-        let bytes = try Data(contentsOf: Self.fixtures.appending(path: "omni/thinker/\(name)"))
-        return try #require(MediaInput([UInt8](bytes), encoder: encoder))
+        let bytes = [UInt8](try Data(contentsOf: Self.fixtures.appending(path: "omni/thinker/\(name)")))
+        return try name.hasSuffix(".png")
+            ? MediaInput(picture: bytes, encoder: encoder, limits: MediaLimits())
+            : MediaInput(sound: bytes, encoder: encoder, limits: MediaLimits())
     }
 
     private func frame(_ number: Int) throws -> OpaquePointer {

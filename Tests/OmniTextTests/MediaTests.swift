@@ -3,6 +3,7 @@ import Logging
 import OmniAPI
 import OmniEngine
 import OmniLlama
+import OmniMedia
 import Testing
 
 @testable import OmniText
@@ -229,6 +230,40 @@ struct MediaTests {
             #expect(error?.status == 413)
             #expect(error?.fullMessage.contains(flag) == true, "\(error?.fullMessage ?? "")")
         }
+        await engine.shutdown()
+    }
+
+    @Test("what a file says of its length is not believed: decoding ends at the limit")
+    func lyingHeader() async throws {
+        let engine = try await engine()
+        // 9600 samples at 1 Hz, and a header that says 4 GB a second.
+        let data = [UInt8](repeating: 1, count: 19_200)
+        let head = Array("RIFF".utf8) + Self.little(36 + data.count, 4) + Array("WAVEfmt ".utf8) + Self.little(16, 4) + Self.little(1, 2)
+        let rates = Self.little(1, 2) + Self.little(1, 4) + Self.little(4_000_000_000, 4) + Self.little(2, 2) + Self.little(16, 2)
+        let file = head + rates + Array("data".utf8) + Self.little(data.count, 4) + data
+        let error = await #expect(throws: APIError.self) {
+            _ = try await engine.answers(look([.audio(data: Data(file).base64EncodedString(), format: "wav")]))
+        }
+        #expect(error?.status == 413 || error?.status == 400, "\(error?.fullMessage ?? "")")
+        #expect(error?.param == "body.messages.0.content.0")
+        await engine.shutdown()
+    }
+
+    @Test("transparent parts of a picture are seen on white")
+    func transparent() async throws {
+        let engine = try await engine()
+        func seen(_ pixel: (Int, Int) -> [UInt8]) async throws -> Answers {
+            let pixels = (0..<64).flatMap { y in (0..<64).flatMap { x in pixel(x, y) } }
+            let picture = try #require(Picture(width: 64, height: 64, channels: pixels.count / 4096, pixels: pixels))
+            let file = try ImageCodec.encode(picture, as: .png)
+            return try await engine.answers(look([.image(url: "data:image/png;base64," + Data(file).base64EncodedString())]))
+        }
+        let drawn = { (x: Int, y: Int) in (x / 8 + y / 8) % 3 == 0 }
+        let clear = try await seen { drawn($0, $1) ? [0, 0, 0, 255] : [0, 0, 0, 0] }
+        let white = try await seen { drawn($0, $1) ? [0, 0, 0] : [255, 255, 255] }
+        let black = try await seen { _, _ in [0, 0, 0] }
+        #expect(clear.first.agrees(with: white.first))
+        #expect(!black.first.agrees(with: white.first), "the model tells both apart")
         await engine.shutdown()
     }
 

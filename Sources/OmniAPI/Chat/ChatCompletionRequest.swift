@@ -26,6 +26,7 @@ public struct ChatCompletionRequest: FormedRequest {
     public var modalities: [String]?
     public var user: String?
     public var requestID: String?
+    public var returnStageMetrics = false
 
     public init() {}
 
@@ -60,6 +61,9 @@ public struct ChatCompletionRequest: FormedRequest {
             .optional("modalities", \.modalities, .list(of: .string)),
             .optional("user", \.user, .string, "Not used."),
             .optional("request_id", \.requestID, .string(length: 1...128)),
+            .with(
+                default: false, "return_stage_metrics", \.returnStageMetrics, .bool,
+                "Tell in `metrics` when the parts of the answer came, in seconds; of a stream in the last chunk of a choice."),
         ] + formFields(\.form) + samplingFields(\.sampling)
     }
 

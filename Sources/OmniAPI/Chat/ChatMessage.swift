@@ -15,6 +15,8 @@ public struct ChatMessage: WireObject, Equatable {
     public var reasoningContent: String?
     /// Why an assistant refused.
     public var refusal: String?
+    /// What an assistant said aloud, as a reply has it.
+    public var audio: SpokenMessage?
 
     public init() {}
 
@@ -31,19 +33,44 @@ public struct ChatMessage: WireObject, Equatable {
             .optional("tool_calls", \.toolCalls, .list(of: .object())),
             .optional("tool_call_id", \.toolCallID, .string),
             .optional("reasoning_content", \.reasoningContent, .string, aliases: ["reasoning"]),
-            .optional("refusal", \.refusal, .string),
+            .optional("refusal", \.refusal, .string), .optional("audio", \.audio, .object()),
         ]
     }
+
+    /// What it says: its content, or the words of its sound where it has no content.
+    public var words: ChatContent? { content ?? audio?.transcript.map { .text($0) } }
 
     public func validate(at path: WirePath) throws {
         switch role {
         case .assistant:
-            guard content != nil || toolCalls?.isEmpty == false || refusal != nil || reasoningContent != nil else {
+            guard words != nil || toolCalls?.isEmpty == false || refusal != nil || reasoningContent != nil else {
+                if audio != nil {
+                    throw APIError.field(
+                        path.appending("audio").appending("transcript"), "is required: the server keeps no sound that it has sent.")
+                }
                 throw APIError.field(path.appending("content"), "is required unless tool_calls are given.")
             }
         default:
             guard content != nil else { throw APIError.field(path.appending("content"), "is required.") }
         }
+    }
+}
+
+/// An earlier answer that was heard. Of what a reply says of its sound the words are read.
+public struct SpokenMessage: WireObject, Equatable {
+    public var id: String?
+    public var transcript: String?
+    public var data: String?
+    public var expiresAt: Int?
+
+    public init() {}
+
+    public static var fields: [Field<SpokenMessage>] {
+        [
+            .optional("id", \.id, .string),
+            .optional("transcript", \.transcript, .string, "What was said; stands for an absent `content`."),
+            .optional("data", \.data, .string, "Not used."), .optional("expires_at", \.expiresAt, .integer(0 ... .max), "Not used."),
+        ]
     }
 }
 

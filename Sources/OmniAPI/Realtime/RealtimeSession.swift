@@ -48,6 +48,10 @@ public struct RealtimeSession: WireObject, Equatable {
     public func updated(with changes: JSONObject, at path: WirePath) throws -> RealtimeSession {
         var changed = try RealtimeSession(json: .object(Self.merge(json.objectValue ?? JSONObject(), changes, depth: 2)), at: path)
         (changed.id, changed.expiresAt) = (id, expiresAt)
+        // Such a session has no other purpose.
+        if changed.kind == .transcription, changed.audio.input.transcription == nil {
+            changed.audio.input.transcription = RealtimeTranscription()
+        }
         return changed
     }
 

@@ -19,6 +19,8 @@ public struct ResponsesRequest: WireObject {
     public var truncation = Truncation.disabled
     public var metadata: [String: String] = [:]
     public var background = false
+    public var conversation: JSONValue?
+    public var prompt: JSONValue?
     public var user: String?
 
     public enum Truncation: String, CaseIterable, Sendable { case auto, disabled }
@@ -49,6 +51,10 @@ public struct ResponsesRequest: WireObject {
             .with(
                 default: false, "background", \.background,
                 .bool.checked { $0 ? "is not supported: the answer is computed while the request waits." : nil }),
+            .optional(
+                "conversation", \.conversation,
+                .any.checked { _ in "is not supported: go on with `previous_response_id`, or send the conversation as `input`." }),
+            .optional("prompt", \.prompt, .any.checked { _ in "is not supported: templates of prompts are not stored here." }),
             .optional("user", \.user, .string, aliases: ["safety_identifier"], "Not used."),
         ]
     }

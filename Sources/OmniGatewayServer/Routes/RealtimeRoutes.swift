@@ -76,9 +76,8 @@ struct RealtimeRoutes: RouteGroup {
         let model = socket.request.query["model"] ?? defaults["model"]?.stringValue
         let cascade = try RealtimeCascade(catalogue, voices, pipelines, model: model, logger: socket.logger)
         defaults["model"] = nil
-        var settings = try cascade.settings.updated(with: defaults, at: .root("session"))
-        if socket.request.query["intent"] == "transcription" { settings.kind = .transcription }
-        return (cascade, settings)
+        if socket.request.query["intent"] == "transcription" { defaults["type"] = "transcription" }
+        return (cascade, try cascade.settings.updated(with: defaults, at: .root("session")))
     }
 
     private static var secretDoc: RouteDoc {

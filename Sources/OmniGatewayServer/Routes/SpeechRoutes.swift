@@ -17,8 +17,9 @@ struct SpeechRoutes: RouteGroup {
             let (speech, ignored) = try context.decode(SpeechRequest.self, from: body)
             // Wrong on any server, whether it can speak or not.
             guard speech.input.contains(where: { !$0.isWhitespace }) else { throw APIError.invalid("input", "Input text cannot be empty") }
-            let entry = try forwarder.catalogue.entry(named: speech.model, able: [.speech], task: "speech")
-            let choice = try await voices.prepare(body.json.objectValue ?? JSONObject(), for: entry, in: forwarder.catalogue)
+            let members = body.json.objectValue ?? JSONObject()
+            let entry = try voices.entry(named: speech.model, for: members, in: forwarder.catalogue)
+            let choice = try await voices.prepare(members, for: entry, in: forwarder.catalogue)
             let bytes = ByteBuffer(bytes: JSONValue.object(choice.members).jsonBytes)
             let names = (ignored.map { [$0] } ?? []) + choice.ignored
             return try await forwarder.forward(
@@ -33,8 +34,8 @@ struct SpeechRoutes: RouteGroup {
             let body = try await context.collectJSON(request)
             let (batch, ignored) = try context.decode(SpeechBatchRequest.self, from: body)
             try Self.refuseAAC(batch)
-            let entry = try forwarder.catalogue.entry(named: batch.model, able: [.speech], task: "speech")
             var members = body.json.objectValue ?? JSONObject()
+            let entry = try voices.entry(named: batch.model, for: members, in: forwarder.catalogue)
             members = (try? await voices.prepare(members, for: entry, in: forwarder.catalogue).members) ?? members
             var items: [JSONValue] = []
             for item in members["items"]?.arrayValue ?? [] {

@@ -51,7 +51,7 @@ struct SpokenChat: Sendable {
     /// last.
     func streamed(_ reply: UpstreamResponse, includeUsage: Bool, ignored: String?) -> Response {
         context.eventStream(ignored: ignored) { sink in
-            let end = try await speakWhileReading(reply, to: sink)
+            let end = try await chat.reading(context.requestLogger) { try await speakWhileReading(reply, to: sink) }
             if let failure = end.failure {
                 try await sink.data(failure)
                 return try await sink.done()
@@ -149,40 +149,61 @@ struct SpokenChat: Sendable {
 
     /// The whole answer: text, and its sound as one file.
     func whole(_ reply: UpstreamResponse) async throws -> JSONValue {
-        var text = ""
-        var finish = JSONValue.string("stop")
-        var usage = JSONValue.null
-        var head = JSONObject()
-        for try await data in SSEData(reply.body) {
-            guard let chunk = try? JSONValue.parse(data) else { continue }
-            if let error = chunk["error"], !error.isNull {
-                throw APIError(.internalError, error["message"]?.stringValue ?? "The chat model failed.")
-            }
-            let spoken = SpokenChunk(chunk)
-            usage = spoken.usage ?? usage
-            finish = spoken.finish ?? finish
-            text += spoken.text
-            if head.isEmpty { head = chunk.objectValue ?? head }
-        }
-        guard text.contains(where: { !$0.isWhitespace }) else {
+        let answer = try await chat.reading(context.requestLogger) { try await wholeText(reply) }
+        var message = JSONObject([
+            ("role", "assistant"), ("content", options.wantsText && !answer.text.isEmpty ? .string(answer.text) : .null), ("refusal", nil),
+            ("annotations", nil), ("audio", nil), ("function_call", nil), ("reasoning", nil),
+        ])
+        var choice = JSONObject([
+            ("index", 0), ("message", nil), ("logprobs", nil), ("finish_reason", answer.finish), ("stop_reason", nil), ("token_ids", nil),
+        ])
+        if answer.text.contains(where: { !$0.isWhitespace }) {
+            let audio = try await sound(of: answer.text, format: options.format)
+            message["audio"] = audio.message(
+                id: RequestID.make("audio-", digits: 16), transcript: answer.text, now: Int(Date().timeIntervalSince1970))
+            choice["audio_metadata"] = audio.metadata
+        } else if answer.calls.isEmpty {
             throw APIError.invalid("modalities", "Audio was asked for, but the answer has no words to speak.")
         }
-        let audio = try await sound(of: text, format: options.format)
-        let sound = audio.message(id: RequestID.make("audio-", digits: 16), transcript: text, now: Int(Date().timeIntervalSince1970))
+        if !answer.calls.isEmpty { message["tool_calls"] = .array(answer.calls.map(\.json)) }
+        choice["message"] = .object(message)
+        let head = answer.head
         return [
             "id": head["id"] ?? .null, "object": "chat.completion", "created": head["created"] ?? .null, "model": head["model"] ?? .null,
-            "choices": [
-                [
-                    "index": 0,
-                    "message": [
-                        "role": "assistant", "content": options.wantsText ? .string(text) : .null, "refusal": nil, "annotations": nil,
-                        "audio": sound,
-                        "function_call": nil, "reasoning": nil,
-                    ],
-                    "logprobs": nil, "finish_reason": finish, "stop_reason": nil, "token_ids": nil, "audio_metadata": audio.metadata,
-                ]
-            ],
-            "service_tier": nil, "system_fingerprint": nil, "usage": usage, "metrics": nil,
+            "choices": [.object(choice)], "service_tier": nil, "system_fingerprint": nil, "usage": answer.usage, "metrics": nil,
         ]
+    }
+
+    /// What the chat model answers, before it is spoken.
+    private struct Answer: Sendable {
+        var text = ""
+        var calls: [ToolCall] = []
+        var finish = JSONValue.string("stop")
+        var usage = JSONValue.null
+        /// Its first chunk.
+        var head = JSONObject()
+
+        mutating func add(_ piece: JSONValue) {
+            let index = piece["index"]?.intValue ?? max(calls.count - 1, 0)
+            guard (0..<1024).contains(index) else { return }
+            while calls.count <= index { calls.append(ToolCall()) }
+            if let id = piece["id"]?.stringValue { calls[index].id = id }
+            if let name = piece["function"]?["name"]?.stringValue { calls[index].function.name += name }
+            calls[index].function.arguments += piece["function"]?["arguments"]?.stringValue ?? ""
+        }
+    }
+
+    private func wholeText(_ reply: UpstreamResponse) async throws -> Answer {
+        var answer = Answer()
+        for try await data in SSEData(reply.body) {
+            guard data != "[DONE]" else { break }
+            let chunk = try JSONValue.event(data), spoken = SpokenChunk(chunk)
+            answer.usage = spoken.usage ?? answer.usage
+            answer.finish = spoken.finish ?? answer.finish
+            answer.text += spoken.text
+            for piece in spoken.calls { answer.add(piece) }
+            if answer.head.isEmpty { answer.head = chunk.objectValue ?? answer.head }
+        }
+        return answer
     }
 }

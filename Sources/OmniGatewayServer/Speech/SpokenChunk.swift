@@ -7,6 +7,8 @@ struct SpokenChunk {
     /// Its reason to end. The spoken answer ends later, with its sound.
     private(set) var finish: JSONValue?
     private(set) var usage: JSONValue?
+    /// Pieces of its calls of tools.
+    private(set) var calls: [JSONValue] = []
     /// What of the chunk goes to the client at once: without the reason, and nil where that was all of it.
     private(set) var rest: JSONValue?
 
@@ -16,7 +18,10 @@ struct SpokenChunk {
         for choice in chunk["choices"]?.arrayValue ?? [] {
             guard var members = choice.objectValue else { continue }
             let isFirst = (choice["index"]?.intValue ?? 0) == 0
-            if isFirst { text += choice["delta"]?["content"]?.stringValue ?? "" }
+            if isFirst {
+                text += choice["delta"]?["content"]?.stringValue ?? ""
+                calls += choice["delta"]?["tool_calls"]?.arrayValue ?? []
+            }
             if let reason = choice["finish_reason"], !reason.isNull {
                 if isFirst { finish = reason }
                 // Some servers end with an empty delta, some in the chunk of the last words.

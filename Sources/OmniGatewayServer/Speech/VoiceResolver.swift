@@ -37,8 +37,7 @@ public struct VoiceResolver: Sendable {
         try Self.refuseLocalFiles(members)
         // What a server elsewhere has for voices is its own affair.
         guard entry.kind != nil else { return choice }
-        let key = ["voice", "speaker"].first { members[$0].map { !$0.isNull } ?? false } ?? "voice"
-        guard let name = members[key]?.stringValue ?? members[key]?["id"]?.stringValue, !name.isEmpty else { return choice }
+        guard let (key, name) = Self.voice(in: members) else { return choice }
         let status = entry.backend.status
         let own = Set(status.voices.map { $0.lowercased() })
         let lower = name.lowercased()
@@ -57,6 +56,22 @@ public struct VoiceResolver: Sendable {
         choice.members[key] = nil
         if lower != "default" { choice.ignored = ["voice"] }
         return choice
+    }
+
+    /// The model for a speech request: the one that it names, else the default one, unless of all models only another has the voice.
+    /// Throws as the catalogue does.
+    func entry(named model: String?, for members: JSONObject, in catalogue: Catalogue) throws -> CatalogueEntry {
+        let entry = try catalogue.entry(named: model, able: [.speech], task: "speech")
+        guard model?.isEmpty ?? true, let name = Self.voice(in: members)?.name.lowercased(), entry.kind != nil else { return entry }
+        func has(_ entry: CatalogueEntry) -> Bool { entry.backend.status.voices.contains { $0.lowercased() == name } }
+        return has(entry) ? entry : catalogue.offered.first { $0.kind != nil && $0.can(.speech) && has($0) } ?? entry
+    }
+
+    /// The voice that a request names, and in which member.
+    private static func voice(in members: JSONObject) -> (key: String, name: String)? {
+        let key = ["voice", "speaker"].first { members[$0].map { !$0.isNull } ?? false } ?? "voice"
+        guard let name = members[key]?.stringValue ?? members[key]?["id"]?.stringValue, !name.isEmpty else { return nil }
+        return (key, name)
     }
 
     private static func imitating(_ voice: StoredVoice, _ choice: Choice, key: String) throws -> Choice {

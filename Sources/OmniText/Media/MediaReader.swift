@@ -29,36 +29,40 @@ final class MediaReader: Sendable {
         guard bytes.count <= limits.bytes else {
             throw tooLarge("The \(part.wireName) has \(bytes.count) bytes.", "--limit-mm-bytes", "\(limits.bytes)", param)
         }
-        try check(MediaHeader(bytes), of: part, param: param)
-        let encoder = encoder
-        if case .videoURL = part, encoder.clock != nil { return try await video(bytes, param: param) }
-        let input = try await BlockingThread.run(name: "omni-media") { MediaInput(bytes, encoder: encoder) }
-        guard let input else {
-            throw APIError.invalid(
-                param, "The \(part.wireName) cannot be decoded: it is damaged, or of a kind that this server does not read.")
-        }
-        try checkVideo(input, param: param)
-        return input
-    }
-
-    private func video(_ bytes: [UInt8], param: String) async throws -> MediaInput {
-        let (encoder, pixels) = (encoder, limits.pixels)
         do {
-            let input = try await BlockingThread.run(name: "omni-media") {
-                try MediaInput(video: bytes, encoder: encoder, mostPixels: pixels)
-            }
-            try checkVideo(input, param: param)
-            return input
+            return try await BlockingThread.run(name: "omni-media") { [self] in try decoded(bytes, part) }
         } catch var error as APIError {
-            error.param = error.param ?? param
+            error.param = param
             throw error
         }
     }
 
-    private func checkVideo(_ input: MediaInput, param: String) throws {
-        guard let video = input.videoShape else { return }
-        try check(.image(width: video.pixels, height: 1), of: .image(url: ""), param: param)
-        try check(.audio(seconds: video.seconds), of: .audioURL(""), param: param)
+    private func decoded(_ bytes: [UInt8], _ part: ChatPart) throws -> MediaInput {
+        switch part {
+        case .text, .image:
+            return try limited("--limit-mm-pixels", "\(limits.pixels)") { try MediaInput(picture: bytes, encoder: encoder, limits: limits) }
+        case .audio, .audioURL:
+            return try limited("--limit-mm-seconds", "\(limits.seconds)") { try MediaInput(sound: bytes, encoder: encoder, limits: limits) }
+        case .videoURL:
+            let input =
+                try encoder.clock != nil
+                ? MediaInput(video: bytes, encoder: encoder, limits: limits) : MediaInput(foreignVideo: bytes, encoder: encoder)
+            guard let video = input.videoShape else { return input }
+            guard video.pixels <= limits.pixels else {
+                throw tooLarge("The video has \(video.pixels) pixels.", "--limit-mm-pixels", "\(limits.pixels)")
+            }
+            guard video.seconds <= limits.seconds else {
+                throw tooLarge("The video is \(Int(video.seconds)) seconds long.", "--limit-mm-seconds", "\(limits.seconds)")
+            }
+            return input
+        }
+    }
+
+    /// Names the flag of the limit that a decoder keeps.
+    private func limited(_ flag: String, _ value: String, _ decode: () throws -> MediaInput) throws -> MediaInput {
+        do { return try decode() } catch let error as APIError where error.status == APIError.Code.tooLarge.status {
+            throw tooLarge(error.message, flag, value)
+        }
     }
 
     /// Places a rendered prompt's media.
@@ -67,25 +71,7 @@ final class MediaReader: Sendable {
         return try await BlockingThread.run(name: "omni-media") { try encoder.tokenize(text, media: media) }
     }
 
-    private func check(_ header: MediaHeader?, of part: ChatPart, param: String) throws {
-        switch (part, header) {
-        case (.image, .image(let width, let height)):
-            let (pixels, overflows) = width.multipliedReportingOverflow(by: height)
-            guard width > 0, height > 0 else { throw APIError.invalid(param, "The picture is \(width)×\(height) pixels.") }
-            guard !overflows, pixels <= limits.pixels else {
-                throw tooLarge("The picture has \(overflows ? Int.max : pixels) pixels.", "--limit-mm-pixels", "\(limits.pixels)", param)
-            }
-        case (.image, _): throw APIError.invalid(param, "The \(part.wireName) is not a PNG, JPEG, GIF, BMP or WebP picture.")
-        case (.audio, .audio(let seconds)), (.audioURL, .audio(let seconds)):
-            guard seconds <= limits.seconds else {
-                throw tooLarge("The sound or video is \(Int(seconds)) seconds long.", "--limit-mm-seconds", "\(limits.seconds)", param)
-            }
-        case (.audio, _), (.audioURL, _): throw APIError.invalid(param, "The \(part.wireName) is not a WAV, MP3 or FLAC sound.")
-        case (.videoURL, _), (.text, _): break
-        }
-    }
-
-    private func tooLarge(_ fact: String, _ flag: String, _ value: String, _ param: String) -> APIError {
+    private func tooLarge(_ fact: String, _ flag: String, _ value: String, _ param: String? = nil) -> APIError {
         APIError(.tooLarge, fact, remedy: "At most \(value) is taken here; the server's \(flag) changes that.", param: param)
     }
 

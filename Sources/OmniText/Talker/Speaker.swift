@@ -6,11 +6,15 @@ import OmniLlama
 final class Speaker: Sendable {
     let talker: Talker
     let decoder: any CodecDecoder
+    /// The words of a text that is to be read.
+    let words: @Sendable (String) -> String
     /// What is wished of the system before any sound, word for word: the talker was trained on nothing else.
     static let systemPrompt =
         "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and visual inputs, as well as generating text and speech."
 
-    init(talker: Talker, decoder: any CodecDecoder) { (self.talker, self.decoder) = (talker, decoder) }
+    init(talker: Talker, decoder: any CodecDecoder, words: @escaping @Sendable (String) -> String) {
+        (self.talker, self.decoder, self.words) = (talker, decoder, words)
+    }
 
     /// Loads the talker of `thinker`, whose prompts have at most so many tokens. Blocks. Throws ``APIError``.
     convenience init(_ parts: VoiceParts, thinker: LlamaModel, prompts: Int, options: TextEngineOptions) throws {
@@ -19,7 +23,7 @@ final class Speaker: Sendable {
             sequences: max(min(parts.sequences, options.maxSequences), 1),
             length: min(prompts, parts.longestPrompt) + TalkerRequest.mostCodes + 2,
             threads: options.threadCount, isExact: parts.isExact)
-        self.init(talker: try Talker(model: model, setup: setup, lane: parts.lane), decoder: parts.decoder)
+        self.init(talker: try Talker(model: model, setup: setup, lane: parts.lane), decoder: parts.decoder, words: parts.words)
     }
 
     var reservation: MemoryReservation { talker.reservation + MemoryReservation(weights: decoder.weightBytes) }

@@ -19,6 +19,7 @@ struct ChatAnswer: Sendable {
 
     var choices: [Choice]
     var usage = Usage()
+    private(set) var times = AnswerTimes()
 
     init(choices count: Int) { choices = Array(repeating: Choice(), count: count) }
 
@@ -34,6 +35,7 @@ struct ChatAnswer: Sendable {
     }
 
     mutating func add(_ event: TextEvent) {
+        times.note(event)
         switch event {
         case .text(let index, let text, let logprobs):
             choices[index].text += text

@@ -61,7 +61,7 @@ struct ChatMediaCoder: Sendable {
 
     /// What the choices of a whole answer bring. Throws 400 where sound was asked for and there is none.
     func media(of answer: ChatAnswer) async throws -> [Int: ChatMedia] {
-        if speech != nil, answer.choices.contains(where: \.samples.isEmpty) {
+        if speech != nil, answer.choices.contains(where: { $0.samples.isEmpty && $0.calls.isEmpty }) {
             throw APIError.invalid("modalities", "Audio was asked for, but the answer has no words to speak.")
         }
         var media: [Int: ChatMedia] = [:]

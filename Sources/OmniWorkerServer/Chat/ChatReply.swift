@@ -36,7 +36,7 @@ struct ChatReply: Sendable {
             "id": .string(id), "object": "chat.completion", "created": .int(created), "model": .string(model),
             "choices": .array(answer.choices.enumerated().map { self.choice($1, index: $0, media: media[$0], wantsText: wantsText) }),
             "service_tier": nil, "system_fingerprint": .string(fingerprint), "usage": answer.usage.json, "prompt_logprobs": nil,
-            "prompt_token_ids": nil, "kv_transfer_params": nil, "metrics": nil,
+            "prompt_token_ids": nil, "kv_transfer_params": nil, "metrics": request.returnStageMetrics ? answer.times.json : .null,
         ]
     }
 
@@ -72,8 +72,9 @@ struct ChatReply: Sendable {
     ///
     /// - Parameters:
     ///   - usage: the counts so far, where every chunk has them.
-    ///   - modality: what an answer ends with.
-    func chunk(_ event: TextEvent, usage: Usage? = nil, endsWith modality: String = "text") -> ByteBuffer? {
+    ///   - modality: what an answer ends with; nil where a modality that was asked for did not come.
+    ///   - times: told in the last chunk of a choice, where that was asked for.
+    func chunk(_ event: TextEvent, usage: Usage? = nil, endsWith modality: String? = "text", times: AnswerTimes? = nil) -> ByteBuffer? {
         switch event {
         case .text(let index, let text, let logprobs):
             return logprobs.isEmpty && !request.logprobs
@@ -94,7 +95,8 @@ struct ChatReply: Sendable {
             return chunk(index, delta: ["tool_calls": [.object(piece)]], usage: usage)
         case .finished(let index, let reason, let stopReason):
             return chunk(
-                index, delta: [:], finish: .string(reason.rawValue), stopReason: stopReason, usage: usage, modality: modality)
+                index, delta: [:], finish: .string(reason.rawValue), stopReason: stopReason, usage: usage, modality: modality,
+                metrics: request.returnStageMetrics ? times?.json : nil)
         // Coded first: ``mediaChunk(_:modality:)``.
         case .progress, .audio, .image: return nil
         case .usage(let usage):
@@ -126,7 +128,7 @@ struct ChatReply: Sendable {
 
     private func chunk(
         _ index: Int, delta: JSONValue, logprobs: [TokenLogprob] = [], finish: JSONValue = .null, stopReason: JSONValue? = nil,
-        usage: Usage?, modality: String = "text"
+        usage: Usage?, modality: String? = "text", metrics: JSONValue? = nil
     ) -> ByteBuffer {
         var choice = JSONObject([
             ("index", .int(index)), ("delta", delta), ("logprobs", logprobs.isEmpty ? .null : ["content": .array(logprobs.map(\.json))]),
@@ -135,12 +137,17 @@ struct ChatReply: Sendable {
         if let stopReason { choice["stop_reason"] = stopReason }
         var bytes = head
         JSONValue.object(choice).write(to: &bytes)
-        return closed(&bytes, usage: usage, modality: modality)
+        return closed(&bytes, usage: usage, modality: modality, metrics: metrics)
     }
 
     /// The end of a chunk with one choice.
-    private func closed(_ bytes: inout [UInt8], usage: Usage?, modality: String = "text") -> ByteBuffer {
-        bytes.append(contentsOf: "],\"modality\":\"\(modality)\"".utf8)
+    private func closed(_ bytes: inout [UInt8], usage: Usage?, modality: String? = "text", metrics: JSONValue? = nil) -> ByteBuffer {
+        bytes.append(contentsOf: "]".utf8)
+        if let modality { bytes.append(contentsOf: ",\"modality\":\"\(modality)\"".utf8) }
+        if let metrics {
+            bytes.append(contentsOf: ",\"metrics\":".utf8)
+            metrics.write(to: &bytes)
+        }
         if let usage {
             bytes.append(contentsOf: ",\"usage\":".utf8)
             usage.json.write(to: &bytes)

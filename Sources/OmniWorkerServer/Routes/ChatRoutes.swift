@@ -94,24 +94,27 @@ struct ChatRoutes: RouteGroup {
     ) async throws -> Response {
         let scope = RequestScope(id: context.requestID)
         let chat = start.chat
-        let count = speech.count(if: coder.audio != nil)
+        let times = AnswerTimes()
         // Started before the status goes out, so that what is wrong with the request has its own status.
         let generation = try await context.cancelOnDisconnect(isLong: isLong) { try await start(model, scope: scope) }
-        return context.eventStream(ignored: ignored) { sink in
+        return context.eventStream(ignored: ignored) { [times] sink in
             defer { scope.cancellation.cancel() }
+            var times = times
             var counted = chat.streamOptions?.countsContinuously == true ? Usage(promptTokens: generation.promptTokens) : nil
             if coder.wantsText {
                 for choice in 0..<chat.n { try await sink.write(reply.opening(choice, usage: counted)) }
             }
             for try await event in generation.events {
-                count?.note(event)
+                times.note(event)
                 if case .progress(let usage) = event { counted = usage }
                 guard coder.wants(event) else { continue }
-                var chunk = reply.chunk(event, usage: counted, endsWith: coder.audio == nil ? "text" : "audio")
+                let last = coder.audio == nil ? "text" : times.sound.began == nil ? nil : "audio"
+                var chunk = reply.chunk(event, usage: counted, endsWith: last, times: times)
                 if chunk == nil { chunk = try await coder.chunk(event, reply) }
                 if let chunk { try await sink.write(chunk) }
             }
             try Task.checkCancellation()
+            if coder.audio != nil { speech.count(times) }
             try await sink.done()
         }
     }
@@ -121,12 +124,9 @@ struct ChatRoutes: RouteGroup {
         let scope = RequestScope(id: id)
         defer { scope.cancellation.cancel() }
         var answer = ChatAnswer(to: start.chat)
-        let count = speech.count(if: start.speech != nil)
-        for try await event in try await start(model, scope: scope).events {
-            count?.note(event)
-            answer.add(event)
-        }
+        for try await event in try await start(model, scope: scope).events { answer.add(event) }
         try Task.checkCancellation()
+        if start.speech != nil { speech.count(answer.times) }
         return answer
     }
 }

@@ -3,6 +3,7 @@ import Logging
 import OmniAPI
 import OmniConversion
 import OmniEngine
+import OmniSpeech
 import OmniTensor
 import OmniText
 import OmniToken2Wav
@@ -26,7 +27,9 @@ extension EngineLoader {
                 throw APIError(error)
             }
             let sound = try sound(of: path)
-            return VoiceParts(talker: talker, decoder: Token2WavDecoder(model: sound, makeLane: makeLane), lane: try makeLane())
+            var parts = VoiceParts(talker: talker, decoder: Token2WavDecoder(model: sound, makeLane: makeLane), lane: try makeLane())
+            parts.words = SpokenWords.of
+            return parts
         }
     }
 
