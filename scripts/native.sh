@@ -4,7 +4,8 @@
 #
 # The result is cached in $OMNI_CACHE/native/KEY, where KEY covers the version, the patches, the CMake flags and the CPU
 # (the build is -march=native). A second clone on the same machine costs seconds; another CPU rebuilds.
-# OMNI_NATIVE_FLAGS is handed to CMake, for example OMNI_NATIVE_FLAGS=-DGGML_CUDA=ON.
+# OMNI_NATIVE_FLAGS is handed to CMake, for example OMNI_NATIVE_FLAGS=-DGGML_CUDA=ON. With OMNI_PORTABLE=1 it is a build for all CPUs
+# that names no folder of this machine; it is linked as deps-portable/.
 #
 #   scripts/native.sh            build if needed, link deps/
 #   scripts/native.sh --key      print the cache key only
@@ -21,11 +22,19 @@ cpu_identity() {
     fi
 }
 
-FLAGS="$LLAMA_CMAKE_FLAGS ${OMNI_NATIVE_FLAGS:-}"
+FLAGS="$LLAMA_CMAKE_FLAGS ${OMNI_NATIVE_FLAGS:-}" LINK=deps WHOM="this CPU" COMPILER_FLAGS=()
+if [ -n "${OMNI_PORTABLE:-}" ]; then
+    FLAGS="$FLAGS $LLAMA_PORTABLE_CMAKE_FLAGS" LINK=deps-portable WHOM="all CPUs" least=""
+    # What the program needs too.
+    [ "$(uname -m)" != x86_64 ] || least=-march=x86-64-v3
+    cpu_identity() { echo "$(uname -m) $least"; }
+fi
 PATCH_FILES="$(ls "$ROOT"/scripts/patches/*.patch)"
 # Those of a back end that few build: no others pay for them with a new build.
 case "$FLAGS" in *GGML_VULKAN=ON*) PATCH_FILES="$PATCH_FILES
 $(ls "$ROOT"/scripts/patches/vulkan/*.patch)" ;; esac
+case "$FLAGS" in *GGML_CPU_ALL_VARIANTS=ON*) PATCH_FILES="$PATCH_FILES
+$(ls "$ROOT"/scripts/patches/portable/*.patch)" ;; esac
 PATCHES="$(printf '%s\n' "$PATCH_FILES" | while read -r file; do cat "$file"; done | sha256_of - | cut -c1-8)"
 KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $PATCHES $FLAGS"; cpu_identity; } | sha256_of - | cut -c1-16)"
 [ "${1:-}" = "--key" ] && { echo "$KEY"; exit 0; }
@@ -33,6 +42,10 @@ KEY="$LLAMA_VERSION-$( { echo "$LLAMA_SHA256 $PATCHES $FLAGS"; cpu_identity; } |
 PREFIX="$OMNI_CACHE/native/$KEY"
 SOURCES="$OMNI_CACHE/src/$LLAMA_PACKAGE-$LLAMA_VERSION-$PATCHES"
 [ "${1:-}" = "--source" ] && { echo "$SOURCES"; exit 0; }
+if [ -n "${OMNI_PORTABLE:-}" ]; then
+    compile="$least -ffile-prefix-map=$SOURCES/vendor/="
+    COMPILER_FLAGS=("-DCMAKE_C_FLAGS=$compile" "-DCMAKE_CXX_FLAGS=$compile")
+fi
 JOBS="${OMNI_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
 # The libraries find each other beside themselves.
 case "$(uname -s)" in Darwin) BESIDE='@loader_path' ;; *) BESIDE='$ORIGIN' ;; esac
@@ -76,11 +89,11 @@ build_native() {
     fetch_sources
     local work="$OMNI_CACHE/build/$KEY" staging="$PREFIX.staging" log="$OMNI_CACHE/build/$KEY.log"
     if [ -f "$work/build.ninja" ]; then say "Going on with an interrupted build of llama.cpp and ggml"
-    else say "Building llama.cpp and ggml for this CPU (about 6 minutes on 2 cores, once; the log is $log)"; fi
+    else say "Building llama.cpp and ggml for $WHOM (about 6 minutes on 2 cores, once; the log is $log)"; fi
     make_folder "$work"; : > "$log"
     rm -rf "$staging"
     # shellcheck disable=SC2086 # flags are words on purpose
-    run_cmake "$log" cmake -S "$SOURCES/vendor/llama.cpp" -B "$work" -G Ninja $FLAGS \
+    run_cmake "$log" cmake -S "$SOURCES/vendor/llama.cpp" -B "$work" -G Ninja $FLAGS ${COMPILER_FLAGS[@]+"${COMPILER_FLAGS[@]}"} \
         -DCMAKE_INSTALL_PREFIX="$staging" -DCMAKE_INSTALL_LIBDIR=lib "-DCMAKE_INSTALL_RPATH=$BESIDE"
     run_cmake "$log" cmake --build "$work" -j"$JOBS"
     run_cmake "$log" cmake --install "$work"
@@ -118,7 +131,7 @@ if ! is_built; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     is_built || build_native
 fi
-link_into "$PREFIX" deps || true
+link_into "$PREFIX" "$LINK" || true
 if [ "${1:-}" = "--server" ]; then
     hold_lock "$OMNI_CACHE/native.lock" "another native build"
     build_server

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds libwhisper from the pinned source distribution, with the change in scripts/patches/whisper, against the ggml that scripts/native.sh
-# has built, and links it into the checkout as deps-whisper/.
+# has built, and links it into the checkout as deps-whisper/; with OMNI_PORTABLE=1 for all CPUs, as deps-whisper-portable/.
 #
 # It is cached in $OMNI_CACHE/whisper/KEY, where KEY covers its version, its patches and the ggml below it. It is one file: no CMake.
 #
@@ -17,6 +17,12 @@ KEY="$WHISPER_CPP_VERSION-$(echo "$WHISPER_SHA256 $PATCHES $NATIVE 1" | sha256_o
 [ "${1:-}" = "--key" ] && { echo "$KEY"; exit 0; }
 PREFIX="$OMNI_CACHE/whisper/$KEY"
 SOURCES="$OMNI_CACHE/src/whisper.cpp-$WHISPER_CPP_VERSION"
+# A build for all CPUs: ggml chooses its kernels when the program runs, and the rest needs what the program itself needs.
+LINK=deps-whisper FOR_CPU=(-march=native) BESIDE="$GGML/lib"
+if [ -n "${OMNI_PORTABLE:-}" ]; then
+    LINK=deps-whisper-portable FOR_CPU=("-ffile-prefix-map=$OMNI_CACHE/=") BESIDE='$ORIGIN'
+    [ "$(uname -m)" != x86_64 ] || FOR_CPU+=(-march=x86-64-v3)
+fi
 
 fetch_sources() {
     [ -f "$SOURCES/.complete" ] && return
@@ -35,7 +41,7 @@ fetch_sources() {
 # compile LOG ARGUMENTS…: the C++ compiler with the flags of all builds here.
 compile() {
     local log="$1"; shift
-    if ! "${CXX:-c++}" -O3 -DNDEBUG -march=native -std=c++17 -fPIC -pthread "-DWHISPER_VERSION=\"$WHISPER_CPP_VERSION\"" -I"$GGML/include" "$@" >"$log" 2>&1; then
+    if ! "${CXX:-c++}" -O3 -DNDEBUG "${FOR_CPU[@]}" -std=c++17 -fPIC -pthread "-DWHISPER_VERSION=\"$WHISPER_CPP_VERSION\"" -I"$GGML/include" "$@" >"$log" 2>&1; then
         tail -n 40 "$log" >&2
         fail "whisper.cpp could not be built; the whole log is $log"
     fi
@@ -56,7 +62,7 @@ build() {
     done
     if [ "$(uname -s)" = Darwin ]; then library=libwhisper.dylib; name=-Wl,-install_name,@rpath/libwhisper.dylib; fi
     compile "$log" -shared "$name" -DWHISPER_SHARED -DWHISPER_BUILD -I"$work/source/include" -I"$work/source/src" "$work/source/src/whisper.cpp" \
-        -o "$work/prefix/lib/$library" -L"$GGML/lib" "-Wl,-rpath,$GGML/lib" -lggml -lggml-base -lggml-cpu
+        -o "$work/prefix/lib/$library" -L"$GGML/lib" "-Wl,-rpath,$BESIDE" -lggml -lggml-base
     cp "$work/source/include/whisper.h" "$work/prefix/include/"
     # whisper.h names ggml's headers as its neighbours; links, so that a compiler takes them for the files that they are.
     for header in "$GGML"/include/ggml*.h "$GGML"/include/gguf.h; do ln -s "$header" "$work/prefix/include/"; done
@@ -80,6 +86,16 @@ build_cli() {
     echo "$out/whisper-cli"
 }
 
+# What the starter recognizer is made with: Whisper base without its weights, and the Silero VAD, which whisper.cpp's source carries.
+keep_models() {
+    [ -f "$PREFIX/models/$WHISPER_VAD_FILE" ] && return
+    fetch_sources
+    rm -rf "$PREFIX/models.new"; make_folder "$PREFIX/models.new"
+    cp "$SOURCES/models/for-tests-ggml-base.bin" "$PREFIX/models.new/$WHISPER_BASE_HEAD"
+    cp "$SOURCES/models/for-tests-silero-v6.2.0-ggml.bin" "$PREFIX/models.new/$WHISPER_VAD_FILE"
+    rm -rf "$PREFIX/models"; mv "$PREFIX/models.new" "$PREFIX/models"
+}
+
 is_built() { [ -f "$PREFIX/BUILD" ] && ls "$PREFIX"/lib/libwhisper.* "$PREFIX"/include/whisper.h >/dev/null 2>&1; }
 
 if [ "${1:-}" = "--source" ]; then
@@ -88,11 +104,12 @@ if [ "${1:-}" = "--source" ]; then
     echo "$SOURCES"
     exit 0
 fi
-if ! is_built; then
+if ! is_built || [ ! -d "$PREFIX/models" ]; then
     hold_lock "$OMNI_CACHE/whisper.lock" "another build of whisper.cpp"
     is_built || build
+    keep_models
 fi
-link_into "$PREFIX" deps-whisper || true
+link_into "$PREFIX" "$LINK" || true
 if [ "${1:-}" = "--cli" ]; then
     hold_lock "$OMNI_CACHE/whisper.lock" "another build of whisper.cpp"
     build_cli

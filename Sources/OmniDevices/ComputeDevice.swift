@@ -1,6 +1,12 @@
 import CLlama
 import Foundation
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A device that ggml computes on, as it is named on the command line: `CPU`, `CUDA0`, `Vulkan1`, `Metal`.
 // @unchecked: ggml's handle lives as long as the process, and its functions may be called from any thread.
 public struct ComputeDevice: @unchecked Sendable, Hashable {
@@ -70,12 +76,19 @@ public struct ComputeDevice: @unchecked Sendable, Hashable {
         return found
     }
 
-    /// Finds back ends that are libraries of their own, once: beside the program, and the one that the environment's `GGML_BACKEND_PATH`
-    /// names. Not in the working directory, as ggml would by itself: anybody's library may lie there.
-    public static func loadBackends() { _ = loaded }
-    private static let loaded: Void = {
-        let program = Bundle.main.executableURL ?? URL(filePath: CommandLine.arguments[0])
-        ggml_backend_load_all_from_path(program.resolvingSymlinksInPath().deletingLastPathComponent().path)
+    /// Finds back ends that are libraries of their own, once: beside the program, the one that the environment's `GGML_BACKEND_PATH`
+    /// names, and the CPU's (``CPULibrary``). Not in the working directory, as ggml would by itself: anybody's library may lie there.
+    public static func loadBackends() { _ = cpuLibrary }
+
+    static let programFolder = (Bundle.main.executableURL ?? URL(filePath: CommandLine.arguments[0])).resolvingSymlinksInPath()
+        .deletingLastPathComponent()
+
+    /// The back end for the CPU where it is a library that was loaded; nil where it is linked.
+    // nonisolated(unsafe): a handle that is never closed.
+    nonisolated(unsafe) static let cpuLibrary: UnsafeMutableRawPointer? = {
+        ggml_backend_load_all_from_path(programFolder.path)
+        guard let library = try? CPULibrary.chosen(), ggml_backend_load(library.path) != nil else { return nil }
+        return dlopen(library.path, RTLD_NOW | RTLD_LOCAL)
     }()
 }
 

@@ -1,4 +1,5 @@
 import CLlama
+import OmniDevices
 
 /// The products of one type of weight, in each kind of memory that takes it, for few rows (decoding) and many (prompts).
 final class ProductCases {
@@ -15,7 +16,7 @@ final class ProductCases {
     private let chosen: [Int32]
 
     init(_ type: WeightType) throws {
-        ggml_backend_load_all()
+        ComputeDevice.loadBackends()
         self.type = type
         weights = try QuantizedWeights(type, inner: Self.inner, outputs: Self.outputs, seed: UInt64(type.raw.rawValue))
         let most = Self.rows.max() ?? 1, form = type.form

@@ -1,4 +1,5 @@
 import CLlama
+import OmniDevices
 
 /// One product by ggml on the CPU, its weights in memory of a chosen kind.
 final class ProductGraph {
@@ -23,7 +24,7 @@ final class ProductGraph {
         }
         self.device = device
         self.backend = backend
-        ggml_backend_cpu_set_n_threads(backend, Int32(threads))
+        CPUFunctions.setThreads(backend, threads)
     }
 
     deinit {

@@ -1,4 +1,5 @@
 import CLlama
+import OmniDevices
 
 /// The types of weights that libllama loads.
 struct WeightType: Hashable {
@@ -7,7 +8,7 @@ struct WeightType: Hashable {
 
     /// What kernels of ggml make of x for weights of this type.
     var form: Activations.Form {
-        switch ggml_get_type_traits_cpu(raw).pointee.vec_dot_type {
+        switch CPUFunctions.traits(raw).vec_dot_type {
         case GGML_TYPE_F16: .f16
         case GGML_TYPE_BF16: .bf16
         case GGML_TYPE_Q8_0: .eightBits(block: 32, sums: false)
@@ -30,7 +31,7 @@ enum WeightTypes {
     static let all: [WeightType] = (0..<GGML_TYPE_COUNT.rawValue).compactMap { number in
         let type = ggml_type(rawValue: number)
         // Numbers of removed types have no block.
-        guard !others.contains(number), ggml_blck_size(type) > 0, ggml_get_type_traits_cpu(type).pointee.vec_dot != nil else { return nil }
+        guard !others.contains(number), ggml_blck_size(type) > 0, CPUFunctions.traits(type).vec_dot != nil else { return nil }
         return WeightType(raw: type)
     }
 }

@@ -65,8 +65,8 @@ public final class Backend: @unchecked Sendable {
         isHost = handles.count == 1
         self.device = chosen
         self.ownKernels = isHost && ownKernels ? self.kernels : nil
-        ggml_backend_cpu_set_n_threads(cpu, Int32(self.threads))
-        ggml_backend_cpu_set_abort_callback(
+        CPUFunctions.setThreads(cpu, self.threads)
+        CPUFunctions.setAbort(
             cpu,
             { user in
                 guard let user else { return false }

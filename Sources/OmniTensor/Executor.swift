@@ -1,4 +1,5 @@
 import CLlama
+import OmniDevices
 import OmniEngine
 
 /// What a run of graphs needs besides numbers: the right to compute, and the wish to stop.
@@ -83,7 +84,7 @@ public final class Executor {
         ggml_backend_sched_reserve_size(scheduler, graph.handle, &sizes)
         ggml_backend_sched_reset(scheduler)
         // Where the CPU rounds or sorts an operand it needs a place for it, the largest node's.
-        let scratch = backend.isHost ? ggml_graph_plan(graph.handle, Int32(backend.threads), nil).work_size : Self.scratchOfGPU(graph)
+        let scratch = backend.isHost ? CPUFunctions.workSize(graph.handle, threads: backend.threads) : Self.scratchOfGPU(graph)
         return GraphPrice(graph: sizes.reduce(0, +), scratch: scratch)
     }
 

@@ -10,7 +10,7 @@ struct Omni: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, ChatCommand.self, ImageCommand.self, SpeakCommand.self, VoicesCommand.self, VideoCommand.self,
             JobsCommand.self,
-            TranscribeCommand.self, ModelsCommand.self, DoctorCommand.self, KernelCheckCommand.self, WorkerCommand.self,
+            TranscribeCommand.self, ModelsCommand.self, SetupCommand.self, DoctorCommand.self, KernelCheckCommand.self, WorkerCommand.self,
         ])
 
     static func main() async {

@@ -8,4 +8,7 @@ enum Version {
     static var text: String {
         "swift-omni \(number)\nggml \(String(cString: ggml_version())) (\(String(cString: ggml_commit())))\nllama.cpp \(String(cString: llama_version()))"
     }
+
+    /// The native libraries that this program found.
+    static var libraries: String { "ggml \(String(cString: ggml_version())), llama.cpp \(String(cString: llama_version()))" }
 }

@@ -33,11 +33,11 @@ def binary():
 
 
 def starter_model():
-    """The GGUF file of the starter text model, which `make setup` puts there."""
+    """The GGUF file of the starter text model, which `omni setup` puts there."""
     data = os.environ.get("OMNI_HOME") or os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "omni")
     found = sorted(pathlib.Path(data, "models/smollm2-135m-instruct").glob("*.gguf"))
     if not found:
-        raise FileNotFoundError(f"the starter text model is not in {data}; run make setup")
+        raise FileNotFoundError(f"the starter text model is not in {data}; run make build")
     return found[0]
 
 

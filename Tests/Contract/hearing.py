@@ -8,7 +8,7 @@ import wave
 
 from harness import starter_model
 
-#: What `make setup` puts there.
+#: What `omni setup` puts there.
 STARTER_EARS = starter_model().parent.parent / "whisper-base"
 
 NUMBERS = dict(zip("0 1 2 3 4 5 6 7 8 9 10".split(), "zero one two three four five six seven eight nine ten".split()))

@@ -1,4 +1,5 @@
 import CLlama
+import OmniDevices
 import Testing
 
 @testable import OmniKernelCheck
@@ -11,7 +12,7 @@ struct RowIndependenceTests {
 
     /// The kinds of weights that have tile kernels on this CPU.
     private static let types: [WeightType] = {
-        ggml_backend_load_all()
+        ComputeDevice.loadBackends()
         guard let graph = try? ProductGraph(threads: 1) else { return [] }
         return WeightTypes.all.filter { tiles(for: $0, graph) != nil }
     }()

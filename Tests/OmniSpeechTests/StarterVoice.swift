@@ -18,7 +18,7 @@ enum StarterVoice {
     /// Says so on the screen when the voice is missing: those tests prove nothing then.
     static let isThere: Bool = {
         let found = FileManager.default.fileExists(atPath: "\(folder)/en_US-joe-medium.onnx")
-        if !found { FileHandle.standardError.write(Data("SKIPPED: no starter voice in \(folder); run scripts/voice.sh\n".utf8)) }
+        if !found { FileHandle.standardError.write(Data("SKIPPED: no starter voice in \(folder); run omni setup\n".utf8)) }
         return found
     }()
 

@@ -8,7 +8,7 @@ import Testing
 
 /// The starter text model, loaded once for all tests of a run.
 enum TestModel {
-    /// Where it lies: `OMNI_TEST_TEXT_MODEL`, or where `scripts/models.sh` puts it.
+    /// Where it lies: `OMNI_TEST_TEXT_MODEL`, or where `omni setup` puts it.
     static let path: String? = {
         let environment = ProcessInfo.processInfo.environment
         if let path = environment["OMNI_TEST_TEXT_MODEL"] { return path }
@@ -18,7 +18,7 @@ enum TestModel {
         let found = files.sorted().first { $0.hasSuffix(".gguf") }.map { folder + "/" + $0 }
         if found == nil {
             FileHandle.standardError.write(
-                Data("SKIPPING every test with a model: no *.gguf in \(folder); run scripts/models.sh or set OMNI_TEST_TEXT_MODEL\n".utf8))
+                Data("SKIPPING every test with a model: no *.gguf in \(folder); run omni setup or set OMNI_TEST_TEXT_MODEL\n".utf8))
         }
         return found
     }()

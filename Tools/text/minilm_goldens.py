@@ -1,7 +1,7 @@
 """Writes Tests/Fixtures/text/minilm.json: vectors that transformers makes with the starter model for embeddings, in f32.
 
     python -m venv VENV && VENV/bin/pip install torch==2.13.0+cpu transformers==5.23.0
-    VENV/bin/python Tools/text/minilm_goldens.py "$(bash scripts/embeddings.sh --path)" Tests/Fixtures/text/minilm.json
+    VENV/bin/python Tools/text/minilm_goldens.py ~/.local/share/omni/models/all-minilm-l6-v2 Tests/Fixtures/text/minilm.json
 
 As sentence-transformers does it for this model: the mean of the tokens' states, brought to length 1.
 """

@@ -58,66 +58,10 @@ extension HubClient {
             remedy: "Free some space, or set HF_HOME to a folder on another disk.")
     }
 
-    /// One file, tried again while failures may pass.
     private func fetch(_ file: HubFile, of id: HubID, to store: PullStore, tally: PullTally) async throws {
-        let writer = try await BlobWriter.open(file, in: store.blobs)
-        var failures = 0, wrongSums = 0
-        var delay = configuration.firstDelay
-        for _ in 0..<1000 {
-            let before = try await writer.written()
-            tally.set(file, bytes: before)
-            do {
-                if before < file.size || file.size == 0 {
-                    try await receive(file, of: id, commit: store.commit, writer: writer, tally: tally)
-                }
-                if try await writer.finish() {
-                    tally.finish(file)
-                    return
-                }
-                wrongSums += 1
-                guard wrongSums < 2 else {
-                    throw HubError(
-                        "\(file.path) arrived twice with a checksum other than the Hub's listing says, and was thrown away.",
-                        remedy: "A proxy or mirror may be altering it; check HF_ENDPOINT.")
-                }
-                tally.retrying(file, reason: "its checksum is wrong", delay: .zero)
-            } catch {
-                guard let fault = Self.transient(error) else { throw error }
-                if try await writer.written() > before {
-                    failures = 0
-                    delay = configuration.firstDelay
-                }
-                failures += 1
-                guard failures < configuration.attempts else { throw Self.lasting(error, file.path) }
-                let wait = min(fault.retryAfter ?? delay, configuration.longestDelay)
-                tally.retrying(file, reason: fault.description, delay: wait)
-                try await Task.sleep(for: wait)
-                delay *= 2
-            }
+        let fetch = FileFetch(limits: configuration, setting: "HF_ENDPOINT") { offset in
+            try await open(file, of: id, commit: store.commit, from: offset)
         }
-        throw HubError("\(file.path) did not arrive in a thousand attempts.")
-    }
-
-    /// Appends what the server sends to what the writer has.
-    private func receive(_ file: HubFile, of id: HubID, commit: String, writer: BlobWriter, tally: PullTally) async throws {
-        let offset = try await writer.written()
-        let response: HTTPFileAnswer
-        do {
-            response = HTTPFileAnswer(try await open(file, of: id, commit: commit, from: offset))
-        } catch let fault as TransientError where fault.status == 416 {
-            // The server has fewer bytes than lie here: they are of something else.
-            try await writer.reset()
-            throw fault
-        }
-        if offset > 0, response.start != offset {
-            // No Range support, or another range than asked for: from the beginning.
-            try await writer.reset()
-            tally.set(file, bytes: 0)
-            guard response.start == 0 else { throw TransientError("the server sent another range than was asked for") }
-        }
-        for try await buffer in response.body {
-            try await writer.append(buffer)
-            tally.advance(file, by: buffer.readableBytes)
-        }
+        try await fetch.run(file, to: store.blobs, tally: tally)
     }
 }

@@ -23,6 +23,11 @@ public struct HubClient: Sendable {
         _ configuration: HubConfiguration, logger: Logger = Logger(label: "omni.models"),
         _ body: @Sendable (HubClient) async throws -> Result
     ) async throws -> Result {
+        try await withHTTP { http in try await body(HubClient(configuration: configuration, http: http, logger: logger)) }
+    }
+
+    /// Runs `body` with connections that follow redirects, and end with it.
+    static func withHTTP<Result: Sendable>(_ body: @Sendable (HTTPClient) async throws -> Result) async throws -> Result {
         var settings = HTTPClient.Configuration(
             redirectConfiguration: .follow(max: 10, allowCycles: false),
             timeout: .init(connect: .seconds(15), read: .seconds(60)),
@@ -31,7 +36,7 @@ public struct HubClient: Sendable {
         settings.httpVersion = .http1Only
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         do {
-            let result = try await body(HubClient(configuration: configuration, http: http, logger: logger))
+            let result = try await body(http)
             try await http.shutdown()
             return result
         } catch {
@@ -122,10 +127,9 @@ public struct HubClient: Sendable {
         case 404:
             throw HubError(
                 "The Hub has no \(id), or not this file of it (404).", remedy: "Check the name on \(configuration.endpoint)/\(id).")
-        case 408, 416, 425, 429, 500...599:
-            let wait = response.headers.first(name: "Retry-After").flatMap { Int($0) }.map { Duration.seconds($0) }
-            throw TransientError("the server answered \(status.code)", status: Int(status.code), retryAfter: wait)
-        default: throw HubError("The Hub answered \(status.code) for \(request.url).")
+        default:
+            if let fault = TransientError(response) { throw fault }
+            throw HubError("The Hub answered \(status.code) for \(request.url).")
         }
     }
 
@@ -149,11 +153,11 @@ public struct HubClient: Sendable {
     }
 
     /// The error as the user should read it.
-    static func lasting(_ error: any Error, _ url: String) -> any Error {
+    static func lasting(_ error: any Error, _ url: String, setting: String = "HF_ENDPOINT") -> any Error {
         guard let fault = transient(error) else { return error }
         return HubError(
             "\(url) could not be reached: \(fault).",
-            remedy: "Check the network and HF_ENDPOINT; what has arrived stays and the next pull goes on from there.")
+            remedy: "Check the network and \(setting); what has arrived stays and the next try goes on from there.")
     }
 
     private static func encoded(_ part: String) -> String {

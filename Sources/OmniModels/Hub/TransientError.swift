@@ -1,3 +1,5 @@
+import AsyncHTTPClient
+import NIOHTTP1
 import NIOPosix
 
 /// A fault that may pass by itself: the file is tried again.
@@ -14,6 +16,14 @@ struct TransientError: Error, CustomStringConvertible {
         self.description = description
         self.status = status
         self.retryAfter = retryAfter
+    }
+
+    /// An answer that may be another one soon; nil for one that stays.
+    init?(_ response: HTTPClientResponse) {
+        let code = Int(response.status.code)
+        guard [408, 416, 425, 429].contains(code) || (500...599).contains(code) else { return nil }
+        let wait = response.headers.first(name: "Retry-After").flatMap { Int($0) }.map { Duration.seconds($0) }
+        self.init("the server answered \(code)", status: code, retryAfter: wait)
     }
 
     /// A connection that failed.

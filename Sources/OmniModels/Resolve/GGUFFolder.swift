@@ -175,6 +175,6 @@ enum Remedy {
     }
 
     static func starter(_ name: String) -> String {
-        "It is a starter model; `make serve` (or `make setup`) in the checkout puts it in place."
+        "It is a starter model; `omni setup` (in a checkout `make serve`) puts it in place."
     }
 }

@@ -1,5 +1,6 @@
 import CWhisper
 import OmniAPI
+import OmniDevices
 
 /// Tells for each frame of sound how likely somebody speaks in it: the Silero VAD, as whisper.cpp computes it. It remembers what it has
 /// heard, so each recording has its own. One thread uses it.
@@ -13,6 +14,7 @@ final class VoiceDetector {
         // Its products are too small to be shared out.
         parameters.n_threads = 1
         parameters.use_gpu = false
+        ComputeDevice.loadBackends()
         WhisperLog.clearError()
         guard let handle = whisper_vad_init_from_file_with_params(path, parameters) else {
             throw APIError.unusableRecognizer(path, WhisperLog.firstError)

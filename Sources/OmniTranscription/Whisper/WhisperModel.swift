@@ -2,6 +2,7 @@ import CLlama
 import CWhisper
 import Foundation
 import OmniAPI
+import OmniDevices
 import OmniEngine
 import OmniGGUF
 
@@ -66,6 +67,7 @@ final class WhisperModel {
         // Its lane is the CPU's, and nobody has heard it on anything else.
         parameters.use_gpu = false
         parameters.flash_attn = !timesWords
+        ComputeDevice.loadBackends()
         WhisperLog.clearError()
         if timesWords {
             parameters.dtw_token_timestamps = true

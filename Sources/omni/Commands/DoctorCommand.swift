@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import OmniAPI
+import OmniDevices
 import OmniEngine
 import OmniModels
 
@@ -20,13 +21,15 @@ struct DoctorCommand: AsyncParsableCommand {
         if kernels { return try await checkKernels() }
         let locations = ModelLocations.fromEnvironment(dataDirectory: dataDir)
         var findings: [Finding] = []
-        findings += await ToolchainCheck().run()
-        findings += await NativeCheck(checkout: ModelLocations.checkout()).run()
+        let checkout = ModelLocations.checkout()
+        if checkout != nil { findings += await ToolchainCheck().run() }
+        findings += await NativeCheck(checkout: checkout).run()
         findings += MachineCheck(locations: locations).run()
+        findings.append(KernelChoice.finding)
         findings.append(.fine("devices", DeviceList.lines.joined(separator: "\n")))
         let inventory = ModelInventory(ModelResolver(locations: locations))
         findings += ModelsCheck(inventory: inventory).run()
-        findings += await ToolsCheck(needsVoices: inventory.models.contains { $0.kind == .speech }).run()
+        findings += await ToolsCheck(needsVoices: inventory.models.contains { $0.kind == .speech }, buildsHere: checkout != nil).run()
         findings.append(await PortCheck(port: port).run())
         findings += await ServerCheck(port: port).run()
         print(json ? Finding.json(findings).jsonText : Finding.text(findings))
@@ -34,6 +37,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func checkKernels() async throws {
+        do { _ = try CPULibrary.chosen() } catch { throw Failure(error.description) }
         let report = KernelReport(
             cpu: MachineCheck.cpu().detail, findings: await KernelDoctor(executable: try OwnProgram.path(), plant: plant).run())
         print(json ? report.json.jsonText : report.text)

@@ -42,7 +42,7 @@ extension ModelsCommand {
         func run() async throws {
             let locations = ModelLocations.fromEnvironment()
             if let starter = StarterModel.named(model) {
-                throw Failure("\(starter.name) comes with swift-omni, not from the Hub: `make setup` in the checkout puts it in place.")
+                throw Failure("\(starter.name) comes with swift-omni, not from the Hub: `omni setup` puts it in place.")
             }
             let display = PullDisplay(quiet: quiet)
             let interrupt = Self.onInterrupt { display.interrupted(model: model) }
@@ -132,7 +132,7 @@ extension ModelsCommand.List {
                 separator: "  ")
         }
         if inventory.models.isEmpty {
-            lines = ["No model yet. `make setup` fetches the starter models; omni models pull OWNER/NAME any other."]
+            lines = ["No model yet. `omni setup` fetches the starter models; omni models pull OWNER/NAME any other."]
         }
         let broken = inventory.faults.filter { $0.fault != .unsupported }
         let others = inventory.faults.filter { $0.fault == .unsupported }.map(\.model)

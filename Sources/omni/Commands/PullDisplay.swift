@@ -46,6 +46,12 @@ final class PullDisplay: Sendable {
         }
     }
 
+    /// A line of its own.
+    func say(_ line: String) {
+        guard !quiet else { return }
+        state.withLock { write(line, &$0) }
+    }
+
     func interrupted(model: String) {
         guard !quiet else { return }
         state.withLock { write("Stopped. What has arrived stays; `omni models pull \(model)` goes on from there.", &$0) }

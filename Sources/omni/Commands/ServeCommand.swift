@@ -5,6 +5,7 @@ import NIOPosix
 import OmniAPI
 import OmniAccess
 import OmniConversion
+import OmniDevices
 import OmniEngine
 import OmniGateway
 import OmniGatewayServer
@@ -114,13 +115,19 @@ struct ServeCommand: AsyncParsableCommand {
             throw Failure(error.description)
         } catch let error as TensorError {
             throw Failure(error.description)
+        } catch let error as UnknownCPULibrary {
+            throw Failure(error.description)
         }
     }
 
     private func serve(_ logger: Logger) async throws {
         // What its workers would end with.
         _ = try KernelVariant.chosen()
-        let plan = try ServePlan(command: self)
+        _ = try CPULibrary.chosen()
+        var plan = try ServePlan(command: self)
+        if plan.servesStarters, try await StarterOffer(dataDirectory: dataDir).take(served: plan.models.map(\.id), logger) {
+            plan = try ServePlan(command: self)
+        }
         // Before it is read: what is written meanwhile is a change.
         let stamp = access.file?.stamp
         let keys = try access.store(configured: plan.keys)
@@ -172,6 +179,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         defer { watching.cancel() }
         try await server.run(gateway, group: group) { [uds, host] port in
+            ServiceNotice.ready()
             let place = uds ?? "http://\(host ?? "127.0.0.1"):\(port)"
             logger.info("listening", metadata: ["address": .string(place), "models": .string(entries.map(\.id).joined(separator: ","))])
         }

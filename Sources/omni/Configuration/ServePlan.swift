@@ -60,6 +60,8 @@ struct ServePlan {
     let pipelines: [ConfigurationFile.Pipeline]
     /// API keys of the configuration file.
     let keys: [APIKey]
+    /// Whether nobody named a model.
+    let servesStarters: Bool
 
     init(command: ServeCommand) throws {
         let file = try command.config.map { try ConfigurationFile.load($0, serveFlags: ServeArguments.ownFlags) } ?? ConfigurationFile()
@@ -82,6 +84,7 @@ struct ServePlan {
         let configured = try file.models.map { model in
             try Self.first(places) { try Self.plan(model, $0) }
         }
+        servesStarters = names.isEmpty && configured.isEmpty && backends.isEmpty
         guard names.isEmpty else {
             let found = try Self.first(places) { place in
                 try place.resolve(names, components: named.names).map { ($0, try Self.components(of: $0, named, place)) }
@@ -98,7 +101,8 @@ struct ServePlan {
         let starters = places.lazy.map { $0.starters().filter { EngineLoader.kinds.contains($0.kind) } }.first { !$0.isEmpty } ?? []
         guard !starters.isEmpty else {
             throw StartError(
-                "No model was named and no starter model is installed. Run `make serve` once, or name a model: omni serve FILE.gguf")
+                "No model was named and no starter model is installed. `omni setup` fetches the starters; or name a model: omni serve FILE.gguf"
+            )
         }
         models = try Self.named(starters.map { ($0, []) }, command.servedModelName, isOnly: true, isPlain: engine.quantization == nil)
     }

@@ -93,7 +93,7 @@ struct ModelsCheck {
             findings.append(
                 .fault(
                     "models", "none found",
-                    remedy: "`make setup` in the checkout fetches the starter models; omni models pull OWNER/NAME any other."))
+                    remedy: "`omni setup` fetches the starter models; omni models pull OWNER/NAME any other."))
         } else {
             findings.append(
                 .fine("models", models.map { "\($0.reference) (\($0.kind.rawValue), \(byteText($0.size)))" }.joined(separator: "\n")))

@@ -8,7 +8,7 @@ struct NativeCheck {
 
     func run() async -> [Finding] {
         guard let checkout else {
-            return [.fine("native build", "the program stands outside a checkout; its libraries were found when it started")]
+            return [.fine("native build", Version.libraries + ", installed")]
         }
         let rebuild = "Run `make setup` in \(checkout.path)."
         let deps = checkout.appending(path: "deps")

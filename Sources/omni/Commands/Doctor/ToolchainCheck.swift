@@ -24,6 +24,8 @@ struct ToolchainCheck {
 /// Programs beside the server, as far as they matter for what is served.
 struct ToolsCheck {
     let needsVoices: Bool
+    /// Whether this is a checkout, whose set-up fetches with pip.
+    let buildsHere: Bool
 
     func run() async -> [Finding] {
         var findings: [Finding] = []
@@ -38,7 +40,7 @@ struct ToolsCheck {
             findings.append(
                 .warning("ffmpeg", "the program is not found; only video input of language models uses it", remedy: Tool.install("ffmpeg")))
         }
-        if await Tool.output("python3", ["-m", "pip", "--version"]) == nil {
+        if buildsHere, await Tool.output("python3", ["-m", "pip", "--version"]) == nil {
             findings.append(
                 .warning(
                     "python3", "no python3 with pip; `make serve` fetches the native sources and starter models with it",
