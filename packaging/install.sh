@@ -22,14 +22,15 @@ trap 'exit 130' INT TERM
 fetch() {
     case "$release" in
         http://* | https://*)
-            if command -v curl >/dev/null; then curl -fL --proto '=http,https' ${2:+"$2"} -o "$work/$1" "$release/$1"
-            elif command -v wget >/dev/null; then wget ${2:+-q} -O "$work/$1" "$release/$1"
+            if [ -t 2 ]; then progress=--progress-bar quiet=; else progress=-sS quiet=-q; fi
+            if command -v curl >/dev/null; then curl -fL --proto '=http,https' $progress -o "$work/$1" "$release/$1"
+            elif command -v wget >/dev/null; then wget $quiet -O "$work/$1" "$release/$1"
             else fail "neither curl nor wget is here"; fi || fail "$release/$1 could not be fetched" ;;
         *) cp "$release/$1" "$work/$1" || fail "there is no $1 in $release; name the release's folder or address in OMNI_RELEASE" ;;
     esac
 }
 
-fetch SHA256SUMS -sS
+fetch SHA256SUMS
 archive="$(sed -n "s/^[0-9a-f]*  \(omni-[^ ]*-linux-$arch\.tar\.gz\)$/\1/p" "$work/SHA256SUMS")"
 [ -n "$archive" ] || fail "the release has no package for linux-$arch"
 fetch "$archive"

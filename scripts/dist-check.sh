@@ -4,7 +4,7 @@
 # machine. Needs root and debootstrap; elsewhere it says so and ends well. Sizes and times are written as Markdown.
 #
 #   scripts/dist-check.sh             all of it
-#   scripts/dist-check.sh tarball     one of both: tarball, deb
+#   scripts/dist-check.sh tarball     a part of it: tarball, deb, service (the unit under systemd)
 #   scripts/dist-check.sh kernels     every kernel, with each of ggml's back ends that this CPU runs, and with OMNI_CPU=baseline
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -53,7 +53,7 @@ make_root() {
     mount --rbind /dev "$root/dev"
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     chroot "$root" useradd --create-home tester
-    inside "$1" '! command -v cc c++ gcc swift git python3'
+    inside "$1" '[ -z "$(command -v cc c++ gcc swift git python3)" ]'
 }
 inside() { chroot "$WORK/$1" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root INDEX="http://127.0.0.1:$((PORT + 1))" bash -euo pipefail -c "$2"; }
 as_user() { inside "$1" "su tester -s /bin/bash -c $(printf %q "export INDEX=\$INDEX; cd; $2")"; }
@@ -66,7 +66,7 @@ row() { printf '| %s | %s |\n' "$1" "$2"; }
 LINES="$(awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$ROOT/README.md" | sed "s/localhost:8091/localhost:$PORT/g")"
 ask_all() {
     as_user "$1" "mkdir -p asked && cd asked && bash -euo pipefail -c $(printf %q "$LINES") > said 2>/dev/null || { cat said; exit 1; }
-        ! grep -q '\"error\":{' said
+        if grep '\"error\":{' said; then exit 1; fi
         head -c 8 coffee.png | grep -q PNG && head -c 3 hello.mp3 | grep -q ID3 && head -c 12 rocket.mp4 | grep -q ftyp
         grep -o '\"text\":\"[^\"]*\"' said | head -n 1"
 }
@@ -122,9 +122,38 @@ try_deb() {
     inside deb "runuser -u omni -- env OMNI_HOME=/var/lib/omni HF_HOME=/var/lib/omni/huggingface omni doctor --port $PORT" || fail "the doctor is not content"
     inside deb 'kill $(cat /tmp/pid); while kill -0 $(cat /tmp/pid) 2>/dev/null; do sleep 0.1; done
         apt-get -qq purge -y omni >/dev/null 2>&1
-        ! ls -d /usr/bin/omni /usr/lib/omni /usr/share/omni /etc/omni /var/lib/omni 2>/dev/null
-        ! getent passwd omni'
+        [ -z "$(ls -d /usr/bin/omni /usr/lib/omni /usr/share/omni /etc/omni /var/lib/omni 2>/dev/null; getent passwd omni)" ]'
 }
+
+# The package's unit under a systemd of its own, in its sandbox.
+try_service() {
+    local package boot inside_pid
+    command -v systemd-nspawn >/dev/null || { say "SKIPPED LOUDLY: no systemd-nspawn here (apt-get install systemd-container): systemd did not start the unit"; return; }
+    package="$(basename "$ROOT"/dist/omni_*.deb)"
+    make_root service
+    inside service "curl -fsS -o /tmp/$package \$INDEX/$package && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+        --no-install-recommends systemd systemd-sysv /tmp/$package >/dev/null 2>&1
+        sed -i 's/^port:.*/port: $PORT/' /etc/omni/omni.yaml
+        runuser -u omni -- omni setup --quiet --data-dir /var/lib/omni --index \$INDEX/simple"
+    umount -R "$WORK/service/proc" "$WORK/service/dev"
+    systemd-nspawn --register=no --keep-unit -q --boot -D "$WORK/service" >"$WORK/boot.log" 2>&1 &
+    boot=$!
+    until inside_pid="$(pgrep -P "$boot" | head -n 1)" && [ -n "$inside_pid" ] \
+        && in_service 'systemctl is-system-running' 2>/dev/null | grep -qE 'running|degraded'; do
+        kill -0 "$boot" 2>/dev/null || { tail -n 5 "$WORK/boot.log" >&2; say "SKIPPED LOUDLY: systemd does not boot in systemd-nspawn here"; return; }
+        sleep 0.2
+    done
+    in_service 'systemctl start omni && curl -fsS -o /dev/null http://127.0.0.1:'"$PORT"'/health/live'
+    wait_ready service
+    ask_all service
+    # What dies is started again; what is told to stop, stops.
+    in_service 'kill -9 "$(systemctl show omni -p MainPID --value)"; until [ "$(systemctl show omni -p NRestarts --value)" = 1 ] && systemctl is-active -q omni; do sleep 0.2; done
+        systemctl stop omni && [ "$(systemctl show omni -p Result --value)" = success ]
+        apt-get -qq purge -y omni >/dev/null 2>&1 && [ ! -e /var/lib/omni ]'
+    row "deb: the unit under systemd, in its sandbox" "answers in all modalities, starts again after kill -9, stops, is purged"
+    kill "$boot"; wait "$boot" || true
+}
+in_service() { nsenter -t "$inside_pid" -a /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash -euo pipefail -c "$1"; }
 
 try_kernels() {
     local name
@@ -149,4 +178,4 @@ try_kernels() {
 start_index
 printf '| | |\n|---|---|\n'
 for file in "$ROOT"/dist/omni*; do row "$(basename "$file")" "$(du -m "$file" | cut -f1) MB"; done
-for part in ${1:-tarball deb kernels}; do "try_$part"; done
+for part in ${1:-tarball deb service kernels}; do "try_$part"; done

@@ -87,7 +87,13 @@ public struct ComputeDevice: @unchecked Sendable, Hashable {
     // nonisolated(unsafe): a handle that is never closed.
     nonisolated(unsafe) static let cpuLibrary: UnsafeMutableRawPointer? = {
         ggml_backend_load_all_from_path(programFolder.path)
-        guard let library = try? CPULibrary.chosen(), ggml_backend_load(library.path) != nil else { return nil }
+        guard let library = try? CPULibrary.chosen() else { return nil }
+        // It would tell of it on the standard error.
+        var (log, data): (ggml_log_callback?, UnsafeMutableRawPointer?) = (nil, nil)
+        ggml_log_get(&log, &data)
+        ggml_log_set({ _, _, _ in }, nil)
+        defer { ggml_log_set(log, data) }
+        guard ggml_backend_load(library.path) != nil else { return nil }
         return dlopen(library.path, RTLD_NOW | RTLD_LOCAL)
     }()
 }

@@ -129,8 +129,8 @@ def test_the_manual_names_every_flag_of_serve():
         [sys.executable, PACKAGING / "manual.py", "9.9.9"], input=omni("--experimental-dump-help").stdout, capture_output=True, text=True, timeout=LIMIT)
     assert described.returncode == 0, described.stderr
     page = described.stdout.replace("\\-", "-")
-    for flag in re.findall(r"(--[a-z0-9-]+)", omni("serve", "--help").stdout):
-        assert flag in page, flag
+    flags = set(re.findall(r"(--[a-z0-9-]+)", omni("serve", "--help").stdout)) - {"--help", "--version"}
+    assert len(flags) > 50 and [flag for flag in flags if flag not in page] == []
     assert page.startswith(".TH OMNI 1") and "omni setup" in page
     if shutil.which("groff"):
         formatted = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z"], input=described.stdout, capture_output=True, text=True, timeout=LIMIT)

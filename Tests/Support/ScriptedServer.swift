@@ -87,7 +87,7 @@ private final class ScriptedHandler: ChannelInboundHandler {
         switch reply {
         case .answer(let status, let headers, let bytes):
             head(status, headers, length: bytes.count, context)
-            body(bytes, context)
+            if request.method != "HEAD" { body(bytes, context) }
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         case .cut(let status, let headers, let bytes):
             head(status, headers, length: bytes.count + 1000, context)

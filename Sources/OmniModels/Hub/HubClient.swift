@@ -34,6 +34,8 @@ public struct HubClient: Sendable {
             decompression: .disabled)
         // One connection per file: one HTTP/2 connection would share a single flow-control window.
         settings.httpVersion = .http1Only
+        // Who fetches knows better when to try again.
+        settings.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         do {
             let result = try await body(http)
