@@ -28,7 +28,8 @@ if [ -z "${OMNI_DIST_INSIDE:-}" ]; then
 fi
 
 WORK="$(mktemp -d)"
-trap 'umount -R "$WORK"/*/proc "$WORK"/*/dev "$WORK"/*/release 2>/dev/null; rm -rf --one-file-system "$WORK"' EXIT
+# Mounts of the machine's own /dev go before the folders do.
+trap 'umount -R "$WORK"/*/proc "$WORK"/*/dev 2>/dev/null || true; rm -rf --one-file-system "$WORK" || true' EXIT
 
 # A package index as PEP 503 has it, with the packages that carry the starters.
 start_index() {
