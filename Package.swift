@@ -98,7 +98,8 @@ let package = Package(
         .target(name: "OmniSingleFiles", dependencies: ["OmniAPI", "OmniEngine", "OmniGGUF", "OmniTensor"]),
 
         // Checkpoints of transformers as GGUF
-        .target(name: "OmniConversion", dependencies: ["CLlama", "OmniLlama", "OmniTensor", logging], linkerSettings: nativeLink),
+        .target(
+            name: "OmniConversion", dependencies: ["CLlama", "OmniGGUF", "OmniLlama", "OmniTensor", logging], linkerSettings: nativeLink),
 
         // What people write applications with; nothing under it has unsafe flags, so that other packages can take it by version
         .target(

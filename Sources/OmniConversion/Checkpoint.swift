@@ -82,15 +82,20 @@ public struct Checkpoint: Sendable {
         }
         let index = names.first { $0.hasSuffix(".safetensors.index.json") }
         if let index { try checkShards("\(folder)/\(index)", folder) }
+        // Beside these, some publish the same weights in another form.
+        let isOne = index == nil && names.contains("model.safetensors")
+        return try opened(isOne ? "\(folder)/model.safetensors" : folder)
+    }
+
+    /// Weights whose headers are read. Throws ``ConversionError`` for what is cut short or damaged.
+    static func opened(_ place: String) throws(ConversionError) -> WeightFiles {
         do {
-            // Beside these, some publish the same weights in another form.
-            let isOne = index == nil && names.contains("model.safetensors")
-            return try WeightFiles(path: isOne ? "\(folder)/model.safetensors" : folder)
+            return try WeightFiles(path: place)
         } catch let error as TensorError {
-            guard case .file(let path, let reason) = error else { throw ConversionError(.damaged, folder, "\(error).") }
+            guard case .file(let path, let reason) = error else { throw ConversionError(.damaged, place, "\(error).") }
             throw ConversionError(.damaged, path, "It \(reason).", remedy: "Fetch it again.")
         } catch {
-            throw ConversionError(.damaged, folder, "\(error.localizedDescription)")
+            throw ConversionError(.damaged, place, "\(error.localizedDescription)")
         }
     }
 

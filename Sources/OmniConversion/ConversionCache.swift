@@ -69,11 +69,11 @@ public struct ConversionCache: Sendable {
             if let percent = steps.next(done) { logger.info("converting", metadata: ["percent": .stringConvertible(percent)]) }
         }
         logger.notice("converted", metadata: facts.merging(["seconds": .string("\((ContinuousClock.now - start) / .seconds(1))")]) { $1 })
-        removeOlder(than: [path, encoders].compactMap(\.self), conversion)
+        removeOlder(than: [path, encoders].compactMap(\.self), beginning: prefix(conversion))
         return Files(path: path, encoders: encoders, isNew: true)
     }
 
-    private func makeFolder() throws(ConversionError) {
+    func makeFolder() throws(ConversionError) {
         do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw ConversionError(.disk, folder, "It cannot be made: \(error.localizedDescription)")
         }
@@ -84,14 +84,19 @@ public struct ConversionCache: Sendable {
         let checkpoint = conversion.checkpoint, place = URL(filePath: checkpoint.folder)
         // Another commit of a repository is the same source.
         let source = place.deletingLastPathComponent().lastPathComponent == "snapshots" ? place.deletingLastPathComponent() : place
-        let name = checkpoint.name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "-" }
         let part = checkpoint.part.isEmpty ? "" : "-\(checkpoint.part)"
-        return "\(folder)/\(String(name).prefix(80))\(part)-\(conversion.quantization)-\(Self.hash(source.standardizedFileURL.path))-"
+        return
+            "\(folder)/\(Self.fileName(checkpoint.name))\(part)-\(conversion.quantization)-\(Self.hash(source.standardizedFileURL.path))-"
+    }
+
+    /// A name as a part of a file's.
+    static func fileName(_ name: String) -> String {
+        String(String(name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "-" }).prefix(80))
     }
 
     /// What the folder holds: small files by their bytes, large ones by name, size and time, and those of the Hub's cache by the
     /// checksum that they are named after.
-    private static func contents(_ folder: String) -> String {
+    static func contents(_ folder: String) -> String {
         let parts = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []).filter { name in
             [".json", ".jinja", ".safetensors"].contains(where: name.hasSuffix) && name.split(separator: "/").count <= 2
         }
@@ -110,11 +115,11 @@ public struct ConversionCache: Sendable {
         return hash(version + lines.joined(separator: "\n"))
     }
 
-    private static func hash(_ text: String) -> String { hash(text.utf8) }
-    private static func hash(_ bytes: some Sequence<UInt8>) -> String { String(bytes.fnv1a, radix: 16) }
+    static func hash(_ text: String) -> String { hash(text.utf8) }
+    static func hash(_ bytes: some Sequence<UInt8>) -> String { String(bytes.fnv1a, radix: 16) }
 
     /// Files that a process which ended left behind.
-    private func removeLeftovers() {
+    func removeLeftovers() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".incomplete") {
             let descriptor = open("\(folder)/\(name)", O_RDWR | O_CLOEXEC)
             guard descriptor >= 0 else { continue }
@@ -123,8 +128,8 @@ public struct ConversionCache: Sendable {
         }
     }
 
-    private func removeOlder(than paths: [String], _ conversion: Conversion) {
-        let prefix = prefix(conversion)
+    /// Those of the same source.
+    func removeOlder(than paths: [String], beginning prefix: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             let other = "\(folder)/\(name)"
             if other.hasPrefix(prefix), other.hasSuffix(".gguf"), !paths.contains(other) { unlink(other) }

@@ -82,6 +82,12 @@ public struct ConversionPlan: Sendable {
         return TensorRule(config.flag("tie_word_embeddings") ? "model.embed_tokens" : "lm_head", "cls.output", rows: .chosen(rows))
     }
 
+    /// What is laid out elsewhere.
+    init(metadata: Metadata, tensors: [TensorPlan], type: StoredType) {
+        (self.metadata, self.tensors, self.type) = (metadata, tensors, type)
+        layout = GGUFLayout(metadata, tensors)
+    }
+
     static func named(_ type: String?) -> StoredType? { [StoredType.f32, .f16, .bf16].first { "\($0)" == type } }
 
     static func describe(_ tensors: [TensorPlan], _ type: StoredType, name: String, in metadata: inout Metadata) {

@@ -53,9 +53,12 @@ extension ServedModel {
 public struct RequestScope: Sendable {
     public let id: String
     public let cancellation: CancellationToken
+    /// The adapter that is to change a language model's answer.
+    public let adapter: LoRAModule?
 
-    public init(id: String, cancellation: CancellationToken = CancellationToken()) {
+    public init(id: String, adapter: LoRAModule? = nil, cancellation: CancellationToken = CancellationToken()) {
         self.id = id
+        self.adapter = adapter
         self.cancellation = cancellation
     }
 }

@@ -20,6 +20,11 @@ public struct GGUFHeader: Sendable {
     public var expectedSize: Int64?
     /// Bytes that the file has.
     public var fileSize: Int64
+    /// Sizes of the tensors by name, fastest axis first.
+    public var shapes: [String: [Int]] {
+        Dictionary(tensors.map { ($0.name, $0.shape.map { Int(clamping: $0) }) }) { first, _ in first }
+    }
+
     /// A metadata value.
     public enum Value: Sendable, Equatable {
         case integer(Int64)

@@ -27,6 +27,8 @@ public struct GatewayServer: Sendable {
     public var pictures: LinkedPictures?
     /// Limits on pictures, those asked for and those sent.
     public var images = ImageRequestLimits()
+    /// Takes adapters while the server runs; nil where that is off.
+    public var adapters: AdapterLoader?
     /// Requests may bring chat templates; `--trust-request-chat-template`.
     public var trustsChatTemplates = false
     public var webhooks: WebhookSender
@@ -72,6 +74,7 @@ public struct GatewayServer: Sendable {
             gateway: gateway, voices: voices, pipelines: pipelines, videos: videos, responses: responses, images: images, metrics: registry,
             version: version)
         routes.trustsChatTemplates = trustsChatTemplates
+        routes.adapters = adapters
         if let pictures { routes.pictures = pictures }
         routes.servesReference = servesReference
         routes.keys = listener.keys

@@ -19,8 +19,10 @@ extension Response {
         return response
     }
 
-    package static func text(_ text: String, contentType: String) -> Response {
-        Response(status: .ok, headers: [.contentType: contentType], body: .init(byteBuffer: ByteBuffer(string: text)))
+    package static func text(_ text: String, contentType: String, ignored: String? = nil) -> Response {
+        var headers: HTTPFields = [.contentType: contentType]
+        if let ignored { headers[.xIgnoredParams] = ignored }
+        return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 }
 

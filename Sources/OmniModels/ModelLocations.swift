@@ -72,7 +72,7 @@ public struct ModelLocations: Sendable, Equatable {
 }
 
 /// `~` and `~/…` with the user's home folder in place of the tilde.
-func expandingTilde(_ path: String) -> String {
+public func expandingTilde(_ path: String) -> String {
     guard path == "~" || path.hasPrefix("~/") else { return path }
     return FileManager.default.homeDirectoryForCurrentUser.path + path.dropFirst()
 }

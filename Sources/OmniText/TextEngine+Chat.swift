@@ -29,7 +29,8 @@ extension TextEngine {
                     reasoningEffort: request.reasoningEffort))
             return (applied, try self.grammars(applied.grammar, count: request.n))
         }
-        let prompt = try await prompt(applied.prompt, media: conversation.media)
+        var prompt = try await prompt(applied.prompt, media: conversation.media)
+        prompt.adapter = try await adapter(scope)
         let feed = try feed(prompt)
         let (stream, events) = AsyncThrowingStream.makeStream(of: TextEvent.self, throwing: (any Error).self)
         try start(

@@ -5,8 +5,11 @@ import OmniLlama
 
 extension TextEngine {
     public func complete(_ request: CompletionRequest, scope: RequestScope) async throws -> TextGeneration {
+        let adapter = try await adapter(scope)
         let prompts = try request.prompts.enumerated().map { place, prompt in
-            try self.prompt(prompt, param: request.prompts.count == 1 ? "body.prompt" : "body.prompt.\(place)")
+            var prompt = try self.prompt(prompt, param: request.prompts.count == 1 ? "body.prompt" : "body.prompt.\(place)")
+            prompt.adapter = adapter
+            return prompt
         }
         var plan = try SamplingPlan(request.sampling, defaults: defaults, vocabulary: vocabulary)
         plan.logprobs = request.logprobs

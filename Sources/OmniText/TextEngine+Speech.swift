@@ -15,6 +15,7 @@ extension TextEngine: SpokenChatModel {
 
     public func chat(_ request: ChatCompletionRequest, speech: SpokenAnswer, scope: RequestScope) async throws -> TextGeneration {
         let speaker = try ableSpeaker()
+        guard scope.adapter == nil else { throw APIError.invalid("model", "Answers with an adapter are not spoken by the model itself.") }
         guard request.n == 1 else { throw APIError.invalid("body.n", "A spoken answer has one choice; n is \(request.n).") }
         try speaker.decoder.check(speech.codec)
         let voice = try speaker.voice(speech)

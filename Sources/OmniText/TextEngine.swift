@@ -200,7 +200,7 @@ struct ContextPlan {
         (shape.exactCache, shape.exactAttention) = (options.isExact, options.isExact)
         batch = BatchSetup(
             maxSequences: min(options.maxSequences, slots), slots: slots, batch: capacity, outputs: shape.outputs, maxLength: length,
-            prefixLifetime: options.prefixLifetime)
+            prefixLifetime: options.prefixLifetime, adapters: max(options.maxAdapters, 1))
     }
 
     /// Bytes that the keys and values of one token take, at 16 bits each.

@@ -50,6 +50,10 @@ public struct TextEngineOptions: Sendable {
     public var media = MediaLimits()
     /// Fetches http(s) URLs of pictures and sounds; nil refuses them.
     public var fetcher: (any MediaFetcher)?
+    /// `--max-loras`: low-rank adapters in memory at once.
+    public var maxAdapters = 8
+    /// Finds the file of an adapter that a request asks for, and checks it against the model; nil refuses them. Throws ``APIError``.
+    public var adapterFile: (@Sendable (LoRAModule) async throws -> AdapterFile)?
 
     /// The sizes of caches follow from how much memory this process may use, and how much of it is left.
     public init(memory: MemoryBudget = .current) {

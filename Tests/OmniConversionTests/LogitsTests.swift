@@ -2,6 +2,7 @@ import CLlama
 import Foundation
 import Logging
 import OmniAPI
+import OmniEngine
 import OmniLlama
 import Testing
 
@@ -13,12 +14,16 @@ import Testing
         let (keeper, path, golden) = try Fixture.converted(name, type: "f32")
         defer { withExtendedLifetime(keeper) {} }
         LlamaLog.start(logger: .init(label: "test"))
-        let model = try LlamaModel(path: path) { _ in }
+        try Self.compare(try LlamaModel(path: path) { _ in }, golden, name: name)
+    }
+
+    /// Computes what `golden` has the numbers of, and compares.
+    static func compare(_ model: LlamaModel, _ golden: JSONValue, adapter: LowRankAdapter? = nil, name: String) throws {
         let ids = try #require(golden["ids"]?.arrayValue).compactMap { $0.intValue.map { Int32($0) } }
         let rows = try #require(golden["rows"]?.objectValue)
         let isClassifier = rows.keys == ["classes"], isVector = isClassifier || rows.keys == ["embedding"]
-        let context = try #require(Self.context(model, vectors: isVector, classes: isClassifier))
-        defer { llama_free(context) }
+        let own = try context(model, vectors: isVector, classes: isClassifier), context = own.handle
+        own.use(adapter)
         var tokens = ids
         var batch = llama_batch_init(Int32(ids.count), 0, 1)
         defer { llama_batch_free(batch) }
@@ -53,14 +58,9 @@ import Testing
         }
     }
 
-    private static func context(_ model: LlamaModel, vectors: Bool, classes: Bool) -> OpaquePointer? {
-        var parameters = llama_context_default_params()
-        (parameters.n_ctx, parameters.n_batch, parameters.n_ubatch) = (64, 64, 64)
-        (parameters.n_threads, parameters.n_threads_batch) = (2, 2)
-        (parameters.type_k, parameters.type_v) = (GGML_TYPE_F32, GGML_TYPE_F32)
-        parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED
-        parameters.embeddings = vectors
-        if classes { parameters.pooling_type = LLAMA_POOLING_TYPE_RANK }
-        return llama_init_from_model(model.handle, parameters)
+    private static func context(_ model: LlamaModel, vectors: Bool, classes: Bool) throws -> LlamaContext {
+        var shape = LlamaContext.Shape(cells: 64, sequences: 1, batch: 64, outputs: 64, threads: 2, embeddings: vectors)
+        (shape.exactCache, shape.exactAttention, shape.classes) = (true, true, classes)
+        return try LlamaContext(model: model, shape: shape, abortHandle: AbortHandle(lane: FreeLane()))
     }
 }

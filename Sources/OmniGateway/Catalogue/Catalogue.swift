@@ -12,15 +12,20 @@ public struct CatalogueEntry: Sendable {
     /// Answers requests of its kind that name no model.
     public let isDefault: Bool
     public let backend: any Backend
+    /// The model that it is an adapter of.
+    public let parent: String?
     /// The name of OpenAI's that a request gave, where this model answers in its place.
     public internal(set) var standsInFor: String?
 
-    public init(id: String, aliases: [String] = [], kind: ModelKind?, isDefault: Bool = false, backend: any Backend) {
+    public init(
+        id: String, aliases: [String] = [], kind: ModelKind?, isDefault: Bool = false, backend: any Backend, parent: String? = nil
+    ) {
         self.id = id
         self.aliases = aliases
         self.kind = kind
         self.isDefault = isDefault
         self.backend = backend
+        self.parent = parent
     }
 
     public var names: [String] { [id] + aliases }
@@ -32,9 +37,12 @@ public struct CatalogueEntry: Sendable {
     public func can(_ capability: ModelCapability) -> Bool { capabilities?.contains(capability) ?? true }
 }
 
-/// The models on offer, in the order of the command line. Fixed at start.
+/// The models on offer, in the order of the command line, and their adapters. Models are fixed at start.
 public struct Catalogue: Sendable {
+    /// The models.
     public let entries: [CatalogueEntry]
+    /// Low-rank adapters of language models, each a model to its clients.
+    public let adapters = AdapterList()
     /// `--openai-aliases`: the names of OpenAI's models lead to the default model of their kind.
     private let takesOpenAINames: Bool
 
@@ -50,10 +58,13 @@ public struct Catalogue: Sendable {
         self.takesOpenAINames = takesOpenAINames
     }
 
+    /// Models and their adapters.
+    public var all: [CatalogueEntry] { entries + adapters.entries }
+
     /// Those that the request's key may use; all where there are no keys.
     public var offered: [CatalogueEntry] {
-        guard let lease = KeyLease.current else { return entries }
-        return entries.filter { lease.allows(model: $0.names) }
+        guard let lease = KeyLease.current else { return all }
+        return all.filter { lease.allows(model: $0.names) }
     }
 
     /// The entry for a request that needs one of `wanted`, the preferred one first.
@@ -83,12 +94,12 @@ public struct Catalogue: Sendable {
 
     /// The entry of that name, or the one that stands in for it. Throws 404.
     public func entry(named name: String) throws -> CatalogueEntry {
-        if let entry = entries.first(where: { $0.names.contains(name) }) { return entry }
-        guard let capability = OpenAIModelNames.capability(of: name) else { throw APIError.modelNotFound(name, served: entries.map(\.id)) }
+        if let entry = all.first(where: { $0.names.contains(name) }) { return entry }
+        guard let capability = OpenAIModelNames.capability(of: name) else { throw APIError.modelNotFound(name, served: all.map(\.id)) }
         // A server elsewhere would be asked for the name itself, which it may not have.
         let able = offered.filter { $0.capabilities?.contains(capability) ?? false }
         guard takesOpenAINames, var entry = able.first(where: \.isDefault) ?? able.first else {
-            var error = APIError.modelNotFound(name, served: entries.map(\.id))
+            var error = APIError.modelNotFound(name, served: all.map(\.id))
             if !takesOpenAINames {
                 let hint = "Started with --openai-aliases, the server takes OpenAI's names for the default model of their kind."
                 error.remedy = [error.remedy, hint].compactMap(\.self).joined(separator: " ")

@@ -21,7 +21,7 @@ struct CapabilityRoutes: RouteGroup {
         table.add(.get, "/v1/capabilities", doc) { request, context in
             let query = try request.query(CapabilityQuery.self)
             if let size = query.size { try images.check(size, param: "query.size") }
-            let all = catalogue.entries
+            let all = catalogue.all
             let entries = all.filter { entry in query.model.map(entry.names.contains) ?? true }
             if entries.isEmpty, let model = query.model { throw APIError.modelNotFound(model, served: all.map(\.id)) }
             var list = CapabilityList()

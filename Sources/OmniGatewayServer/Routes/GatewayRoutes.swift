@@ -25,6 +25,8 @@ public struct GatewayRoutes: Sendable {
     var trustsChatTemplates = false
     /// What `/v1/usage` tells of.
     var keys = KeyStore.none
+    /// Takes adapters while the server runs; nil where that is off.
+    var adapters: AdapterLoader?
     /// Whether `/docs` and `/openapi.json` are there.
     var servesReference = true
 
@@ -51,6 +53,7 @@ public struct GatewayRoutes: Sendable {
         table.add(HealthRoutes(gateway: gateway, runner: videos.runner, metrics: metrics, version: version))
         table.add(UsageRoutes(keys: keys))
         table.add(ModelRoutes(catalogue: catalogue))
+        table.add(LoRARoutes(catalogue: catalogue, loader: adapters))
         table.add(CapabilityRoutes(catalogue: catalogue, images: images))
         let spoken = SpokenChats(forwarder: forwarder, voices: voices, pipelines: pipelines, decoder: chats)
         table.add(ChatRoutes(forwarder: forwarder, decoder: chats, spoken: spoken))

@@ -36,7 +36,8 @@ struct ModelRoutes: RouteGroup {
         let now = JSONValue.int(Int(Date().timeIntervalSince1970))
         let status = entry.backend.status
         var object: JSONValue = [
-            "id": .string(name), "object": "model", "created": now, "owned_by": "swift-omni", "root": .string(status.root), "parent": nil,
+            "id": .string(name), "object": "model", "created": now, "owned_by": "swift-omni", "root": .string(status.root),
+            "parent": .string(entry.parent),
             "max_model_len": status.maxModelLength.map { .int($0) } ?? .null,
             "kind": .string(entry.kind?.rawValue ?? "remote"), "state": .string(status.word),
             "input_parts": .array(status.inputParts.map { .string($0) }),

@@ -202,8 +202,8 @@ extension BatchLoop {
     /// the others.
     func encodeMedia() -> Bool {
         mediaHadTheirTurn.toggle()
-        guard let encoder, mediaHadTheirTurn || !running.contains(where: { $0.pending == 1 }) else { return false }
-        guard let sequence = running.first(where: { $0.prompt.mediaSpan(at: $0.evaluated) != nil }), let slot = sequence.slot,
+        guard let encoder, mediaHadTheirTurn || !active.contains(where: { $0.pending == 1 }) else { return false }
+        guard let sequence = active.first(where: { $0.prompt.mediaSpan(at: $0.evaluated) != nil }), let slot = sequence.slot,
             let span = sequence.prompt.mediaSpan(at: sequence.evaluated)
         else { return false }
         let position = sequence.prompt.position(of: sequence.evaluated)

@@ -31,7 +31,7 @@ extension BatchLoop {
     func admit() {
         var index = 0
         while running.count < maxSequences, index < waiting.count, !isCrowded {
-            guard fits(waiting[index]) else { break }
+            guard fits(waiting[index]), findsAdapter(waiting[index]) else { break }
             if place(waiting[index]) { running.append(waiting.remove(at: index)) } else { index += 1 }
         }
     }
@@ -52,6 +52,13 @@ extension BatchLoop {
     private func fits(_ sequence: Sequence) -> Bool {
         let taken = running.reduce(0) { $0 + $1.ownCells }
         return running.isEmpty || taken + sequence.tokens.count + 16 * (running.count + 1) <= context.cells || !context.isUnified
+    }
+
+    /// Whether its adapter finds a place in memory beside those that are used.
+    private func findsAdapter(_ sequence: Sequence) -> Bool {
+        guard let adapter = sequence.prompt.adapter else { return true }
+        let used = Set(running.compactMap(\.prompt.adapter))
+        return used.contains(adapter) || used.count < adapters.most
     }
 
     private func place(_ sequence: Sequence) -> Bool {

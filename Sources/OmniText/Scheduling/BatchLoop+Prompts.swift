@@ -5,12 +5,13 @@ extension BatchLoop {
     /// batch for one when nobody does. Prompts share a batch only while it is short: a graph is abandoned when all whom it
     /// serves have left, not when one of them has.
     func composePrompts() {
-        guard let first = running.first(where: \.isPrefilling) else { return }
-        let isAlone = entries.isEmpty
+        let active = active
+        guard let first = active.first(where: \.isPrefilling) else { return }
+        let isAlone = entries.isEmpty && active.count == running.count
         let budget = isAlone ? PrefillBudget.Piece(tokens: batch.capacity, most: batch.capacity) : piece(for: first)
         var pieces: [(sequence: Sequence, count: Int)] = []
         var taken = 0
-        for sequence in running where sequence.isPrefilling {
+        for sequence in active where sequence.isPrefilling {
             let shares = isAlone && !pieces.isEmpty
             let limit = min(shares ? BatchSetup.sharedPrompts : budget.tokens, batch.room)
             let most = min(shares ? BatchSetup.sharedPrompts * 3 / 2 : budget.most, batch.room)
@@ -49,7 +50,7 @@ extension BatchLoop {
         let decoding = entries.map { batchPiece(of: $0) }
         func prompt(_ tokens: Int) -> BatchPass.Piece { BatchPass.Piece(slot: sequence.slot ?? 0, count: tokens, held: sequence.evaluated) }
         return budget.piece(
-            for: running.count(where: \.isPrefilling), capacity: batch.room,
+            for: active.count(where: \.isPrefilling), capacity: batch.room,
             passes: { passes(of: $0 > 0 ? decoding + [prompt($0)] : decoding) }, alone: { passes(of: [prompt($0)]) })
     }
 

@@ -7,7 +7,7 @@ extension BatchLoop {
     func guesses(for decoding: [Sequence]) -> [[Token]] {
         let none = decoding.map { _ in [Token]() }
         defer { computesNoGuesses = false }
-        guard let speculator, !decoding.isEmpty, !computesNoGuesses, !running.contains(where: \.isPrefilling) else { return none }
+        guard let speculator, !decoding.isEmpty, !computesNoGuesses, !active.contains(where: \.isPrefilling) else { return none }
         let rows = (min(batch.capacity, outputs) - decoding.count) / decoding.count
         let limits = decoding.map { sequence in
             // An answer that is spoken comes as fast as it can be said.

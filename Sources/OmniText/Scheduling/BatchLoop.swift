@@ -31,6 +31,9 @@ final class BatchLoop {
     var budget = PrefillBudget()
     /// Guesses the next tokens; nil where that is off, or this model's memory cannot forget a wrong guess.
     var speculator: Speculator?
+    /// Adapters of the model; a batch holds sequences of one.
+    let adapters: AdapterShelf
+    private var turns = AdapterTurns()
     /// Rows of logits that a batch may ask for.
     let outputs: Int
     /// With guesses the last batch had no room in the cache.
@@ -96,6 +99,7 @@ final class BatchLoop {
         endTokens = vocabulary.endTokens()
         isEnd = Set(endTokens)
         scratch = SamplerScratch(vocabulary: vocabulary.count)
+        adapters = AdapterShelf(context: context, most: setup.adapters)
         pieces = PieceTable(vocabulary, special: false)
         specialPieces = PieceTable(vocabulary, special: true)
         cutsAnywhere = !context.model.hasRecurrentState
@@ -111,6 +115,7 @@ final class BatchLoop {
             enqueue(requests)
             dropCancelled()
             admit()
+            takeTurns()
             meter.note(running: running.count, waiting: waiting.count)
             if !encodeMedia() {
                 closeGap()
@@ -132,6 +137,19 @@ final class BatchLoop {
         context.clearAll()
     }
 
+    /// The sequences that the next batch may hold.
+    var active: [Sequence] { running.filter { $0.prompt.adapter == adapters.current } }
+
+    /// Chooses the adapter of the next batch. One that cannot be loaded ends the requests for it.
+    private func takeTurns() {
+        while true {
+            let next = turns.next(among: running.map(\.prompt.adapter), now: .now)
+            do { return try adapters.use(next) } catch {
+                for sequence in running where sequence.prompt.adapter == next { end(sequence, throwing: error) }
+            }
+        }
+    }
+
     // MARK: Compose
 
     /// One token of every sequence that is past its prompt, in the order of their slots: with a cache for each, libllama
@@ -139,7 +157,7 @@ final class BatchLoop {
     private func composeDecodes() {
         batch.clear()
         entries.removeAll(keepingCapacity: true)
-        let decoding = running.filter { $0.pending == 1 }.sorted { ($0.slot ?? 0) < ($1.slot ?? 0) }
+        let decoding = active.filter { $0.pending == 1 }.sorted { ($0.slot ?? 0) < ($1.slot ?? 0) }
         for (sequence, guessed) in zip(decoding, guesses(for: decoding)) where batch.room > 0 { put(1, of: sequence, guessed: guessed) }
     }
 
@@ -264,6 +282,8 @@ struct BatchSetup: Sendable {
     var maxLength: Int
     /// How long an idle slot keeps its tokens; nil keeps them until the slot is needed.
     var prefixLifetime: Duration?
+    /// Adapters in memory.
+    var adapters = 1
 }
 
 extension Sequence {

@@ -7,6 +7,8 @@ import OmniLlama
 struct Prompt: Sendable {
     var tokens: [Token]
     var media: [MediaSpan] = []
+    /// What changes the model that reads it; nil for nothing.
+    var adapter: AdapterFile?
 
     init(_ tokens: [Token] = []) { self.tokens = tokens }
 

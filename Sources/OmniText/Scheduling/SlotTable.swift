@@ -13,6 +13,8 @@ struct SlotTable {
 
         var isIdle: Bool { owner == nil && !prompt.tokens.isEmpty }
         var isEmpty: Bool { owner == nil && prompt.tokens.isEmpty }
+        /// What it holds was computed with this one.
+        var adapter: AdapterFile? { owner?.prompt.adapter ?? prompt.adapter }
         var held: (tokens: [Token], count: Int) {
             if let owner { return (owner.tokens, owner.evaluated) }
             return (prompt.tokens, prompt.tokens.count)
@@ -53,9 +55,9 @@ struct SlotTable {
         var best = (slot: -1, reuse: 0)
         var commons: [Int] = []
         for (index, slot) in slots.enumerated() {
-            let held = slot.held
+            let held = slot.adapter == prompt.adapter ? slot.held : (tokens: [], count: 0)
             var common = commonPrefix(held.tokens, held.count, prompt.tokens, limit)
-            if let owner = slot.owner, owner.isPrefilling, common == held.count {
+            if let owner = slot.owner, owner.isPrefilling, slot.adapter == prompt.adapter, common == held.count {
                 let later = commonPrefix(owner.tokens, owner.tokens.count, prompt.tokens, limit)
                 if later - common > Self.shortTail { return .afterPrefill }
             }

@@ -1,4 +1,3 @@
-import Foundation
 import OmniAPI
 import OmniEngine
 import OmniRequests
@@ -13,16 +12,11 @@ extension ImageRequestLimits {
             throw APIError.invalid(
                 param, "This server takes no LoRA adapters.", remedy: "It takes them from a folder named with --allowed-lora-path.")
         }
-        let root = Self.resolved(adapterFolder)
-        let place = URL(filePath: lora.path, relativeTo: URL(filePath: root, directoryHint: .isDirectory)).resolvingSymlinksInPath()
-            .standardizedFileURL.path
-        guard place.hasPrefix(root + "/"), FileManager.default.fileExists(atPath: place) else {
+        guard let place = AdapterFolder(adapterFolder).place(of: lora.path) else {
             throw APIError.invalid(param, "There is no adapter at that path in the server's folder for adapters.")
         }
         return ImageAdapter(path: place, scale: Float(lora.scale))
     }
-
-    private static func resolved(_ folder: String) -> String { URL(filePath: folder).resolvingSymlinksInPath().standardizedFileURL.path }
 
     /// Most files of the folder that are told.
     private static let told = 1000
@@ -30,8 +24,7 @@ extension ImageRequestLimits {
     /// What requests may name as an adapter, and those that every request has.
     var adapterNames: [String] {
         let own = startAdapters.map { URL(filePath: $0).lastPathComponent }
-        guard let adapterFolder, let files = FileManager.default.enumerator(atPath: Self.resolved(adapterFolder)) else { return own }
-        let names = files.lazy.compactMap { $0 as? String }.filter { $0.hasSuffix(".safetensors") }.prefix(Self.told)
-        return own + names.sorted()
+        guard let adapterFolder else { return own }
+        return own + AdapterFolder(adapterFolder).files(ending: ".safetensors", most: Self.told)
     }
 }

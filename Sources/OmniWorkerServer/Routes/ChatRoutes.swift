@@ -16,10 +16,11 @@ struct ChatRoutes: RouteGroup {
             let body = try await context.collectJSON(request)
             if pictures.answersChats { return try await pictures.answer(body.json, context) }
             let (chat, ignored, coder) = try decode(body, context)
-            let start = ChatStart(chat: chat, speech: coder.speech)
+            let start = ChatStart(chat: chat, speech: coder.speech, adapter: try request.adapter)
             let model = try worker.model(as: (any TextModel).self)
             let reply = ChatReply(
-                id: chat.requestID ?? context.requestID, model: worker.servedName, request: chat, fingerprint: model.systemFingerprint)
+                id: chat.requestID ?? context.requestID, model: start.adapter?.name ?? worker.servedName, request: chat,
+                fingerprint: model.systemFingerprint)
             let isLong = body.isLong || chat.bringsMedia
             if chat.stream {
                 return try await streamed(model, start, reply, coder, context: context, isLong: isLong, ignored: ignored)
@@ -35,17 +36,21 @@ struct ChatRoutes: RouteGroup {
             let conversations = try ChatBatch(body.json).requests
             if pictures.answersChats { return try await pictures.answer(conversations, context) }
             let requests = try conversations.map { try ChatCompletionRequest(json: $0) }
+            let adapter = try request.adapter
             let model = try worker.model(as: (any TextModel).self)
             let answers = try await context.cancelOnDisconnect(isLong: true) {
                 try await withThrowingTaskGroup(of: (Int, ChatAnswer).self) { group in
                     for (place, chat) in requests.enumerated() {
-                        group.addTask { (place, try await collect(model, ChatStart(chat: chat), id: "\(context.requestID)-\(place)")) }
+                        group.addTask {
+                            (place, try await collect(model, ChatStart(chat: chat, adapter: adapter), id: "\(context.requestID)-\(place)"))
+                        }
                     }
                     return try await group.reduce(into: [Int: ChatAnswer]()) { $0[$1.0] = $1.1 }
                 }
             }
             let reply = ChatReply(
-                id: "batch-\(context.requestID)", model: worker.servedName, request: requests[0], fingerprint: model.systemFingerprint)
+                id: "batch-\(context.requestID)", model: adapter?.name ?? worker.servedName, request: requests[0],
+                fingerprint: model.systemFingerprint)
             return .json(reply.completion(ChatAnswer(joining: requests.indices.compactMap { answers[$0] })))
         }
     }
@@ -81,6 +86,7 @@ struct ChatRoutes: RouteGroup {
     private struct ChatStart: Sendable {
         let chat: ChatCompletionRequest
         var speech: SpokenAnswer?
+        var adapter: LoRAModule?
 
         func callAsFunction(_ model: any TextModel, scope: RequestScope) async throws -> TextGeneration {
             guard let speech, let speaker = model as? any SpokenChatModel else { return try await model.chat(chat, scope: scope) }
@@ -92,7 +98,7 @@ struct ChatRoutes: RouteGroup {
         _ model: any TextModel, _ start: ChatStart, _ reply: ChatReply, _ coder: ChatMediaCoder, context: OmniContext, isLong: Bool,
         ignored: String?
     ) async throws -> Response {
-        let scope = RequestScope(id: context.requestID)
+        let scope = RequestScope(id: context.requestID, adapter: start.adapter)
         let chat = start.chat
         let times = AnswerTimes()
         // Started before the status goes out, so that what is wrong with the request has its own status.
@@ -121,7 +127,7 @@ struct ChatRoutes: RouteGroup {
 
     /// The whole answer.
     private func collect(_ model: any TextModel, _ start: ChatStart, id: String) async throws -> ChatAnswer {
-        let scope = RequestScope(id: id)
+        let scope = RequestScope(id: id, adapter: start.adapter)
         defer { scope.cancellation.cancel() }
         var answer = ChatAnswer(to: start.chat)
         for try await event in try await start(model, scope: scope).events { answer.add(event) }

@@ -13,10 +13,11 @@ struct CompletionRoutes: RouteGroup {
             let body = try await context.collectJSON(request)
             let (completion, ignored) = try context.decode(CompletionRequest.self, from: body)
             let model = try worker.model(as: (any TextModel).self)
+            let adapter = try request.adapter
             let reply = CompletionReply(
-                id: completion.requestID ?? context.requestID, model: worker.servedName, request: completion,
+                id: completion.requestID ?? context.requestID, model: adapter?.name ?? worker.servedName, request: completion,
                 fingerprint: model.systemFingerprint)
-            let scope = RequestScope(id: context.requestID)
+            let scope = RequestScope(id: context.requestID, adapter: adapter)
             let generation = try await context.cancelOnDisconnect(isLong: body.isLong) {
                 try await model.complete(completion, scope: scope)
             }

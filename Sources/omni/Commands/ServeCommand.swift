@@ -82,6 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var connections: ConnectionLimitFlags
     @OptionGroup var jobs: JobFlags
     @OptionGroup var engine: EngineFlags
+    @OptionGroup var lora: LoRAFlags
     @OptionGroup var log: LogFlags
 
     func validate() throws {
@@ -136,6 +137,8 @@ struct ServeCommand: AsyncParsableCommand {
         if !plan.keys.isEmpty, let config { KeysFile.warnIfReadable(config, logger) }
         let data = try DataDirectory(dataDir)
         try plan.checkConversions(in: data.conversions, logger: logger)
+        let libraries = plan.adapterLibraries(lora, in: data.conversions, logger: logger)
+        let adapters = try plan.adapters(lora, in: libraries)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let client = UpstreamClient(group: group)
         let change = ChangeNotifier()
@@ -151,6 +154,7 @@ struct ServeCommand: AsyncParsableCommand {
                         id: backend.id, urls: backend.urls, apiKey: backend.apiKey, client: client, logger: logger, onChange: change.fire))
             }
         let gateway = Gateway(catalogue: try Catalogue(entries, takesOpenAINames: openaiAliases), client: client)
+        for adapter in adapters { gateway.catalogue.adapters.put(adapter.module, on: try gateway.catalogue.entry(named: adapter.base)) }
         change.connect { gateway.refreshHealth() }
         for entry in entries {
             (entry.backend as? WorkerBackend)?.start()
@@ -173,6 +177,7 @@ struct ServeCommand: AsyncParsableCommand {
         server.images = engine.imageLimits
         server.pictures = LinkedPictures(folder: data.url.appending(path: "pictures"))
         server.trustsChatTemplates = trustRequestChatTemplate
+        if lora.allowsUpdates { server.adapters = ServePlan.loader(of: libraries, folder: engine.allowedLoraPath) }
         server.servesReference = !disableFastapiDocs
         let watching = Task {
             if let file = access.file, let stamp { await file.watch(since: stamp, into: keys, logger) }
@@ -202,6 +207,7 @@ struct ServeCommand: AsyncParsableCommand {
         ]
         if let mmproj = plan.model.mmproj { arguments += ["--mmproj", mmproj.path] }
         arguments += ["--conversion-dir", data.conversions]
+        if plan.model.kind == .text { arguments += lora.workerArguments }
         arguments += engine.arguments + plan.flags + log.arguments
         let backend = WorkerBackend(
             id: plan.id,

@@ -37,6 +37,12 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The folder of the GGUFs that are made of checkpoints.")
     var conversionDir: String?
 
+    @Option(help: "Adapters of the model in memory at once; none are taken without it.")
+    var maxLoras: Int?
+
+    @Option(help: "Largest rank of an adapter.")
+    var maxLoraRank: Int?
+
     @Option(help: "Largest request body, bytes.")
     var maxBodySize = 64 << 20
 

@@ -29,6 +29,7 @@ struct EngineLoader: Sendable {
             let made = try await converted(command.model) { progress($0 * 0.9) }
             options.mmproj = options.mmproj ?? made?.encoders
             options.voice = try await voice(of: command.model)
+            setAdapters(base: made?.path ?? command.model, in: &options)
             return try await TextEngine.load(path: made?.path ?? command.model, options: options, lane: lane, logger: logger) {
                 progress(made?.isNew == true ? 0.9 + $0 * 0.1 : $0)
             }

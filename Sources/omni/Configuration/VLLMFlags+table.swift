@@ -31,7 +31,7 @@ extension VLLMFlags {
         log-stats async-chunk step-execution enable-cpu-offload enable-layerwise-offload
         enable-diffusion-pipeline-profiler enable-ar-profiler use-hsdp headless enable-multithread-weight-load
         data-parallel-hybrid-lb data-parallel-external-lb enable-return-routed-experts return-tokens-as-token-ids
-        no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching enable-request-id-headers
+        fully-sharded-loras no-guardrails enable-flashinfer-autotune enable-cumem-allocator enable-omni-batching enable-request-id-headers
         """
 
     private static let valued = """
@@ -60,7 +60,7 @@ extension VLLMFlags {
         vae-patch-parallel-size text-encoder-tp-size hsdp-shard-size hsdp-replicate-size cache-config
         request-batch-max-wait-ms vae-fast-path diffusion-offload-config diffusion-kv-cache-dtype diffusion-attention-backend
         worker-backend stage-id omni-master-address omni-master-port omni-dp-size-local omni-lb-policy omni-heartbeat-timeout
-        ray-address robot-openpi-idle-timeout
+        max-cpu-loras lora-dtype ray-address robot-openpi-idle-timeout
         """
 
     /// Flags of vLLM that would change the answers, the model or who may ask: ignoring them would deceive, so they are refused
@@ -68,7 +68,7 @@ extension VLLMFlags {
     static let unsupported: Set<String> = Set(
         """
         chat-template response-role enable-lora lora-modules lora-path lora-scale lora-backend max-loras max-lora-rank
-        lora-extra-vocab-size fully-sharded-loras default-mm-loras prompt-adapters speculative-model
+        lora-extra-vocab-size default-mm-loras prompt-adapters speculative-model
         num-speculative-tokens spec-method rope-scaling rope-theta hf-overrides tokenizer
         logits-processors override-pooler-config pooler-config allowed-origins allowed-methods allowed-headers
         allow-credentials ssl-keyfile ssl-certfile ssl-ca-certs ssl-cert-reqs ssl-ciphers enable-ssl-refresh root-path
