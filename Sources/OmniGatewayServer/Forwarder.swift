@@ -14,12 +14,14 @@ struct Forwarder: Sendable {
     /// Adds a JSON route whose body is decoded and checked here and then sent to the chosen model.
     func addRoute<Body: WireObject>(
         to table: inout RouteTable, _ path: String, _ doc: RouteDoc, task: String, able wanted: [ModelCapability], _: Body.Type,
-        model: @escaping @Sendable (Body) -> String?, and unread: @escaping @Sendable (Body) -> [String] = { _ in [] }
+        model: @escaping @Sendable (Body) -> String?, keeps: @escaping @Sendable (Body) -> KeepAlive? = { _ in nil },
+        and unread: @escaping @Sendable (Body) -> [String] = { _ in [] }
     ) {
         table.add(.post, path, doc) { request, context in
             let body = try await context.collectJSON(request)
             let (decoded, ignored) = try context.decode(Body.self, from: body, and: unread)
             let entry = try catalogue.entry(named: model(decoded), able: wanted, task: task)
+            if let keepAlive = keeps(decoded) { entry.backend.keep(keepAlive) }
             return try await forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
         }
     }

@@ -28,6 +28,8 @@ public struct WorkerStatus: WireObject, Equatable {
     public var sampleRate: Int?
     /// What a video model can generate, without memory estimates.
     public var video: VideoCapabilities?
+    /// What the model has set aside.
+    public var memoryBytes: Int?
     /// Seconds since the engine last finished a step while it had work.
     public var stalledSeconds: Double?
 
@@ -48,6 +50,7 @@ public struct WorkerStatus: WireObject, Equatable {
             .with(default: [], "input_parts", \.inputParts, .list(of: .string)),
             .with(default: [], "voices", \.voices, .list(of: .string)), .with(default: false, "clones_voices", \.clonesVoices, .bool),
             .optional("sample_rate", \.sampleRate, .integer(1 ... .max)), .optional("video", \.video, .object()),
+            .optional("memory_bytes", \.memoryBytes, .integer(0 ... .max)),
             .optional("stalled_seconds", \.stalledSeconds, .number(0 ... .greatestFiniteMagnitude)),
         ]
     }

@@ -8,7 +8,7 @@ FAMILIES = {
     "videos": ["videos_faults", "videos", "videos_limits"],
     "text": ["malformed", "faults_clients", "edge", "errors", "keys", "chat", "tools", "messages", "responses", "completions", "retrieval", "aliases", "lora", "streams", "speculation", "memory"],
     "documents": ["openapi", "replay", "backends", "scaling"],
-    "life": ["life", "faults_workers", "safe_mode"],
+    "life": ["life", "model_room", "faults_workers", "safe_mode"],
     "speech": ["speech", "speech_socket", "speech_clients", "voices", "spoken_chat", "spoken_answers", "speech_gguf", "voice_kinds", "transcription", "realtime", "realtime_faults", "playground_talk"],
     "starters": ["readme", "starter", "starter_motion"],
     "pictures": ["images_faults", "images", "images_edge", "qwen_image", "single_files"],

@@ -1,6 +1,6 @@
 """Writes Tests/OmniConversionTests/Fixtures/adapters: low-rank adapters as PEFT saves them, and what Python makes of them.
 
-    python -m venv VENV && VENV/bin/pip install torch==2.13.0+cpu transformers==5.23.0 peft==0.21.2 safetensors
+    python -m venv VENV && VENV/bin/pip install torch==2.13.0+cpu transformers==5.23.0 peft==0.21.2 safetensors tokenizers sentencepiece protobuf
     nice VENV/bin/python Tools/conversion/adapters.py LLAMA_CPP Tests/OmniConversionTests/Fixtures
 
 LLAMA_CPP as for goldens.py. For each adapter of a tiny checkpoint: every key and tensor that convert_lora_to_gguf.py writes, and the
@@ -26,7 +26,7 @@ ADAPTERS = {
     "llama3": ("llama3", {"r": 4, "lora_alpha": 6, "target_modules": LAYERS}),
     "llama3-other": ("llama3", {"r": 2, "lora_alpha": 4, "target_modules": ["q_proj", "v_proj"]}),
     "qwen2": ("qwen2", {"r": 4, "lora_alpha": 3, "target_modules": LAYERS, "use_rslora": True}),
-    "qwen3": ("qwen3", {"r": 4, "lora_alpha": 8, "target_modules": [*LAYERS, "lm_head"], "rank_pattern": {"k_proj": 8}, "layers_to_transform": None}),
+    "qwen3": ("qwen3", {"r": 4, "lora_alpha": 8, "target_modules": [*LAYERS, "lm_head"], "rank_pattern": {"k_proj": 8}}),
 }
 
 

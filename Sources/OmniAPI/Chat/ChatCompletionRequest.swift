@@ -27,6 +27,7 @@ public struct ChatCompletionRequest: FormedRequest {
     public var user: String?
     public var requestID: String?
     public var returnStageMetrics = false
+    public var keepAlive: KeepAlive?
 
     public init() {}
 
@@ -64,6 +65,9 @@ public struct ChatCompletionRequest: FormedRequest {
             .with(
                 default: false, "return_stage_metrics", \.returnStageMetrics, .bool,
                 "Tell in `metrics` when the parts of the answer came, in seconds; of a stream in the last chunk of a choice."),
+            .optional(
+                "keep_alive", \.keepAlive, .keepAlive,
+                "How long the model stays loaded after its last request: seconds, or 5m; -1 for ever."),
         ] + formFields(\.form) + samplingFields(\.sampling)
     }
 

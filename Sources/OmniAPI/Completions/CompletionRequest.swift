@@ -15,6 +15,7 @@ public struct CompletionRequest: FormedRequest {
     public var form = AnswerForm()
     public var user: String?
     public var requestID: String?
+    public var keepAlive: KeepAlive?
 
     /// Text, or token ids as they are.
     public enum Prompt: Sendable, Equatable {
@@ -39,6 +40,9 @@ public struct CompletionRequest: FormedRequest {
             .optional("suffix", \.suffix, .string),
             .optional("user", \.user, .string, "Not used."),
             .optional("request_id", \.requestID, .string(length: 1...128)),
+            .optional(
+                "keep_alive", \.keepAlive, .keepAlive,
+                "How long the model stays loaded after its last request: seconds, or 5m; -1 for ever."),
         ] + formFields(\.form) + samplingFields(\.sampling)
     }
 

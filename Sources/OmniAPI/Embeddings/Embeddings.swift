@@ -15,6 +15,7 @@ public struct EmbeddingRequest: TruncatingRequest {
     public var usesActivation: Bool?
     public var truncation = Truncation()
     public var user: String?
+    public var keepAlive: KeepAlive?
 
     public init() {}
 
@@ -27,6 +28,9 @@ public struct EmbeddingRequest: TruncatingRequest {
             .with(default: true, "add_special_tokens", \.addsSpecialTokens, .bool),
             .optional("use_activation", \.usesActivation, .bool, "False leaves the vectors' length as it is."),
             .optional("user", \.user, .string, "Not used."),
+            .optional(
+                "keep_alive", \.keepAlive, .keepAlive,
+                "How long the model stays loaded after its last request: seconds, or 5m; -1 for ever."),
         ] + truncationFields
     }
 }

@@ -29,5 +29,6 @@ final class AdapterBackend: Backend {
 
     func sleep() async -> Bool { await base.sleep() }
     func wake() async throws -> Bool { try await base.wake() }
+    func keep(_ keepAlive: KeepAlive) { base.keep(keepAlive) }
     func shutdown() async {}
 }

@@ -16,8 +16,15 @@ public protocol Backend: AnyObject, Sendable {
     func sleep() async -> Bool
     /// Brings it back, also from a failure, and waits until it serves. False when it neither slept nor had failed.
     func wake() async throws -> Bool
+    /// From now on it stays loaded for that long after its last request, until it sleeps the next time.
+    func keep(_ keepAlive: KeepAlive)
     /// Ends it for good.
     func shutdown() async
+}
+
+extension Backend {
+    /// What has no process of its own keeps none.
+    public func keep(_ keepAlive: KeepAlive) {}
 }
 
 /// What a backend is doing, and what it serves.
@@ -48,6 +55,10 @@ public struct BackendStatus: Sendable, Equatable {
     public var root: String
     /// Why its worker runs on plain kernels; nil when it does not.
     public var safeMode: String?
+    /// What it has set aside, once known.
+    public var memoryBytes: Int?
+    /// Time without requests after which it sleeps; nil is never.
+    public var unloadsAfter: Duration?
 
     public init(state: State, root: String) {
         self.state = state

@@ -5,6 +5,7 @@ import Synchronization
 /// One process of a worker, from its start to its end.
 final class WorkerRun: Sendable {
     private struct State {
+        let began: ContinuousClock.Instant
         var readySince: ContinuousClock.Instant?
         var hasAnswered = false
         var task: Task<Void, Never>?
@@ -12,14 +13,22 @@ final class WorkerRun: Sendable {
 
     /// Made with the run: whoever ends it before its process is there must not be missed.
     let stop = StopSignal()
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    init(began: ContinuousClock.Instant) { state = Mutex(State(began: began)) }
 
     var task: Task<Void, Never>? { state.withLock { $0.task } }
     var readySince: ContinuousClock.Instant? { state.withLock { $0.readySince } }
     var hasAnswered: Bool { state.withLock { $0.hasAnswered } }
 
     func begin(_ body: @escaping @Sendable () async -> Void) { state.withLock { $0.task = Task { await body() } } }
-    func noteReady(_ time: ContinuousClock.Instant) { state.withLock { $0.readySince = time } }
+    /// Returns how long it took.
+    func noteReady(_ time: ContinuousClock.Instant) -> Duration {
+        state.withLock { state in
+            state.readySince = time
+            return time - state.began
+        }
+    }
     func noteAnswer() { state.withLock { $0.hasAnswered = true } }
 }
 
@@ -36,6 +45,7 @@ extension WorkerBackend {
             if shared.lifecycle.state != before.state {
                 shared.timer?.cancel()
                 shared.timer = nil
+                if shared.lifecycle.state == .asleep { shared.keepAlive = nil }
             }
             for action in actions { perform(action, &shared) }
             return (actions, before.safeMode == nil ? shared.lifecycle.safeMode : nil)
@@ -57,7 +67,7 @@ extension WorkerBackend {
     private func perform(_ action: WorkerLifecycle.Action, _ shared: inout Shared) {
         switch action {
         case .spawn(let safeMode):
-            let run = WorkerRun()
+            let run = WorkerRun(began: clock.now())
             shared.process = run
             var launch = shared.lifecycle.usesOwnImage ? launch.fromOwnImage : launch
             if safeMode != nil { launch = launch.inSafeMode }
@@ -113,8 +123,9 @@ extension WorkerBackend {
             isIdle: { self.isIdle(run) },
             tell: { self.apply($0, from: run) },
             describe: { status in
-                run.noteReady(self.clock.now())
-                self.shared.withLock { if $0.process === run { $0.report = status } }
+                let loading = run.noteReady(self.clock.now())
+                self.shared.withLock { if $0.process === run { ($0.report, $0.loading) = (status, loading) } }
+                if let room = self.room { Task { await room.settle(self) } }
             })
         let watching = Task { await watch.run() }
         let end = await launcher.run(launch, stop: run.stop)
@@ -124,11 +135,6 @@ extension WorkerBackend {
         let served = run.readySince.map { clock.now() - $0 } ?? .zero
         logger.info("worker ended", metadata: ["status": "\(end)"])
         apply(.exited(end, servedFor: served, hasAnswered: run.hasAnswered), from: run)
-    }
-
-    private func isIdle(_ run: WorkerRun) -> Bool {
-        guard let idleUnload, let idle = counter.idleTime, let since = run.readySince else { return false }
-        return min(idle, clock.now() - since) >= idleUnload
     }
 
     /// Waits until nobody waits for an answer any more, or the limit is over.

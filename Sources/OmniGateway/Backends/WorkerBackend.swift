@@ -12,6 +12,10 @@ public final class WorkerBackend: Backend {
         var lifecycle = WorkerLifecycle()
         /// What the worker said when it was ready; of the last one while none runs.
         var report = WorkerStatus()
+        /// What the last load took.
+        var loading: Duration?
+        /// What a request said of how long it stays loaded; until it sleeps.
+        var keepAlive: KeepAlive?
         /// The process of now, or the last one.
         var process: WorkerRun?
         /// The back-off's clock, or the rest's.
@@ -31,15 +35,22 @@ public final class WorkerBackend: Backend {
     let clock: BackendClock
     let logger: Logger
     let idleUnload: Duration?
+    /// Stays loaded, whoever needs room.
+    let isPinned: Bool
+    /// What it takes in memory before it has said so itself.
+    let expectedBytes: Int
+    let room: ModelRoom?
     let drainLimit: Duration
     let counter: OutstandingCounter
     let shared = Mutex(Shared())
     let onChange: @Sendable () -> Void
 
     /// `idleUnload` puts the model to sleep after that long without requests; the next one wakes it. `drainLimit`: how long
-    /// running requests may go on once the model is sent to sleep. `onChange` is called after each change of state.
+    /// running requests may go on once the model is sent to sleep. `room`: where it asks before it loads; `expectedBytes`: what it will
+    /// take there. `onChange` is called after each change of state.
     public convenience init(
-        id: String, launch: WorkerLaunch, client: UpstreamClient, idleUnload: Duration? = nil, drainLimit: Duration, logger: Logger,
+        id: String, launch: WorkerLaunch, client: UpstreamClient, idleUnload: Duration? = nil, isPinned: Bool = false,
+        expectedBytes: Int = 0, room: ModelRoom? = nil, drainLimit: Duration, logger: Logger,
         onChange: @escaping @Sendable () -> Void
     ) {
         var logger = logger
@@ -47,12 +58,13 @@ public final class WorkerBackend: Backend {
         self.init(
             id: id, launch: launch, launcher: ProcessLauncher(logger: logger), link: SocketLink(client: client, socket: launch.socket),
             clock: .system,
-            idleUnload: idleUnload, drainLimit: drainLimit, logger: logger, onChange: onChange)
+            idleUnload: idleUnload, isPinned: isPinned, expectedBytes: expectedBytes, room: room, drainLimit: drainLimit, logger: logger,
+            onChange: onChange)
     }
 
     init(
         id: String, launch: WorkerLaunch, launcher: any WorkerLauncher, link: any WorkerLink, clock: BackendClock,
-        idleUnload: Duration? = nil,
+        idleUnload: Duration? = nil, isPinned: Bool = false, expectedBytes: Int = 0, room: ModelRoom? = nil,
         drainLimit: Duration, logger: Logger, onChange: @escaping @Sendable () -> Void
     ) {
         self.id = id
@@ -61,10 +73,14 @@ public final class WorkerBackend: Backend {
         self.link = link
         self.clock = clock
         self.idleUnload = idleUnload
+        self.isPinned = isPinned
+        self.expectedBytes = expectedBytes
+        self.room = room
         self.drainLimit = drainLimit
         self.logger = logger
         self.onChange = onChange
         counter = OutstandingCounter(clock: clock)
+        room?.join(self)
     }
 
     public var outstanding: Int { counter.count }
@@ -89,6 +105,8 @@ public final class WorkerBackend: Backend {
             status.clonesVoices = shared.report.clonesVoices
             status.sampleRate = shared.report.sampleRate
             status.video = shared.report.video
+            status.memoryBytes = shared.report.memoryBytes
+            status.unloadsAfter = isPinned ? nil : lifetime(shared.keepAlive)
             return status
         }
     }
@@ -179,13 +197,14 @@ public final class WorkerBackend: Backend {
         // Counted before the state changes: whoever finds the model loading must find that it wakes.
         shared.withLock { $0.wakers += 1 }
         defer { shared.withLock { $0.wakers -= 1 } }
-        if let event { apply(event) }
+        if let event { try await rise(event) }
         while true {
             let (seen, state) = shared.withLock { ($0.changes, $0.lifecycle.state) }
             switch state {
             case .ready: return
             case .failed, .shutDown, .stopping(then: .fail): throw unavailable()
-            case .asleep, .draining, .stopping(then: .sleep): apply(.requestArrived)  // put to sleep again since
+            // Put to sleep again since.
+            case .asleep, .draining, .stopping(then: .sleep): try await rise(.requestArrived)
             case .loading, .backingOff, .stopping(then: .wake): await nextChange(since: seen)
             }
             try Task.checkCancellation()

@@ -9,7 +9,8 @@ public final class AdapterList: Sendable {
 
     /// Offers an adapter of `base` as a model of its own; in place of the one that has its name. Requests that run keep theirs.
     public func put(_ module: LoRAModule, on base: CatalogueEntry) {
-        let entry = CatalogueEntry(id: module.name, kind: base.kind, backend: AdapterBackend(module, base: base.backend), parent: base.id)
+        var entry = CatalogueEntry(id: module.name, kind: base.kind, backend: AdapterBackend(module, base: base.backend), parent: base.id)
+        entry.files = base.files
         list.withLock { list in
             if let place = list.firstIndex(where: { $0.id == module.name }) { list[place] = entry } else { list.append(entry) }
         }

@@ -14,6 +14,8 @@ public struct CatalogueEntry: Sendable {
     public let backend: any Backend
     /// The model that it is an adapter of.
     public let parent: String?
+    /// What is known of its files; nil for a server elsewhere.
+    public var files: ModelFiles?
     /// The name of OpenAI's that a request gave, where this model answers in its place.
     public internal(set) var standsInFor: String?
 

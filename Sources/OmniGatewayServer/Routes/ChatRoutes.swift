@@ -20,7 +20,14 @@ struct ChatRoutes: RouteGroup {
             try entry.checkModalities(body.json)
             // What a model that speaks itself makes of `audio` its worker says.
             let text = entry.speaks ? try SpeechStages(body.json).chat(body).without(ChatAudioOptions.members) : body
-            let ignored = try entry.draws ? context.decodeImageChat(body.json).ignored : decoder.decode(text, context).ignored
+            let ignored: String?
+            if entry.draws {
+                ignored = try context.decodeImageChat(body.json).ignored
+            } else {
+                let (chat, unread) = try decoder.decode(text, context)
+                ignored = unread
+                if let keepAlive = chat.keepAlive { entry.backend.keep(keepAlive) }
+            }
             return try await forwarder.forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
         }
         table.add(.post, "/v1/chat/completions/batch", Self.chatBatchDoc) { request, context in

@@ -19,6 +19,6 @@ struct CompletionRoutes: RouteGroup {
             .fails(.reading + .serving)
         forwarder.addRoute(
             to: &table, "/v1/completions", doc, task: "completions", able: [.chat], CompletionRequest.self, model: \.model,
-            and: \.keywordsWithoutEffect)
+            keeps: \.keepAlive, and: \.keywordsWithoutEffect)
     }
 }

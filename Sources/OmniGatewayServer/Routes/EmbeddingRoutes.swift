@@ -18,6 +18,7 @@ struct EmbeddingRoutes: RouteGroup {
             let body = try await context.collectJSON(request)
             let (asked, ignored) = try context.decode(EmbeddingRequest.self, from: body)
             let entry = try forwarder.catalogue.entry(named: asked.model, able: [.embeddings], task: "embeddings")
+            if let keepAlive = asked.keepAlive { entry.backend.keep(keepAlive) }
             if let name = entry.standsInFor { try Self.refuseTokens(asked, meantFor: name, entry) }
             return try await forwarder.forward(request, body: body.bytes, to: entry, context: context, ignored: ignored)
         }

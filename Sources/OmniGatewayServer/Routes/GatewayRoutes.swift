@@ -75,6 +75,7 @@ public struct GatewayRoutes: Sendable {
         table.add(VoiceRoutes(catalogue: catalogue, voices: voices))
         table.add(VideoRoutes(catalogue: catalogue, videos: videos))
         table.add(OperationRoutes(catalogue: catalogue))
+        table.add(LoadRoutes(catalogue: catalogue))
         table.add(UnservedRoutes(catalogue: catalogue))
         table.add(PageRoutes(servesReference: servesReference))
         if servesReference { table.add(DocumentRoutes(sockets: sockets, version: version)) }

@@ -41,6 +41,7 @@ extension WorkerStatus {
             capabilities = model.capabilities.map(\.rawValue).sorted()
             maxModelLength = model.card.maxModelLength
             inputParts = model.card.inputParts
+            memoryBytes = model.reservation.total > 0 ? model.reservation.total : nil
             stalledSeconds = model.stalledFor?.seconds
             if model.capabilities.contains(.speech), let speech = model as? any SpeechModel {
                 voices = speech.voices.map(\.name)

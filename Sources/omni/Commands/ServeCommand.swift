@@ -52,6 +52,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Unload a model after this long without requests; the next wakes it.", valueName: "seconds"))
     var idleUnload: Double?
 
+    @Option(help: ArgumentHelp("Models loaded at once; who is idle makes room for who is asked. No limit by default.", valueName: "count"))
+    var modelsMax: Int?
+
+    @Option(help: ArgumentHelp("What loaded models may set aside together, bytes; no limit by default.", valueName: "bytes"))
+    var modelsMemory: Int?
+
     @Option(
         help: ArgumentHelp(
             "How long running requests may go on after SIGTERM, or once a model is put to sleep; 30 by default.", valueName: "seconds"))
@@ -87,6 +93,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let port, !(0...65_535).contains(port) { throw ValidationError("--port must be from 0 to 65535, not \(port).") }
+        for (name, value) in [("--models-max", modelsMax), ("--models-memory", modelsMemory)] where (value ?? 1) < 1 {
+            throw ValidationError("\(name) must be at least 1.")
+        }
         if let maxBodySize, maxBodySize < 1 { throw ValidationError("--max-body-size must be at least 1.") }
         for (name, seconds) in [("--idle-unload", idleUnload), ("--drain-timeout", drainTimeout)] {
             // A year is for ever; more would not fit a Duration's arithmetic.
@@ -142,8 +151,9 @@ struct ServeCommand: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let client = UpstreamClient(group: group)
         let change = ChangeNotifier()
+        let room = ModelRoom(models: modelsMax, bytes: modelsMemory)
         let workers = try plan.models.enumerated().map { place, model in
-            try entry(model, place: place, engine: plan.engine, data: data, client: client, logger: logger, change: change)
+            try entry(model, place: place, engine: plan.engine, data: data, client: client, room: room, logger: logger, change: change)
         }
         let entries =
             workers
@@ -156,10 +166,8 @@ struct ServeCommand: AsyncParsableCommand {
         let gateway = Gateway(catalogue: try Catalogue(entries, takesOpenAINames: openaiAliases), client: client)
         for adapter in adapters { gateway.catalogue.adapters.put(adapter.module, on: try gateway.catalogue.entry(named: adapter.base)) }
         change.connect { gateway.refreshHealth() }
-        for entry in entries {
-            (entry.backend as? WorkerBackend)?.start()
-            (entry.backend as? RemoteBackend)?.start()
-        }
+        room.start()
+        for entry in entries { (entry.backend as? RemoteBackend)?.start() }
         let database = try Database(folder: data.url)
         let poster = MediaURLFetcher(group: group, allowedDomains: engine.allowedMediaDomains)
         let videos = try jobs.desk(
@@ -196,8 +204,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func entry(
-        _ plan: ModelPlan, place: Int, engine: EngineFlags, data: DataDirectory, client: UpstreamClient, logger: Logger,
-        change: ChangeNotifier
+        _ plan: ModelPlan, place: Int, engine: EngineFlags, data: DataDirectory, client: UpstreamClient, room: ModelRoom,
+        logger: Logger, change: ChangeNotifier
     ) throws -> CatalogueEntry {
         let socket = try data.socket("worker-\(place)")
         var arguments = [
@@ -215,9 +223,15 @@ struct ServeCommand: AsyncParsableCommand {
                 executable: try OwnProgram.path(), arguments: arguments, socket: socket, root: plan.model.path.path,
                 environment: WorkerEnvironment.additions(to: ProcessInfo.processInfo.environment), ownImage: OwnProgram.image),
             client: client,
-            idleUnload: plan.pin ? nil : idleUnload.map { .seconds($0) }, drainLimit: .seconds(drainTimeout ?? 30), logger: logger,
+            idleUnload: idleUnload.map { .seconds($0) }, isPinned: plan.pin, expectedBytes: Int(clamping: plan.model.size), room: room,
+            drainLimit: .seconds(drainTimeout ?? 30), logger: logger,
             onChange: change.fire)
-        return CatalogueEntry(id: plan.id, aliases: plan.aliases, kind: plan.model.kind, isDefault: plan.isDefault, backend: backend)
+        var entry = CatalogueEntry(id: plan.id, aliases: plan.aliases, kind: plan.model.kind, isDefault: plan.isDefault, backend: backend)
+        let time = (try? FileManager.default.attributesOfItem(atPath: plan.model.path.path))?[.modificationDate] as? Date
+        entry.files = ModelFiles(
+            architecture: plan.model.architecture, bytes: plan.model.size, changed: time?.timeIntervalSince1970 ?? 0,
+            format: plan.model.shards.isEmpty ? "safetensors" : "gguf")
+        return entry
     }
 
     /// Where the workers take turns: with every server of this user that computes on the same cores, or with each other only, where
