@@ -4,15 +4,17 @@ import OmniAPI
 package enum ErrorShape: Sendable {
     case openAI
     case anthropic
+    case ollama
 
     /// The shape for a path, read as the router reads it: empty segments do not count.
     package init(path: String) {
-        self = path.split(separator: "/").starts(with: ["v1", "messages"]) ? .anthropic : .openAI
+        let parts = path.split(separator: "/")
+        self = parts.starts(with: ["v1", "messages"]) ? .anthropic : parts.first == "api" ? .ollama : .openAI
     }
 
     func status(_ code: APIError.Code) -> Int {
         switch self {
-        case .openAI: code.status
+        case .openAI, .ollama: code.status
         case .anthropic: MessageErrorReply.status(code.status)
         }
     }
@@ -20,7 +22,7 @@ package enum ErrorShape: Sendable {
     /// What the `type` of such an error says.
     func type(_ code: APIError.Code) -> String {
         switch self {
-        case .openAI: code.type
+        case .openAI, .ollama: code.type
         case .anthropic: MessageErrorReply.type(ofStatus: code.status)
         }
     }
@@ -35,6 +37,7 @@ package enum ErrorShape: Sendable {
             ["error": error.json["error"]?.with("code", .string(error.code.name)) ?? .null]
         case .openAI: error.json
         case .anthropic: MessageErrorReply(error).json
+        case .ollama: OllamaError(error).json
         }
     }
 }

@@ -37,6 +37,9 @@ public final class EventSink: @unchecked Sendable {
 
     package func done() async throws { try await write(ByteBuffer(string: "data: [DONE]\n\n")) }
 
+    /// A line of JSON.
+    package func line(_ json: JSONValue) async throws { try await write(ByteBuffer(bytes: json.jsonBytes + [UInt8(ascii: "\n")])) }
+
     /// A comment, which clients skip.
     package func comment(_ text: String) async throws { try await write(ByteBuffer(string: ": \(text)\n\n")) }
 
@@ -60,25 +63,42 @@ extension OmniContext {
     /// An event stream whose events `produce` writes. The task ends when the client goes. An error that `produce` throws
     /// becomes an error event and `[DONE]`.
     package func eventStream(ignored: String? = nil, _ produce: @escaping @Sendable (EventSink) async throws -> Void) -> Response {
-        var headers: HTTPFields = [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .xAccelBuffering: "no"]
+        stream("text/event-stream; charset=utf-8", ignored: ignored) { sink in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await sink.keepAlive(every: .seconds(15)) }
+                defer { group.cancelAll() }
+                try await produce(sink)
+            }
+        } failure: { error, sink in
+            try await sink.failure(error)
+            try await sink.done()
+        }
+    }
+
+    /// Lines of JSON that `produce` writes. The task ends when the client goes. An error that `produce` throws becomes a last line, in
+    /// the form of this path.
+    package func lineStream(
+        as shape: ErrorShape, ignored: String? = nil, _ produce: @escaping @Sendable (EventSink) async throws -> Void
+    ) -> Response {
+        stream("application/x-ndjson", ignored: ignored, produce) { error, sink in try await sink.line(shape.json(error)) }
+    }
+
+    private func stream(
+        _ type: String, ignored: String?, _ produce: @escaping @Sendable (EventSink) async throws -> Void,
+        failure: @escaping @Sendable (APIError, EventSink) async throws -> Void
+    ) -> Response {
+        var headers: HTTPFields = [.contentType: type, .cacheControl: "no-cache", .xAccelBuffering: "no"]
         if let ignored { headers[.xIgnoredParams] = ignored }
         let body = ResponseBody { [self] writer in
             let sink = EventSink(writer)
             do {
-                try await cancelOnDisconnect {
-                    try await withThrowingTaskGroup(of: Void.self) { group in
-                        group.addTask { try await sink.keepAlive(every: .seconds(15)) }
-                        defer { group.cancelAll() }
-                        try await produce(sink)
-                    }
-                }
+                try await cancelOnDisconnect { try await produce(sink) }
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
                 let (wire, isExpected) = wireError(error, requestID: requestID)
                 if !isExpected { requestLogger.error("stream failed", metadata: ["error": "\(error)"]) }
-                try await sink.failure(wire)
-                try await sink.done()
+                try await failure(wire, sink)
             }
             try await writer.finish(nil)
         }

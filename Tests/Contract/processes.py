@@ -6,7 +6,7 @@ families that take long begin first, so that both processes end at about the sam
 FAMILIES = {
     "pages": ["playground", "playground_everyone", "playground_chat", "playground_units", "terminal", "terminal_window", "sdk"],
     "videos": ["videos_faults", "videos", "videos_limits"],
-    "text": ["malformed", "faults_clients", "edge", "errors", "keys", "chat", "tools", "messages", "responses", "completions", "retrieval", "aliases", "lora", "streams", "speculation", "memory"],
+    "text": ["malformed", "faults_clients", "edge", "errors", "keys", "chat", "tools", "messages", "responses", "completions", "retrieval", "aliases", "lora", "ollama", "streams", "speculation", "memory"],
     "documents": ["openapi", "replay", "backends", "scaling"],
     "life": ["life", "model_room", "faults_workers", "safe_mode"],
     "speech": ["speech", "speech_socket", "speech_clients", "voices", "spoken_chat", "spoken_answers", "speech_gguf", "voice_kinds", "transcription", "realtime", "realtime_faults", "playground_talk"],

@@ -43,9 +43,9 @@ import Testing
         #expect(documented.sorted() == table.routes.map { "\($0.method.rawValue.lowercased()) \($0.documentedPath)" }.sorted())
     }
 
-    /// Those that no build can serve yet have errors only.
+    /// Those that no build can serve, or can serve yet, have errors only.
     private static let coming: Set = [
-        "/v1/audio/generate"
+        "/v1/audio/generate", "/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete",
     ]
 
     @Test func everyRouteSaysWhatGoesInAndWhatComesOut() throws {

@@ -65,7 +65,7 @@ struct AccessGateTests {
         "locked, however many slashes",
         arguments: [
             "/v1", "/v1/", "/v1/models", "//v1/models", "///v1//models", "v1/models", "/v1beta/x",
-            "/v2/rerank", "/rerank", "/score", "/v1/images/generations", "/v1/videos/x/content",
+            "/v2/rerank", "/rerank", "/score", "/api/chat", "/v1/images/generations", "/v1/videos/x/content",
         ])
     func locked(path: String) {
         #expect(AccessGate.isLocked(path))

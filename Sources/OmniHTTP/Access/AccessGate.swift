@@ -59,7 +59,7 @@ struct AccessGate: Sendable {
         let parts = path.split(separator: "/")
         guard let first = parts.first else { return false }
         if parts.count == 4, parts[1] == "images", parts[3] == "content" { return false }
-        return first.hasPrefix("v1") || first.hasPrefix("v2") || ["rerank", "score", "classify", "pooling"].contains(first)
+        return first.hasPrefix("v1") || first.hasPrefix("v2") || ["api", "rerank", "score", "classify", "pooling"].contains(first)
     }
 
     /// The token of an `Authorization` header (RFC 6750, 2.1); nil for another scheme.

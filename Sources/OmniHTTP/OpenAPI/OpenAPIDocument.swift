@@ -125,6 +125,7 @@ package struct OpenAPIDocument {
                 ]
             case .openAI: book.reference(ErrorReply.self)
             case .anthropic: book.reference(MessageErrorReply.self)
+            case .ollama: book.reference(OllamaError.self)
             }
         var response = JSONObject([
             ("description", .string("\(meanings[status] ?? "An error.") `type` is \(types.map { "`\($0)`" }.joined(separator: " or "))."))
