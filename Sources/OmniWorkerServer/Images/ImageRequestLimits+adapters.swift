@@ -1,3 +1,4 @@
+import Foundation
 import OmniAPI
 import OmniEngine
 import OmniRequests
