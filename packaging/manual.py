@@ -19,8 +19,9 @@ ENVIRONMENT = [
 
 
 def escaped(text):
-    """Text as troff prints it: backslashes and hyphens as they are, no line taken for a request."""
+    """Text as troff prints it: backslashes and hyphens as they are, other letters by their number, no line taken for a request."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
+    text = "".join(letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in text)
     return re.sub(r"^([.'])", r"\\&\1", text, flags=re.M)
 
 

@@ -28,8 +28,7 @@ if [ -z "${OMNI_DIST_INSIDE:-}" ]; then
 fi
 
 WORK="$(mktemp -d)"
-# Mounts of the machine's own /dev go before the folders do.
-trap 'umount -R "$WORK"/*/proc "$WORK"/*/dev 2>/dev/null || true; rm -rf --one-file-system "$WORK" || true' EXIT
+trap 'umount "$WORK"/*/proc "$WORK"/*/dev 2>/dev/null || true; rm -rf --one-file-system "$WORK" || true' EXIT
 
 # A package index as PEP 503 has it, with the packages that carry the starters.
 start_index() {
@@ -51,7 +50,10 @@ make_root() {
     local root="$WORK/$1"
     cp -a "$BASE" "$root"
     mount -t proc proc "$root/proc"
-    mount --rbind /dev "$root/dev"
+    mount -t tmpfs dev "$root/dev"
+    cp -a /dev/{null,zero,full,random,urandom,tty} "$root/dev/"
+    ln -s /proc/self/fd "$root/dev/fd"
+    mkdir -m 1777 "$root/dev/shm"
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     chroot "$root" useradd --create-home tester
     inside "$1" '[ -z "$(command -v cc c++ gcc swift git python3)" ]'
@@ -136,7 +138,7 @@ try_service() {
         --no-install-recommends systemd systemd-sysv /tmp/$package >/dev/null 2>&1
         sed -i 's/^port:.*/port: $PORT/' /etc/omni/omni.yaml
         runuser -u omni -- omni setup --quiet --data-dir /var/lib/omni --index \$INDEX/simple"
-    umount -R "$WORK/service/proc" "$WORK/service/dev"
+    umount "$WORK/service/proc" "$WORK/service/dev"
     systemd-nspawn --register=no --keep-unit -q --boot -D "$WORK/service" >"$WORK/boot.log" 2>&1 &
     boot=$!
     until inside_pid="$(pgrep -P "$boot" | head -n 1)" && [ -n "$inside_pid" ] \

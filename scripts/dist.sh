@@ -44,7 +44,7 @@ copy_libraries() {
 
 # The licence of everything inside, a folder for each part.
 copy_licences() {
-    local target="$1" package file sources toolchain
+    local target="$1" package file name sources toolchain
     cp LICENSE NOTICE "$target/"
     sources="$(bash scripts/native.sh --source)/vendor/llama.cpp"
     mkdir -p "$target/licenses/llama.cpp" "$target/licenses/whisper.cpp" "$target/licenses/swift"
@@ -53,10 +53,11 @@ copy_licences() {
     toolchain="$(dirname "$(dirname "$(realpath "$(command -v swift)")")")"
     cp "$toolchain/share/swift/LICENSE.txt" "$target/licenses/swift/"
     for package in "$BUILD"/checkouts/*/; do
-        for file in "$package"LICENSE* "$package"NOTICE*; do
+        for file in "$package"LICENSE* "$package"NOTICE* "$package"Sources/*/LICENSE*; do
             [ -f "$file" ] || continue
+            name="${file#"$package"}"
             mkdir -p "$target/licenses/$(basename "$package")"
-            cp "$file" "$target/licenses/$(basename "$package")/"
+            cp "$file" "$target/licenses/$(basename "$package")/${name//\//-}"
         done
     done
     # Their package comes without the text: MIT as llama.cpp's, and Apache-2.0 as ours.
