@@ -28,7 +28,7 @@ if [ -z "${OMNI_DIST_INSIDE:-}" ]; then
 fi
 
 WORK="$(mktemp -d)"
-trap 'umount "$WORK"/*/proc "$WORK"/*/dev 2>/dev/null || true; rm -rf --one-file-system "$WORK" || true' EXIT
+trap 'umount -l "$WORK"/*/proc "$WORK"/*/dev 2>/dev/null || true; rm -rf --one-file-system "$WORK" || true' EXIT
 
 # A package index as PEP 503 has it, with the packages that carry the starters.
 start_index() {
