@@ -29,15 +29,20 @@ public struct SingleFileSearch: Sendable {
         public var missing: [String] = []
     }
 
-    /// Looks through files at `paths`, and beside them for the tokenizer. What cannot be read, or is something else, is passed over.
+    /// Looks through the transformer's own file, which may hold all, and files at `paths`, and beside them for the tokenizer. What cannot
+    /// be read, or is something else, is passed over.
     ///
     /// - Parameter named: files that were chosen already, by part; they are taken as they are.
     public func search(_ paths: [String], named: [String: String]) -> Found {
         var found = Found(files: named.mapValues { [$0] })
-        for path in paths where path != file.path && named.values.allSatisfy({ $0 != path }) {
+        for path in [file.path] + paths.filter({ $0 != file.path }) {
             for other in (try? SingleFile.read(path)) ?? [] where named[other.part.rawValue] == nil && fits(other) {
                 found.files[other.part == .transformer ? "transformer_2" : other.part.rawValue, default: []].append(path)
             }
+        }
+        if let word = pipeline.vaeWord, let fitting = found.files["vae"], fitting.count > 1 {
+            let own = fitting.filter { URL(fileURLWithPath: $0).lastPathComponent.lowercased().contains(word) }
+            found.files["vae"] = own.isEmpty ? fitting : own
         }
         for part in ["text_encoder", "vae"] + (isHalf ? ["transformer_2"] : []) where found.files[part] == nil {
             found.missing.append(part)
@@ -86,11 +91,19 @@ public struct SingleFileSearch: Sendable {
             return other.name == pipeline.textEncoder && width?.intValue == pipeline.textWidth(file.config)
         case .vae:
             let latents = other.config["latent_channels"] ?? other.config["z_dim"]
+            // Stable Diffusion 3's has the shapes of FLUX.1's, and other latents.
             return other.name == pipeline.vae && latents?.intValue == pipeline.latentChannels(file.config)
+                && !circumstances(other).names("sd3")
         case .transformer:
             let (own, its) = (circumstances(file).name, circumstances(other).name)
             return isHalf && other.name == file.name && own != its && Self.withoutNoise(own) == Self.withoutNoise(its)
         }
+    }
+
+    /// Whether files are the two experts of one model, by their names.
+    public static func arePair(_ names: [String]) -> Bool {
+        let plain = names.map { withoutNoise($0.lowercased().replacing("_", with: "-")) }
+        return names.count == 2 && names[0] != names[1] && plain[0] == plain[1]
     }
 
     private static func withoutNoise(_ name: String) -> String {

@@ -27,6 +27,14 @@ import Testing
         #expect(try chosen(paths) == ["a-Q8_0.gguf", "generation_config.json"])
     }
 
+    @Test func twoExpertsComeTogether() throws {
+        let paths = [
+            "HighNoise/Wan2.2-HighNoise-Q4_K_M.gguf", "LowNoise/Wan2.2-LowNoise-Q4_K_M.gguf", "HighNoise/Wan2.2-HighNoise-Q8_0.gguf",
+        ]
+        #expect(try chosen(paths, "Q4_K_M").sorted() == Array(paths[..<2]))
+        #expect(throws: ModelError.self) { try chosen(["a/One-Q4_K_M.gguf", "b/Two-Q4_K_M.gguf"], "Q4_K_M") }
+    }
+
     @Test func aFileByItsNameComesAlone() throws {
         let paths = ["model_index.json", "split_files/vae/ae.safetensors", "split_files/vae/ae.safetensors.old", "a-Q8_0.gguf"]
         #expect(try chosen(paths, "split_files/vae/ae.safetensors") == ["split_files/vae/ae.safetensors"])

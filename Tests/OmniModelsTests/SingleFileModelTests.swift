@@ -91,6 +91,10 @@ import Testing
         #expect(model.components?.vae == path("m/two.safetensors"))
         let gone = try #require(fault(path("m"), ComponentNames(vae: "Comfy-Org/Other:vae/ae.safetensors")))
         #expect(gone.fault == .missing && gone.remedy?.contains("omni models pull Comfy-Org/Other:vae/ae.safetensors") == true)
+        // Whose it is its name may say; what is another family's by its name is no candidate.
+        try put("vae", "m/qwen_image_vae.safetensors")
+        try put("vae", "m/sd3_qwen_vae.safetensors")
+        #expect(try resolver.resolve(path("m")).components?.vae == path("m/qwen_image_vae.safetensors"))
         try put("transformer", "m/second.safetensors")
         #expect(fault(path("m"))?.fault == .ambiguous)
     }

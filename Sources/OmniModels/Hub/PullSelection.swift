@@ -1,5 +1,6 @@
 import Foundation
 import OmniAPI
+import OmniSingleFiles
 
 /// Which files of a repository are worth bringing: what swift-omni loads, and not the same weights in five formats.
 enum PullSelection {
@@ -72,7 +73,7 @@ enum PullSelection {
         }
     }
 
-    /// One quantisation with all its shards, the best projector beside it, and the defaults for sampling.
+    /// One quantisation with all its shards, or two experts that are one model, the best projector beside it, and the defaults for sampling.
     private static func ggufs(_ files: [HubFile], pattern: String?, for model: String) throws(ModelError) -> [HubFile] {
         var models: [String: [HubFile]] = [:]
         var projectors: [HubFile] = []
@@ -96,7 +97,7 @@ enum PullSelection {
         guard let only = chosen.first else {
             throw ModelError(.missing, model: model, "No GGUF in the repository fits \(pattern ?? "").", remedy: "There are: \(offers).")
         }
-        guard chosen.count == 1 else {
+        guard chosen.count == 1 || SingleFileSearch.arePair(chosen) else {
             throw ModelError(
                 .ambiguous, model: model, "The repository holds several models: \(offers).",
                 remedy: "Say which: omni models pull \(ModelReference(model).base):\(quant(only) ?? "Q4_K_M")")
@@ -107,7 +108,7 @@ enum PullSelection {
             return (rank(left), left.path) < (rank(right), right.path)
         }
         let defaults = files.filter { $0.path == folder(of: only) + "generation_config.json" }
-        return (models[only] ?? []).sorted { $0.path < $1.path } + [projector].compactMap(\.self) + defaults
+        return chosen.flatMap { (models[$0] ?? []).sorted { $0.path < $1.path } } + [projector].compactMap(\.self) + defaults
     }
 
     private static func nothing(fits pattern: String, _ files: [HubFile], _ model: String) -> ModelError {

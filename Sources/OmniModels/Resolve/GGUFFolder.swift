@@ -153,7 +153,7 @@ extension GGUFFolder.Candidate {
             throw ModelError(
                 .unsupported, model: found.reference,
                 "\(file) holds a diffusion transformer alone (\(header.architecture), \(family.name)).",
-                remedy: "Image and video models are loaded from a diffusers folder, which has text encoder and VAE too.")
+                remedy: "docs/models.md says which families are loaded from single files; others need a diffusers folder.")
         }
         if VoiceKind.gguf(architecture: header.architecture) != nil { return .speech }
         if header.isClassifier { return .classifier }

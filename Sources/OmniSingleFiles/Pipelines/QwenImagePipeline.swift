@@ -11,7 +11,7 @@ extension SingleFilePipeline {
             return JSONObject([("_class_name", "QwenImagePipeline")])
         },
         scheduler: { _ in FlowMatch.dynamic(longest: 8192, most: 0.9, terminal: 0.02, shift: 1) },
-        textWidth: { $0["joint_attention_dim"]?.intValue }, latentChannels: { $0["in_channels"]?.intValue.map { $0 / 4 } },
+        vaeWord: "qwen", textWidth: { $0["joint_attention_dim"]?.intValue }, latentChannels: { $0["in_channels"]?.intValue.map { $0 / 4 } },
         companions: { _ in
             let repository = "Comfy-Org/Qwen-Image_ComfyUI"
             return [

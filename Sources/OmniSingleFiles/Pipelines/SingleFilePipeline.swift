@@ -11,6 +11,8 @@ struct SingleFilePipeline: Sendable {
     let index: @Sendable (Circumstances) throws -> JSONObject
     /// `scheduler_config.json`.
     let scheduler: @Sendable (Circumstances) -> JSONObject
+    /// What names of its autoencoder's files have in them where others' files fit as well.
+    var vaeWord: String?
     /// What the autoencoder's `config.json` has besides what its shapes tell.
     var vaeConfig = JSONObject()
     /// Features of the text states that a transformer takes from one layer, and channels of the latents.

@@ -31,7 +31,7 @@ extension SingleFilePipeline {
                 ("lower_order_final", true), ("final_sigmas_type", "zero"), ("timestep_spacing", "linspace"), ("thresholding", false),
             ])
         },
-        textWidth: { $0["text_dim"]?.intValue }, latentChannels: { $0["out_channels"]?.intValue },
+        vaeWord: "wan", textWidth: { $0["text_dim"]?.intValue }, latentChannels: { $0["out_channels"]?.intValue },
         companions: { config in
             let isLarge = config["out_channels"]?.intValue ?? 0 >= 48
             let (first, second) = ("Comfy-Org/Wan_2.1_ComfyUI_repackaged", "Comfy-Org/Wan_2.2_ComfyUI_Repackaged")

@@ -131,11 +131,11 @@ final class SingleFileFolder {
     // MARK: pipelines
 
     /// The pipeline that is found around a transformer's file.
-    func source(_ transformer: String, named: [String: String] = [:]) throws -> CheckpointSource {
+    func source(_ transformer: String) throws -> CheckpointSource {
         let search = try SingleFileSearch(transformer: "\(path)/\(transformer)")
         let files = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
         let weights = files.filter { [".gguf", ".safetensors", "tokenizer.json"].contains(where: $0.hasSuffix) }
-        let found = search.search(weights.sorted().map { "\(path)/\($0)" }, named: named)
+        let found = search.search(weights.sorted().map { "\(path)/\($0)" }, named: [:])
         let paths = search.paths(found)
         return .files(try #require(paths, "\(found)"))
     }
