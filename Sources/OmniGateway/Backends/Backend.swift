@@ -57,7 +57,7 @@ public struct BackendStatus: Sendable, Equatable {
     public var safeMode: String?
     /// What it has set aside, once known.
     public var memoryBytes: Int?
-    /// Time without requests after which it sleeps; nil is never.
+    /// When it sleeps if nobody asks; nil is never.
     public var unloadsAfter: Duration?
 
     public init(state: State, root: String) {

@@ -18,9 +18,14 @@ extension WorkerBackend {
 
     /// Whether the process has been without requests for long enough.
     func isIdle(_ run: WorkerRun) -> Bool {
-        guard !isPinned, let lifetime = lifetime(shared.withLock { $0.keepAlive }) else { return false }
-        guard let idle = counter.idleTime, let since = run.readySince else { return false }
-        return min(idle, clock.now() - since) >= lifetime
+        guard !isPinned, let lifetime = lifetime(shared.withLock { $0.keepAlive }), let idle = idleTime(of: run) else { return false }
+        return idle >= lifetime
+    }
+
+    /// Time since a process was last asked, or began to serve; nil while it loads or answers.
+    func idleTime(of run: WorkerRun) -> Duration? {
+        guard let idle = counter.idleTime, let since = run.readySince else { return nil }
+        return min(idle, clock.now() - since)
     }
 
     /// Returns once its process does not load any more.

@@ -106,7 +106,7 @@ public final class WorkerBackend: Backend {
             status.sampleRate = shared.report.sampleRate
             status.video = shared.report.video
             status.memoryBytes = shared.report.memoryBytes
-            status.unloadsAfter = isPinned ? nil : lifetime(shared.keepAlive)
+            status.unloadsAfter = isPinned ? nil : lifetime(shared.keepAlive).map { $0 - (shared.process.flatMap(idleTime) ?? .zero) }
             return status
         }
     }
