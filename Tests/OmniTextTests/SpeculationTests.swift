@@ -171,9 +171,11 @@ struct SpeculationTests {
             for _ in 0..<3 { _ = try await tokens.next() }
             scope.cancellation.cancel()
             let three = try await engine.answers(comparable(texts[2], maxTokens: 40)).first
-            #expect(try await one.first.agrees(with: alone[0]))
-            #expect(try await two.first.agrees(with: alone[1]))
-            #expect(three.agrees(with: alone[2]))
+            // In a cache that all share, attention adds in f16 in an order that depends on where the others' cells lie.
+            let tolerance = unified ? 1 : 0.5
+            #expect(try await one.first.agrees(with: alone[0], within: tolerance))
+            #expect(try await two.first.agrees(with: alone[1], within: tolerance))
+            #expect(three.agrees(with: alone[2], within: tolerance))
             #expect(engine.statistics.draftTokens > 0)
         }
     }

@@ -52,10 +52,10 @@ extension Answer {
     /// Numbers differ in their last bits with the shape of a batch, and more on some CPUs, so that an answer may part from its
     /// twin where tokens are nearly as likely: answers agree when they are equal up to such a place, and the twin took another
     /// likely one. Both must come from ``comparable(_:maxTokens:)``.
-    func agrees(with twin: Answer) -> Bool {
+    func agrees(with twin: Answer, within tolerance: Double = 0.5) -> Bool {
         guard let (own, other) = zip(logprobs, twin.logprobs).first(where: { $0.token != $1.token }) else { return !text.isEmpty }
         guard let likely = own.top.first(where: { $0.token == other.token }) else { return false }
-        return own.logprob - likely.logprob < 0.5
+        return own.logprob - likely.logprob < tolerance
     }
 }
 
