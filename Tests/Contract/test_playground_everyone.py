@@ -83,7 +83,7 @@ def test_the_reference_shows_every_path(visit, omni):
     expect(page.page.locator("#post_v1_chat_completions")).to_contain_text("507")
     page.shot("docs")
     assert violations(page.page) == []
-    page.page.fill("#filter", "embeddings")
+    page.page.fill("#filter", "/v1/embeddings")
     expect(page.page.locator(".operation")).to_have_count(1)
 
 
