@@ -107,6 +107,14 @@ def test_a_call_of_a_tool_is_not_spoken_and_not_lost(server, far):
     assert server.chat("Say nothing.", model="far", modalities=["text", "audio"]).status == 400
 
 
+def test_stage_metrics_come_through(server, far):
+    metrics = {"stage_metrics": {"text": {"time_to_first_token_s": 0.1, "duration_s": 0.2}}}
+    far.chunks = [chunk("Hello."), chunk(finish="stop", metrics=metrics)]
+    assert server.chat("Go on.", model="far", modalities=["text", "audio"], return_stage_metrics=True).json["metrics"] == metrics
+    last = [c for c in spoken(server, return_stage_metrics=True).rest() if isinstance(c, dict) and c["choices"]][-1]
+    assert last["metrics"] == metrics
+
+
 def test_an_answer_that_was_heard_goes_back(server, far):
     far.chunks = [chunk("Hello."), chunk(finish="stop")]
     heard = server.chat("Go on.", model="far", modalities=["audio"]).json["choices"][0]["message"]

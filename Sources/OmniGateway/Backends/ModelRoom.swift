@@ -15,7 +15,7 @@ public final class ModelRoom: Sendable {
     private let clock: BackendClock
     private let state = Mutex(State())
     /// How long a request waits for others to end.
-    private static let patience = Duration.seconds(60)
+    private static let longestWait = Duration.seconds(60)
 
     /// - Parameters:
     ///   - models: `--models-max`: how many may be loaded; nil is no limit.
@@ -61,7 +61,7 @@ public final class ModelRoom: Sendable {
             return state.nextTicket
         }
         defer { state.withLock { $0.queue.removeAll { $0 == ticket } } }
-        let deadline = clock.now() + Self.patience
+        let deadline = clock.now() + Self.longestWait
         while newcomer.residency == nil {
             try Task.checkCancellation()
             switch state.withLock({ $0.queue.first }) == ticket ? decision(for: newcomer) : .wait {

@@ -56,7 +56,7 @@ struct SpokenChat: Sendable {
                 try await sink.data(failure)
                 return try await sink.done()
             }
-            try await sink.data(finalChunk(end.template, finish: end.finish))
+            try await sink.data(finalChunk(end))
             if includeUsage, let usage = end.usage, var members = end.template {
                 members["choices"] = []
                 members["usage"] = usage
@@ -73,6 +73,7 @@ struct SpokenChat: Sendable {
         var template: JSONObject?
         var finish = JSONValue.null
         var usage: JSONValue?
+        var metrics: JSONValue?
         /// What the chat model's server says instead of the rest.
         var failure: JSONValue?
     }
@@ -123,6 +124,7 @@ struct SpokenChat: Sendable {
             }
             let chunk = SpokenChunk(json)
             end.usage = chunk.usage ?? end.usage
+            end.metrics = chunk.metrics ?? end.metrics
             end.finish = chunk.finish ?? end.finish
             guard let rest = chunk.rest else { continue }
             end.template = end.template ?? members
@@ -140,9 +142,10 @@ struct SpokenChat: Sendable {
         return .object(members)
     }
 
-    private func finalChunk(_ template: JSONObject?, finish: JSONValue) -> JSONValue {
-        var members = template ?? JSONObject()
-        members["choices"] = [["index": 0, "delta": [:], "logprobs": nil, "finish_reason": finish.isNull ? "stop" : finish]]
+    private func finalChunk(_ end: End) -> JSONValue {
+        var members = end.template ?? JSONObject()
+        members["choices"] = [["index": 0, "delta": [:], "logprobs": nil, "finish_reason": end.finish.isNull ? "stop" : end.finish]]
+        if let metrics = end.metrics { members["metrics"] = metrics }
         members["modality"] = "audio"
         return .object(members)
     }
@@ -170,7 +173,8 @@ struct SpokenChat: Sendable {
         let head = answer.head
         return [
             "id": head["id"] ?? .null, "object": "chat.completion", "created": head["created"] ?? .null, "model": head["model"] ?? .null,
-            "choices": [.object(choice)], "service_tier": nil, "system_fingerprint": nil, "usage": answer.usage, "metrics": nil,
+            "choices": [.object(choice)], "service_tier": nil, "system_fingerprint": nil, "usage": answer.usage,
+            "metrics": answer.metrics,
         ]
     }
 
@@ -179,7 +183,7 @@ struct SpokenChat: Sendable {
         var text = ""
         var calls: [ToolCall] = []
         var finish = JSONValue.string("stop")
-        var usage = JSONValue.null
+        var usage = JSONValue.null, metrics = JSONValue.null
         /// Its first chunk.
         var head = JSONObject()
 
@@ -199,6 +203,7 @@ struct SpokenChat: Sendable {
             guard data != "[DONE]" else { break }
             let chunk = try JSONValue.event(data), spoken = SpokenChunk(chunk)
             answer.usage = spoken.usage ?? answer.usage
+            answer.metrics = spoken.metrics ?? answer.metrics
             answer.finish = spoken.finish ?? answer.finish
             answer.text += spoken.text
             for piece in spoken.calls { answer.add(piece) }

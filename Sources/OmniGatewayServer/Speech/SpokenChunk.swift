@@ -7,6 +7,8 @@ struct SpokenChunk {
     /// Its reason to end. The spoken answer ends later, with its sound.
     private(set) var finish: JSONValue?
     private(set) var usage: JSONValue?
+    /// What `return_stage_metrics` tells of the text.
+    private(set) var metrics: JSONValue?
     /// Pieces of its calls of tools.
     private(set) var calls: [JSONValue] = []
     /// What of the chunk goes to the client at once: without the reason, and nil where that was all of it.
@@ -14,6 +16,7 @@ struct SpokenChunk {
 
     init(_ chunk: JSONValue) {
         if let counts = chunk["usage"], !counts.isNull { usage = counts }
+        if let times = chunk["metrics"], !times.isNull { metrics = times }
         var left: [JSONValue] = []
         for choice in chunk["choices"]?.arrayValue ?? [] {
             guard var members = choice.objectValue else { continue }
