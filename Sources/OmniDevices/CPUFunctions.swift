@@ -33,6 +33,7 @@ public enum CPUFunctions {
 
     private static func function<Function>(_ name: String, _ type: Function.Type) -> Function {
         guard let symbol = dlsym(ComputeDevice.cpuLibrary ?? everywhere, name) else {
+            // Headers and libraries are of one build: without it the installation is broken, and nothing can be computed.
             fatalError("ggml's back end for the CPU lacks \(name)")
         }
         return unsafeBitCast(symbol, to: type)

@@ -95,10 +95,30 @@ public struct ToolCallDelta: WireObject, Equatable {
 
     public init() {}
 
+    package init(index: Int, id: String?, name: String?, arguments: String) {
+        var function = Function()
+        (function.name, function.arguments) = (name, arguments)
+        (self.index, self.id, self.function) = (index, id, function)
+    }
+
     public static var fields: [Field<ToolCallDelta>] {
         [
             .sent("index", \.index, .integer()), .optional("id", \.id, .string), .optional("type", \.type, .string),
             .optional("function", \.function, .object()),
         ]
+    }
+}
+
+extension [ToolCall] {
+    /// Most calls of one message: a server elsewhere says of each piece where it belongs.
+    private static let most = 1024
+
+    /// Adds a piece to the call that it belongs to. Calls beyond any that a message has are dropped.
+    package mutating func join(_ piece: ToolCallDelta) {
+        guard (0..<Self.most).contains(piece.index) else { return }
+        while count <= piece.index { append(ToolCall()) }
+        if let id = piece.id { self[piece.index].id = id }
+        if let name = piece.function?.name { self[piece.index].function.name = name }
+        self[piece.index].function.arguments += piece.function?.arguments ?? ""
     }
 }

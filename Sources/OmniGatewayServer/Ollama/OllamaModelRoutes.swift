@@ -65,7 +65,7 @@ extension OllamaModel {
         size = Int(clamping: files?.bytes ?? 0)
         modifiedAt = Date(timeIntervalSince1970: files?.changed ?? 0).ollamaText
         let identity = "\(entry.backend.status.root) \(size) \(files?.changed ?? 0)"
-        digest = SHA256.hash(data: Data(identity.utf8)).map { String(format: "%02x", $0) }.joined()
+        digest = SHA256.hash(data: Data(identity.utf8)).hexText
     }
 
     /// One that is in memory.

@@ -12,9 +12,7 @@ struct OllamaStream {
     private var first: ContinuousClock.Instant?
     private var text = ""
     private var thoughts = ""
-    private var calls: [OllamaToolCall] = []
-    /// Arguments as far as they have come, by the call's place.
-    private var arguments: [String] = []
+    private var calls: [ToolCall] = []
     private var reason: String?
     private var usage = Usage()
 
@@ -27,7 +25,7 @@ struct OllamaStream {
         usage = chunk.usage ?? usage
         guard let choice = chunk.choices.first else { return nil }
         reason = choice.finishReason ?? reason
-        for call in choice.delta.toolCalls ?? [] { add(call) }
+        for call in choice.delta.toolCalls ?? [] { calls.join(call) }
         let thinking = choice.delta.reasoning ?? choice.delta.reasoningContent ?? ""
         return piece(choice.delta.content?.text ?? "", thinking: thinking)
     }
@@ -52,17 +50,6 @@ struct OllamaStream {
         return last(answer(text, thinking: thoughts.isEmpty ? nil : thoughts, calls: calls.isEmpty ? nil : calls))
     }
 
-    private mutating func add(_ call: ToolCallDelta) {
-        while calls.count <= call.index {
-            calls.append(OllamaToolCall())
-            arguments.append("")
-        }
-        if let id = call.id { calls[call.index].id = id }
-        if let name = call.function?.name { calls[call.index].function.name = name }
-        calls[call.index].function.index = call.index
-        arguments[call.index] += call.function?.arguments ?? ""
-    }
-
     private mutating func piece(_ text: String, thinking: String) -> OllamaAnswer? {
         guard !text.isEmpty || !thinking.isEmpty else { return nil }
         first = first ?? .now
@@ -73,10 +60,13 @@ struct OllamaStream {
 
     /// Arguments that are no object, from a model that nothing held to its schema, are not lost.
     private var finishedCalls: [OllamaToolCall] {
-        zip(calls, arguments).map { call, text in
-            var call = call
-            call.function.arguments = (try? JSONValue.parse(text))?.objectValue ?? JSONObject([("arguments", .string(text))])
-            return call
+        calls.enumerated().map { place, call in
+            var finished = OllamaToolCall()
+            if !call.id.isEmpty { finished.id = call.id }
+            (finished.function.index, finished.function.name) = (place, call.function.name)
+            let text = call.function.arguments
+            finished.function.arguments = (try? JSONValue.parse(text))?.objectValue ?? JSONObject([("arguments", .string(text))])
+            return finished
         }
     }
 

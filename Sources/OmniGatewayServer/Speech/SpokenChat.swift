@@ -186,15 +186,6 @@ struct SpokenChat: Sendable {
         var usage = JSONValue.null, metrics = JSONValue.null
         /// Its first chunk.
         var head = JSONObject()
-
-        mutating func add(_ piece: JSONValue) {
-            let index = piece["index"]?.intValue ?? max(calls.count - 1, 0)
-            guard (0..<1024).contains(index) else { return }
-            while calls.count <= index { calls.append(ToolCall()) }
-            if let id = piece["id"]?.stringValue { calls[index].id = id }
-            if let name = piece["function"]?["name"]?.stringValue { calls[index].function.name += name }
-            calls[index].function.arguments += piece["function"]?["arguments"]?.stringValue ?? ""
-        }
     }
 
     private func wholeText(_ reply: UpstreamResponse) async throws -> Answer {
@@ -206,7 +197,7 @@ struct SpokenChat: Sendable {
             answer.metrics = spoken.metrics ?? answer.metrics
             answer.finish = spoken.finish ?? answer.finish
             answer.text += spoken.text
-            for piece in spoken.calls { answer.add(piece) }
+            for piece in spoken.calls { answer.calls.join(piece) }
             if answer.head.isEmpty { answer.head = chunk.objectValue ?? answer.head }
         }
         return answer

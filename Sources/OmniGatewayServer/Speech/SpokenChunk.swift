@@ -10,7 +10,7 @@ struct SpokenChunk {
     /// What `return_stage_metrics` tells of the text.
     private(set) var metrics: JSONValue?
     /// Pieces of its calls of tools.
-    private(set) var calls: [JSONValue] = []
+    private(set) var calls: [ToolCallDelta] = []
     /// What of the chunk goes to the client at once: without the reason, and nil where that was all of it.
     private(set) var rest: JSONValue?
 
@@ -23,7 +23,7 @@ struct SpokenChunk {
             let isFirst = (choice["index"]?.intValue ?? 0) == 0
             if isFirst {
                 text += choice["delta"]?["content"]?.stringValue ?? ""
-                calls += choice["delta"]?["tool_calls"]?.arrayValue ?? []
+                calls += (choice["delta"]?["tool_calls"]?.arrayValue ?? []).compactMap { try? ToolCallDelta(json: $0) }
             }
             if let reason = choice["finish_reason"], !reason.isNull {
                 if isFirst { finish = reason }

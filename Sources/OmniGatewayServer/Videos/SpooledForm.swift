@@ -141,8 +141,3 @@ private final class OpenUpload: @unchecked Sendable {
         return Upload(name: name, fileName: fileName, path: path, bytes: bytes, sha256: hash.finalize().hexText, head: head)
     }
 }
-
-extension Sequence<UInt8> {
-    /// Two digits a byte.
-    var hexText: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
-}

@@ -182,6 +182,6 @@ struct BlobHasher {
             case .sha256(let hash): Array(hash.finalize())
             case .git(let hash): Array(hash.finalize())
             }
-        return digest.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined() == checksum.hex
+        return digest.hexText == checksum.hex
     }
 }

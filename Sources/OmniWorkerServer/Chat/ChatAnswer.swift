@@ -42,10 +42,7 @@ struct ChatAnswer: Sendable {
             choices[index].logprobs += logprobs
         case .reasoning(let index, let text): choices[index].reasoning += text
         case .toolCall(let index, let call, let id, let name, let arguments):
-            while choices[index].calls.count <= call { choices[index].calls.append(ToolCall()) }
-            if let id { choices[index].calls[call].id = id }
-            if let name { choices[index].calls[call].function.name = name }
-            choices[index].calls[call].function.arguments += arguments
+            choices[index].calls.join(ToolCallDelta(index: call, id: id, name: name, arguments: arguments))
         case .finished(let index, let reason, let stopReason):
             choices[index].finish = reason
             choices[index].stopReason = stopReason
